@@ -1,0 +1,81 @@
+import Type, { type Static } from 'typebox';
+import { PROCESSOR_REF } from './names.ts';
+import { AdapterSchema } from './plan.ts';
+
+const closed = { additionalProperties: false } as const;
+const MicroDollars = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+
+/** Largest output when the registry file sets none. */
+export const DEFAULT_MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
+
+const OutputSchema = Type.Object(
+  {
+    path: Type.String({ minLength: 1, maxLength: 512, description: 'relative to the write prefix of the step' }),
+    content_type: Type.String({ pattern: '^[a-z0-9.+-]+/[a-z0-9.+-]+(; ?[a-z0-9-]+=[A-Za-z0-9_-]+)*$' }),
+    required: Type.Boolean(),
+    max_bytes: Type.Optional(Type.Integer({ minimum: 1, default: DEFAULT_MAX_OUTPUT_BYTES })),
+  },
+  closed,
+);
+
+const ArtifactInputSchema = Type.Object(
+  { required: Type.Boolean(), description: Type.Optional(Type.String()) },
+  closed,
+);
+
+/** One file under `registry/processors/`: what a processor is, may use and costs. */
+export const ProcessorSchema = Type.Object(
+  {
+    ref: Type.String({ pattern: PROCESSOR_REF.source }),
+    description: Type.String({ minLength: 1 }),
+    image: Type.String({ minLength: 1, description: 'OCI reference; a digest pins it' }),
+    entrypoint: Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }),
+    runtime: Type.Object(
+      {
+        cpu: Type.Number({ exclusiveMinimum: 0, maximum: 128 }),
+        memory_gb: Type.Number({ exclusiveMinimum: 0, maximum: 1024 }),
+        gpu: Type.Optional(
+          Type.Object({ model: Type.String(), count: Type.Integer({ minimum: 1 }), mem_gb: Type.Number() }, closed),
+        ),
+        timeout_s: Type.Integer({ minimum: 1, maximum: 86_400 }),
+        network: Type.Union([Type.Literal('none'), Type.Literal('artifacts'), Type.Literal('internet')]),
+        scratch_volume_gb: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+      },
+      closed,
+    ),
+    adapters: Type.Array(AdapterSchema, { minItems: 1, uniqueItems: true }),
+    secrets: Type.Object({ required: Type.Array(Type.String({ pattern: '^[A-Z][A-Z0-9_]{0,127}$' })) }, closed),
+    inputs: Type.Object(
+      {
+        artifacts: Type.Record(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), ArtifactInputSchema),
+        params: Type.Record(Type.String(), Type.Unknown(), { description: 'JSON Schema 2020-12 of params' }),
+      },
+      closed,
+    ),
+    outputs: Type.Array(OutputSchema),
+    scratch: Type.Array(Type.Union([Type.Literal('kv'), Type.Literal('queue')]), { uniqueItems: true }),
+    read_only: Type.Boolean({ description: 'reserves no budget' }),
+    cost: Type.Object({ usd_micro_fixed: MicroDollars, usd_micro_per_s: MicroDollars }, closed),
+  },
+  { ...closed, $id: 'https://isomorph.dev/schemas/processor.json' },
+);
+
+export type Processor = Static<typeof ProcessorSchema>;
+export type ProcessorOutput = Static<typeof OutputSchema>;
+
+/** One file under `registry/policies/`. In selectors `{plan_id}` stands for the id of the plan. */
+export const PolicySchema = Type.Object(
+  {
+    name: Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }),
+    description: Type.String({ minLength: 1 }),
+    read: Type.Array(Type.String(), { description: 'selectors that inputs and predicates may name' }),
+    write: Type.Array(Type.String(), { description: 'selectors that write prefixes must lie under' }),
+    adapters: Type.Array(AdapterSchema, { minItems: 1 }),
+    secrets: Type.Array(Type.String(), { description: 'names of secrets that processors may use; * is any' }),
+    max_budget_usd_micro: MicroDollars,
+    max_steps: Type.Integer({ minimum: 1 }),
+  },
+  { ...closed, $id: 'https://isomorph.dev/schemas/policy.json' },
+);
+
+export type Policy = Static<typeof PolicySchema>;
