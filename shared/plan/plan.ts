@@ -5,7 +5,7 @@ import { PLAN_ID, PROCESSOR_REF, STEP_ID } from './names.ts';
 export const PLAN_LIMITS = { bytes: 256 * 1024, steps: 10_000, attempts: 20 } as const;
 
 export const ADAPTERS = ['local', 'mock', 'modal'] as const;
-export const AdapterSchema = Type.Union(ADAPTERS.map((name) => Type.Literal(name)));
+export const AdapterSchema = Type.Enum([...ADAPTERS]);
 export type Adapter = (typeof ADAPTERS)[number];
 
 const closed = { additionalProperties: false } as const;

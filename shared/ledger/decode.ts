@@ -1,0 +1,57 @@
+import { IsomorphError } from '../errors/isomorph-error.ts';
+import { canonicalText } from './canonical.ts';
+import type { LedgerEvent } from './events.ts';
+import { parseEvent } from './parse-event.ts';
+
+/** `fatal`: bytes that are no UTF-8 must not be repaired into an event that was never written. */
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+const notAnEvent = (message: string): IsomorphError => new IsomorphError('ERR_NOT_AN_EVENT', message);
+
+/**
+ * One line of an export or commit as an event.
+ * @throws ERR_NOT_AN_EVENT when it is no JSON, no event, or not in canonical form: other bytes would hash alike.
+ */
+export function decodeLine(line: string): LedgerEvent {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    throw notAnEvent(`no JSON: ${(error as Error).message}`);
+  }
+  const event = parseEvent(value);
+  if (canonicalText(event) !== line) throw notAnEvent(`seq ${event.seq} is not in canonical form (RFC 8785)`);
+  return event;
+}
+
+export const decodeText = (bytes: Uint8Array): string => {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    throw new IsomorphError('ERR_NOT_AN_EVENT', 'not UTF-8', {}, error);
+  }
+};
+
+/**
+ * The events of one ledger message.
+ * @throws ERR_NOT_AN_EVENT when any line is no event, or the message does not belong to `subject`.
+ */
+export function decodeCommit(bytes: Uint8Array, subject: string): LedgerEvent[] {
+  const events = decodeText(bytes).split('\n').map(decodeLine);
+  const last = events.at(-1);
+  if (last === undefined) throw notAnEvent('an empty commit');
+  if (events.some((event) => event.plan_id !== last.plan_id)) throw notAnEvent('a commit of more than one plan');
+  if (subject !== commitSubject(last)) throw notAnEvent(`its subject is ${subject}, not ${commitSubject(last)}`);
+  return events;
+}
+
+/** `ledger.<plan_id>.<kind of the last event>`. */
+export const commitSubject = (last: Pick<LedgerEvent, 'plan_id' | 'kind'>): string =>
+  `ledger.${last.plan_id}.${last.kind}`;
+
+/** Everything of one plan; what compare-and-set guards. */
+export const planSubjects = (planId: string): string => `ledger.${planId}.>`;
+
+/** The plan a ledger subject speaks of, or undefined when it has not that shape. */
+export const planOfSubject = (subject: string): string | undefined =>
+  /^ledger\.([a-z0-9][a-z0-9_-]{0,62})\./.exec(subject)?.[1];

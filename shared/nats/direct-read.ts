@@ -1,0 +1,77 @@
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { IsomorphError } from '../errors/isomorph-error.ts';
+
+/** One stored message, as DIRECT.GET returns it. */
+export interface StoredMessage {
+  readonly subject: string;
+  /** Sequence in the stream. */
+  readonly seq: number;
+  /** When the server stored it, RFC 3339. */
+  readonly storedAt: string;
+  readonly data: Uint8Array;
+}
+
+export interface ReadOptions {
+  readonly stream: string;
+  readonly filter: string;
+  /** First sequence in the stream that may be returned. */
+  readonly fromSeq: number;
+}
+
+const BATCH = 512;
+const BATCH_TIMEOUT_MS = 15_000;
+
+interface Batch {
+  readonly messages: StoredMessage[];
+  /** Messages behind the last one. */
+  readonly pending: number;
+}
+
+const header = (message: Msg, name: string): string => message.headers?.get(name) ?? '';
+
+/**
+ * One DIRECT.GET batch (ADR-31 of NATS). The client's own `getBatch` leaves its subscription behind and cannot tell
+ * a batch that was cut off from one that ended; here an answer without its end mark is an error.
+ */
+async function readBatch(connection: NatsConnection, { stream, filter, fromSeq }: ReadOptions): Promise<Batch> {
+  const query = JSON.stringify({ seq: fromSeq, next_by_subj: filter, batch: BATCH });
+  const replies = await connection.requestMany(`$JS.API.DIRECT.GET.${stream}`, query, {
+    strategy: 'sentinel',
+    maxWait: BATCH_TIMEOUT_MS,
+  });
+  const messages: StoredMessage[] = [];
+  for await (const reply of replies) {
+    const status = reply.headers?.code ?? 0;
+    if (status === 404) return { messages, pending: 0 };
+    if (status === 204) return { messages, pending: Number(header(reply, 'Nats-Num-Pending') || 0) };
+    if (status !== 0) throw new IsomorphError('ERR_UNAVAILABLE', `reading ${stream}: ${reply.headers?.description}`);
+    messages.push({
+      subject: header(reply, 'Nats-Subject'),
+      seq: Number(header(reply, 'Nats-Sequence')),
+      storedAt: header(reply, 'Nats-Time-Stamp'),
+      data: reply.data,
+    });
+  }
+  throw new IsomorphError('ERR_UNAVAILABLE', `reading ${stream}: the answer was cut off`);
+}
+
+/**
+ * Messages of a stream in order, from `fromSeq` to the last one there is when the end is reached.
+ * @throws ERR_UNAVAILABLE when the server does not answer or its answer is cut off.
+ */
+export async function* readStream(connection: NatsConnection, options: ReadOptions): AsyncGenerator<StoredMessage> {
+  let fromSeq = options.fromSeq;
+  for (;;) {
+    let batch: Batch;
+    try {
+      batch = await readBatch(connection, { ...options, fromSeq });
+    } catch (error) {
+      if (error instanceof IsomorphError) throw error;
+      throw new IsomorphError('ERR_UNAVAILABLE', `reading ${options.stream}: ${(error as Error).message}`, {}, error);
+    }
+    yield* batch.messages;
+    const last = batch.messages.at(-1);
+    if (last === undefined || batch.pending === 0) return;
+    fromSeq = last.seq + 1;
+  }
+}

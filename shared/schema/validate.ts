@@ -1,0 +1,79 @@
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import type { Static, TSchema } from 'typebox';
+import type { ErrorCode } from '../errors/codes.ts';
+import { type Fault, fault } from '../errors/isomorph-error.ts';
+
+/** The parsed value, or every fault with its JSON Pointer (RFC 6901) and what was expected there. */
+export type Validated<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: Fault[] };
+
+/** A reader of 20 faults has enough to work on; a hostile document must not make a large answer. */
+const MAX_FAULTS = 20;
+
+const ajv = new Ajv2020({ allErrors: false, strict: false, validateFormats: false, logger: false });
+const ajvAllErrors = new Ajv2020({ allErrors: true, strict: false, validateFormats: false, logger: false });
+
+const escapePointer = (token: string): string => token.replaceAll('~', '~0').replaceAll('/', '~1');
+
+function expectation(error: ErrorObject): { pointer: string; expected: string } {
+  const params: Record<string, unknown> = error.params;
+  switch (error.keyword) {
+    case 'required':
+      return { pointer: error.instancePath, expected: `a field "${String(params.missingProperty)}"` };
+    case 'additionalProperties':
+      return {
+        pointer: `${error.instancePath}/${escapePointer(String(params.additionalProperty))}`,
+        expected: 'no such field',
+      };
+    case 'const':
+      return { pointer: error.instancePath, expected: JSON.stringify(params.allowedValue) };
+    case 'type':
+      return { pointer: error.instancePath, expected: `a value of type ${String(params.type)}` };
+    default:
+      return { pointer: error.instancePath, expected: `what ${error.message ?? error.keyword}` };
+  }
+}
+
+/** A union reports one error a branch; the place of the union itself says more than each branch does. */
+function withoutBranches(errors: readonly ErrorObject[]): ErrorObject[] {
+  const unions = errors.filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf');
+  return errors.filter(
+    (error) => !unions.some((union) => error !== union && error.schemaPath.startsWith(`${union.schemaPath}/`)),
+  );
+}
+
+/** Ajv errors as faults of one code. `base` is the pointer of the validated value in the whole document. */
+function toFaults(code: ErrorCode, errors: readonly ErrorObject[], base: string): Fault[] {
+  return withoutBranches(errors)
+    .slice(0, MAX_FAULTS)
+    .map((error) => {
+      const { pointer, expected } = expectation(error);
+      return fault(code, error.message ?? error.keyword, { pointer: `${base}${pointer}`, expected });
+    });
+}
+
+/** A validator for one of our own schemas; compiled once, at import. */
+export function validator<T extends TSchema>(
+  schema: T,
+  code: ErrorCode,
+): (value: unknown, base?: string) => Validated<Static<T>> {
+  const quick = ajv.compile<Static<T>>(schema);
+  const thorough = ajvAllErrors.compile<Static<T>>(schema);
+  return (value, base = '') => {
+    if (quick(value)) return { ok: true, value };
+    thorough(value);
+    return { ok: false, faults: toFaults(code, thorough.errors ?? [], base) };
+  };
+}
+
+/** Checks a value against a schema that came from a user: a schema that does not compile is a fault too. */
+export function checkAgainst(schema: unknown, value: unknown, code: ErrorCode, base: string): Fault[] {
+  // A fresh instance: user schemas may carry `$id`s that would collide or stay in the cache for ever.
+  const own = new Ajv2020({ allErrors: true, strict: false, validateFormats: false, logger: false });
+  try {
+    const check = own.compile(schema as Record<string, unknown> | boolean);
+    return check(value) ? [] : toFaults(code, check.errors ?? [], base);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return [fault(code, `the schema itself is not usable: ${message}`, { pointer: base })];
+  }
+}
