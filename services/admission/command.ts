@@ -1,0 +1,66 @@
+import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
+import { canonicalBytes } from '../../shared/ledger/canonical.ts';
+import { isPlanId } from '../../shared/plan/names.ts';
+import { PLAN_LIMITS } from '../../shared/plan/plan.ts';
+import { type Cid, cidOf } from '../../shared/world/cid.ts';
+
+/** A command that names a plan; whether the plan is any good is decided later. */
+export interface Submission {
+  readonly planId: string;
+  readonly document: Record<string, unknown>;
+  /** Canonical form of the document (RFC 8785): what "the same body" means. */
+  readonly body: Uint8Array;
+  readonly cid: Cid;
+}
+
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly fault: Fault; readonly planId: string | undefined };
+
+const refuse = (reason: Fault, planId?: string): Parsed<never> => ({ ok: false, fault: reason, planId });
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+function parseObject(data: Uint8Array): Parsed<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(data));
+  } catch (error) {
+    return refuse(
+      fault('ERR_NOT_JSON', (error as Error).message, { pointer: '', expected: 'one JSON object in UTF-8' }),
+    );
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return { ok: true, value: value as Record<string, unknown> };
+  }
+  return refuse(fault('ERR_SCHEMA', 'the command is no object', { pointer: '', expected: 'a JSON object' }));
+}
+
+function parsePlanId(object: Record<string, unknown>): Parsed<string> {
+  if (isPlanId(object.plan_id)) return { ok: true, value: object.plan_id };
+  const expected = 'a string of the form [a-z0-9][a-z0-9_-]{0,62}';
+  return refuse(fault('ERR_PLAN_ID', 'the plan_id is missing or malformed', { pointer: '/plan_id', expected }));
+}
+
+/** `plans.submit`. Every refusal here means that there is no plan to reject: the command goes to DEAD. */
+export function parseSubmission(data: Uint8Array): Parsed<Submission> {
+  const object = parseObject(data);
+  if (!object.ok) return object;
+  const planId = parsePlanId(object.value);
+  if (!planId.ok) return planId;
+  const body = canonicalBytes(object.value);
+  if (body.byteLength > PLAN_LIMITS.bytes) {
+    const expected = `at most ${PLAN_LIMITS.bytes} bytes in canonical form`;
+    return refuse(
+      fault('ERR_TOO_LARGE', `the plan has ${body.byteLength} bytes`, { pointer: '', expected }),
+      planId.value,
+    );
+  }
+  return { ok: true, value: { planId: planId.value, document: object.value, body, cid: cidOf(body) } };
+}
+
+/** `plans.cancel`: `{"plan_id": "…"}`. */
+export function parseCancel(data: Uint8Array): Parsed<string> {
+  const object = parseObject(data);
+  return object.ok ? parsePlanId(object.value) : object;
+}

@@ -1,0 +1,138 @@
+import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
+import { canonicalBytes } from '../../shared/ledger/canonical.ts';
+import type { Draft } from '../../shared/ledger/events.ts';
+import type { PlanState } from '../../shared/ledger/state.ts';
+import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
+import type { Plan } from '../../shared/plan/plan.ts';
+import type { Registry } from '../../shared/registry/registry.ts';
+import { type Cid, cidOf } from '../../shared/world/cid.ts';
+import { canonicalWorldPath } from '../../shared/world/world-path.ts';
+import type { Submission } from './command.ts';
+import { resolvePlan } from './resolve-plan.ts';
+import type { Deployment } from './resolve-step.ts';
+
+/** A document that belongs to a plan, stored before the event that names it. */
+export interface PlanDocument {
+  readonly path: string;
+  readonly cid: Cid;
+  readonly bytes: Uint8Array;
+}
+
+/** What admission makes of a submission; the same for the same submission, registry and deployment. */
+export interface Ruling {
+  readonly submitted: PlanDocument;
+  readonly admitted:
+    | { readonly document: PlanDocument; readonly plan: AdmittedPlan; readonly source: Plan }
+    | undefined;
+  readonly faults: readonly Fault[];
+}
+
+/** A plan runs for a day at most when it does not say. */
+const DEFAULT_TIMEOUT_S = 86_400;
+
+/** What fits an event; the count tells of the rest. */
+const MAX_FAULTS = 50;
+const MAX_TEXT = 500;
+
+/** The path carries the hash: a command that was killed half-way leaves nothing in the way of the next one. */
+function documentOf(planId: string, name: string, bytes: Uint8Array): PlanDocument {
+  const cid = cidOf(bytes);
+  return { path: canonicalWorldPath(`/artifacts/plans/${planId}/${name}-${cid.slice(7, 23)}.json`), cid, bytes };
+}
+
+export function rule(submission: Submission, registry: Registry, deployment: Deployment): Ruling {
+  const submitted = documentOf(submission.planId, 'plan', submission.body);
+  const resolved = resolvePlan(submission.document, registry, deployment);
+  if (!resolved.ok) return { submitted, admitted: undefined, faults: resolved.faults };
+  const { plan, admitted } = resolved.value;
+  const document = documentOf(submission.planId, 'admitted', canonicalBytes(admitted));
+  return { submitted, admitted: { document, plan: admitted, source: plan }, faults: [] };
+}
+
+const clip = (text: string): string => (text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT - 1)}…`);
+
+const clipFault = ({ code, message, pointer, expected }: Fault): Fault => ({
+  code,
+  message: clip(message),
+  ...(pointer === undefined ? {} : { pointer: clip(pointer) }),
+  ...(expected === undefined ? {} : { expected: clip(expected) }),
+});
+
+function rejection(faults: readonly Fault[]): Draft {
+  const data = { faults: faults.slice(0, MAX_FAULTS).map(clipFault), fault_count: faults.length };
+  return { kind: 'plan.rejected', data };
+}
+
+function admission({ document, plan, source }: NonNullable<Ruling['admitted']>, nowMs: number): Draft {
+  return {
+    kind: 'plan.admitted',
+    data: {
+      admitted_path: document.path,
+      admitted_cid: document.cid,
+      policy: plan.policy,
+      steps: plan.steps.length,
+      budget_limit_usd_micro: plan.budget_limit_usd_micro,
+      deadline: new Date(nowMs + (source.timeout_s ?? DEFAULT_TIMEOUT_S) * 1000).toISOString(),
+    },
+  };
+}
+
+function leases({ source }: NonNullable<Ruling['admitted']>): Draft[] {
+  return source.steps.flatMap((step) =>
+    (step.leases ?? []).map(
+      ({ selector, mode }): Draft => ({
+        kind: 'lease.declared',
+        data: { step_id: step.id, selector, mode },
+      }),
+    ),
+  );
+}
+
+export type SubmitDecision =
+  | { readonly kind: 'append'; readonly drafts: readonly Draft[] }
+  /** The same plan was submitted before: one run, the same answer. */
+  | { readonly kind: 'duplicate' }
+  | { readonly kind: 'conflict'; readonly fault: Fault };
+
+export interface SubmitOptions {
+  readonly nowMs: number;
+  /** Leases are a façade: recorded when this is on, never enforced. */
+  readonly declareLeases: boolean;
+}
+
+export function decideSubmit(
+  state: PlanState,
+  ruling: Ruling,
+  { nowMs, declareLeases }: SubmitOptions,
+): SubmitDecision {
+  if (state.phase !== 'absent') {
+    if (state.submitted?.plan_cid === ruling.submitted.cid) return { kind: 'duplicate' };
+    const reason = fault('ERR_PLAN_CONFLICT', `plan ${state.planId} exists with another body`, {
+      pointer: '/plan_id',
+      expected: `a new plan_id, or the body with CID ${state.submitted?.plan_cid}`,
+    });
+    return { kind: 'conflict', fault: reason };
+  }
+  const { submitted, admitted, faults } = ruling;
+  const first: Draft = {
+    kind: 'plan.submitted',
+    data: { plan_path: submitted.path, plan_cid: submitted.cid, bytes: submitted.bytes.byteLength },
+  };
+  if (admitted === undefined) return { kind: 'append', drafts: [first, rejection(faults)] };
+  const declared = declareLeases ? leases(admitted) : [];
+  return { kind: 'append', drafts: [first, ...declared, admission(admitted, nowMs)] };
+}
+
+export type CancelDecision =
+  | { readonly kind: 'append'; readonly drafts: readonly Draft[] }
+  | { readonly kind: 'refused'; readonly fault: Fault };
+
+/** Cancelling twice, or a plan that has ended, changes nothing. */
+export function decideCancel(state: PlanState): CancelDecision {
+  if (state.phase === 'absent') {
+    const reason = fault('ERR_PLAN_UNKNOWN', `no plan ${state.planId}`, { pointer: '/plan_id' });
+    return { kind: 'refused', fault: reason };
+  }
+  const open = state.phase === 'admitted' && state.cancelRequested === undefined;
+  return { kind: 'append', drafts: open ? [{ kind: 'plan.cancel_requested', data: { reason: 'client' } }] : [] };
+}

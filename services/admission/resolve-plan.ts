@@ -1,0 +1,150 @@
+import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
+import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
+import { reserveFor } from '../../shared/plan/budget.ts';
+import { type Plan, PlanSchema } from '../../shared/plan/plan.ts';
+import type { Registry } from '../../shared/registry/registry.ts';
+import { type Validated, validator } from '../../shared/schema/validate.ts';
+import { orderByNeeds } from './needs-graph.ts';
+import {
+  type Context,
+  type Deployment,
+  resolvePredicate,
+  resolveStep,
+  selectorsOf,
+  writePrefix,
+} from './resolve-step.ts';
+
+const validatePlan = validator(PlanSchema, 'ERR_SCHEMA');
+
+const DEFAULT_POLICY = 'default';
+
+/** Leases are declared one event each, in the commit that admits the plan. */
+const MAX_LEASES = 256;
+
+function duplicates(plan: Plan): Fault[] {
+  const seen = new Set<string>();
+  return plan.steps.flatMap((step, index) => {
+    if (!seen.has(step.id)) {
+      seen.add(step.id);
+      return [];
+    }
+    return [
+      fault('ERR_DUPLICATE_STEP', `"${step.id}" is used twice`, {
+        pointer: `/steps/${index}/id`,
+        expected: 'an id of its own',
+      }),
+    ];
+  });
+}
+
+function policyFaults(plan: Plan, { policy }: Context): Fault[] {
+  const faults: Fault[] = [];
+  if (plan.steps.length > policy.max_steps) {
+    faults.push(
+      fault('ERR_POLICY', `${plan.steps.length} steps`, {
+        pointer: '/steps',
+        expected: `at most ${policy.max_steps} under policy ${policy.name}`,
+      }),
+    );
+  }
+  if (plan.budget.limit_usd_micro > policy.max_budget_usd_micro) {
+    const expected = `at most ${policy.max_budget_usd_micro} under policy ${policy.name}`;
+    faults.push(
+      fault('ERR_POLICY', 'the budget is larger than the policy allows', {
+        pointer: '/budget/limit_usd_micro',
+        expected,
+      }),
+    );
+  }
+  const leases = plan.steps.reduce((sum, step) => sum + (step.leases?.length ?? 0), 0);
+  if (leases > MAX_LEASES) {
+    faults.push(
+      fault('ERR_TOO_LARGE', `${leases} leases`, { pointer: '/steps', expected: `at most ${MAX_LEASES} in a plan` }),
+    );
+  }
+  return faults;
+}
+
+/** The budget must cover one attempt of every step; what retries may cost is bounded when they are due. */
+function budgetFaults(admitted: AdmittedPlan): Fault[] {
+  const needed = admitted.steps.reduce((sum, step) => sum + reserveFor(processorOf(admitted, step)), 0);
+  if (needed <= admitted.budget_limit_usd_micro) return [];
+  return [
+    fault('ERR_BUDGET_BOUND', `one attempt of every step may cost ${needed} micro-dollars`, {
+      pointer: '/budget/limit_usd_micro',
+      expected: `at least ${needed}`,
+    }),
+  ];
+}
+
+function circleFault(circle: readonly string[], plan: Plan): Fault {
+  const index = plan.steps.findIndex((step) => step.id === circle[0]);
+  const shown = circle.length > 20 ? [...circle.slice(0, 20), '…'] : circle;
+  return fault('ERR_CYCLE', `steps need each other in a circle: ${shown.join(' → ')}`, {
+    pointer: `/steps/${index}/needs`,
+    expected: 'needs without a circle',
+  });
+}
+
+function resolveSteps(plan: Plan, context: Context): Validated<AdmittedPlan> {
+  const faults = [...duplicates(plan), ...policyFaults(plan, context)];
+  const prefixes = new Map(
+    plan.steps.map((step, index) => [step.id, writePrefix(context, step, `/steps/${index}`, faults)]),
+  );
+  const resolved = plan.steps.flatMap((step, index) => resolveStep(context, step, index, prefixes, faults) ?? []);
+  const predicates = (plan.predicates ?? []).map((call, index) =>
+    resolvePredicate(context, call, undefined, `/predicates/${index}`, faults),
+  );
+  const byId = new Map(resolved.map(({ step }): [string, AdmittedStep] => [step.id, step]));
+  const ordered = orderByNeeds(new Map([...byId].map(([id, step]) => [id, step.needs])));
+  if (!ordered.ok) faults.push(circleFault(ordered.circle, plan));
+  if (faults.length > 0 || !ordered.ok) return { ok: false, faults };
+  const refs = [...new Set(plan.steps.map((step) => step.processor))].sort();
+  const admitted: AdmittedPlan = {
+    v: 1,
+    plan_id: plan.plan_id,
+    title: plan.title ?? plan.plan_id,
+    policy: context.policy.name,
+    budget_limit_usd_micro: plan.budget.limit_usd_micro,
+    steps: ordered.order.flatMap((id) => byId.get(id) ?? []),
+    predicates: [...resolved.flatMap((one) => one.predicates), ...predicates],
+    processors: Object.fromEntries(
+      refs.flatMap((ref) => {
+        const processor = context.processors.get(ref);
+        return processor === undefined ? [] : [[ref, processor]];
+      }),
+    ),
+  };
+  const unpaid = budgetFaults(admitted);
+  return unpaid.length > 0 ? { ok: false, faults: unpaid } : { ok: true, value: admitted };
+}
+
+/** A plan document as an admitted plan, or every reason why not, each with its place. Pure. */
+export function resolvePlan(
+  document: unknown,
+  registry: Registry,
+  deployment: Deployment,
+): Validated<{ plan: Plan; admitted: AdmittedPlan }> {
+  const valid = validatePlan(document);
+  if (!valid.ok) return valid;
+  const plan = valid.value;
+  const name = plan.policy ?? DEFAULT_POLICY;
+  const policy = registry.policies.get(name);
+  if (policy === undefined) {
+    const expected = `one of ${[...registry.policies.keys()].join(', ')}`;
+    return {
+      ok: false,
+      faults: [fault('ERR_UNKNOWN_POLICY', `no policy "${name}"`, { pointer: '/policy', expected })],
+    };
+  }
+  const context: Context = {
+    plan,
+    policy,
+    deployment,
+    read: selectorsOf(policy.read, plan.plan_id),
+    write: selectorsOf(policy.write, plan.plan_id),
+    processors: registry.processors,
+  };
+  const admitted = resolveSteps(plan, context);
+  return admitted.ok ? { ok: true, value: { plan, admitted: admitted.value } } : admitted;
+}

@@ -1,0 +1,89 @@
+import type { JsMsg } from '@nats-io/jetstream';
+import type { Fault } from '../../shared/errors/isomorph-error.ts';
+import { Journal } from '../../shared/ledger/journal/journal.ts';
+import { type Consumption, consume, DONE, type Verdict } from '../../shared/nats/consume.ts';
+import type { Registry } from '../../shared/registry/registry.ts';
+import type { ServiceDeps } from '../../shared/service/deps.ts';
+import type { ArtifactStore } from '../../shared/world/store.ts';
+import { parseCancel, parseSubmission } from './command.ts';
+import { decideCancel, decideSubmit, type PlanDocument, rule } from './decide.ts';
+import type { Deployment } from './resolve-step.ts';
+
+export interface AdmissionDeps extends ServiceDeps {
+  readonly store: ArtifactStore;
+  readonly registry: Registry;
+  readonly deployment: Deployment;
+  readonly declareLeases: boolean;
+}
+
+const CONCURRENCY = 16;
+
+class Admission {
+  readonly #deps: AdmissionDeps;
+  readonly #journal: Journal;
+
+  constructor(deps: AdmissionDeps) {
+    this.#deps = deps;
+    this.#journal = new Journal({ ...deps, by: 'admission' });
+  }
+
+  async handle(message: JsMsg): Promise<Verdict> {
+    return message.subject === 'plans.cancel' ? this.#cancel(message.data) : this.#submit(message.data);
+  }
+
+  async #submit(data: Uint8Array): Promise<Verdict> {
+    const parsed = parseSubmission(data);
+    if (!parsed.ok) return dead(parsed.fault, parsed.planId);
+    const submission = parsed.value;
+    const { registry, deployment, declareLeases, nowMs } = this.#deps;
+    const ruling = rule(submission, registry, deployment);
+    await this.#put(ruling.submitted);
+    if (ruling.admitted !== undefined) await this.#put(ruling.admitted.document);
+    let conflict: Fault | undefined;
+    const { events } = await this.#journal.append(submission.planId, (state) => {
+      const decision = decideSubmit(state, ruling, { nowMs: nowMs(), declareLeases });
+      conflict = decision.kind === 'conflict' ? decision.fault : undefined;
+      return decision.kind === 'append' ? decision.drafts : [];
+    });
+    if (conflict !== undefined) return dead(conflict, submission.planId);
+    this.#deps.log.info({ plan_id: submission.planId, outcome: events.at(-1)?.kind ?? 'duplicate' }, 'submission');
+    return DONE;
+  }
+
+  async #cancel(data: Uint8Array): Promise<Verdict> {
+    const parsed = parseCancel(data);
+    if (!parsed.ok) return dead(parsed.fault, parsed.planId);
+    let refused: Fault | undefined;
+    await this.#journal.append(parsed.value, (state) => {
+      const decision = decideCancel(state);
+      refused = decision.kind === 'refused' ? decision.fault : undefined;
+      return decision.kind === 'append' ? decision.drafts : [];
+    });
+    return refused === undefined ? DONE : dead(refused, parsed.value);
+  }
+
+  async #put(document: PlanDocument): Promise<void> {
+    const { path: worldPath, bytes } = document;
+    await this.#deps.store.putBytes({ worldPath, data: bytes, contentType: 'application/json' });
+  }
+}
+
+const dead = (reason: Fault, planId: string | undefined): Verdict => ({
+  kind: 'dead',
+  fault: reason,
+  ...(planId === undefined ? {} : { planId }),
+});
+
+/** Gates commands: each becomes a commit of its plan's ledger, or a dead letter. */
+export function startAdmission(deps: AdmissionDeps): Promise<Consumption> {
+  const admission = new Admission(deps);
+  return consume({
+    connection: deps.connection,
+    log: deps.log,
+    consumer: { stream: 'COMMANDS', durable: 'admission' },
+    concurrency: CONCURRENCY,
+    // Two commands of one plan race for its first commit anyway: compare-and-set decides.
+    keyOf: (message) => String(message.seq),
+    handle: (message) => admission.handle(message),
+  });
+}

@@ -1,0 +1,159 @@
+import { type Consumer, type ConsumerMessages, type JsMsg, jetstream } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { Logger } from 'pino';
+import { backoffMs, delay } from '../async/delay.ts';
+import { KeyedQueue } from '../async/keyed-queue.ts';
+import { type Fault, IsomorphError, toFault, unreachable } from '../errors/isomorph-error.ts';
+import { publishDead } from './dead.ts';
+import { ACK_WAIT_MS, type ConsumerSpec } from './topology.ts';
+
+/** What becomes of a message. */
+export type Verdict =
+  /** Everything it caused is stored. */
+  | { readonly kind: 'done' }
+  /** Not yet: deliver it again after `delayMs`. */
+  | { readonly kind: 'later'; readonly delayMs: number }
+  /** Never: it goes to DEAD with the reason. */
+  | { readonly kind: 'dead'; readonly fault: Fault; readonly planId?: string };
+
+export const DONE: Verdict = { kind: 'done' };
+
+export interface ConsumeOptions {
+  readonly connection: NatsConnection;
+  readonly consumer: Pick<ConsumerSpec, 'stream' | 'durable'>;
+  readonly log: Logger;
+  /** Messages of one key are handled one after another, in order. */
+  keyOf(message: JsMsg): string;
+  /** Handlers at once. */
+  readonly concurrency: number;
+  /** Messages held at once; those above `concurrency` wait here, where no other instance can take them. */
+  readonly prefetch?: number;
+  /** Ends with the consumer: a handler that waits must give up then. */
+  handle(message: JsMsg, signal: AbortSignal): Promise<Verdict>;
+}
+
+export interface Consumption {
+  /** Takes no more messages, waits for the handlers under way, then resolves. */
+  stop(): Promise<void>;
+}
+
+const RETRY = { baseMs: 200, maxMs: 15_000 } as const;
+
+/** A defect is not cured by repetition; what waits for a server is. */
+const MAX_DEFECT_DELIVERIES = 8;
+
+/** Long handlers tell the server so, well before it would deliver the message to another. */
+const HEARTBEAT_MS = Math.floor(ACK_WAIT_MS / 4);
+
+class Loop {
+  readonly #options: ConsumeOptions;
+  readonly #queue = new KeyedQueue();
+  readonly #limit: LimitFunction;
+  readonly #abort = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  #messages: ConsumerMessages | undefined;
+  #loop: Promise<void> | undefined;
+
+  constructor(options: ConsumeOptions) {
+    this.#options = options;
+    this.#limit = pLimit(options.concurrency);
+  }
+
+  start(consumer: Consumer): void {
+    this.#loop = this.#pull(consumer);
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#messages?.stop();
+    await this.#loop;
+    await Promise.all(this.#running);
+  }
+
+  /** The client ends its iterator on some server restarts; a service must go on. */
+  async #pull(consumer: Consumer): Promise<void> {
+    const { log, consumer: spec } = this.#options;
+    for (let round = 0; !this.#abort.signal.aborted; round++) {
+      try {
+        this.#messages = await consumer.consume({
+          max_messages: this.#options.prefetch ?? 256,
+          expires: 10_000,
+          idle_heartbeat: 5_000,
+        });
+        if (this.#abort.signal.aborted) this.#messages.stop();
+        for await (const message of this.#messages) {
+          round = 0;
+          this.#accept(message);
+        }
+      } catch (error) {
+        log.warn({ err: error, consumer: spec.durable }, 'consuming was interrupted');
+      }
+      await delay(backoffMs(round, { ...RETRY, random: Math.random }), this.#abort.signal).catch(() => undefined);
+    }
+  }
+
+  #accept(message: JsMsg): void {
+    const heartbeat = setInterval(() => message.working(), HEARTBEAT_MS);
+    const task = this.#queue
+      .run(this.#options.keyOf(message), () => this.#limit(() => this.#handle(message)))
+      .catch((error: unknown) => this.#options.log.error({ err: error }, 'a message could not be answered'))
+      .finally(() => {
+        clearInterval(heartbeat);
+        this.#running.delete(task);
+      });
+    this.#running.add(task);
+  }
+
+  async #handle(message: JsMsg): Promise<void> {
+    if (this.#abort.signal.aborted) return message.nak();
+    const verdict = await this.#judge(message);
+    switch (verdict.kind) {
+      case 'done':
+        // Confirmed: an unconfirmed ack that is lost makes the handler run again long after.
+        await message.ackAck();
+        return;
+      case 'later':
+        message.nak(verdict.delayMs);
+        return;
+      case 'dead':
+        await publishDead(this.#options.connection, message, verdict.fault, verdict.planId);
+        message.term(verdict.fault.code);
+        return;
+      default:
+        return unreachable(verdict);
+    }
+  }
+
+  async #judge(message: JsMsg): Promise<Verdict> {
+    const { log, handle } = this.#options;
+    try {
+      return await handle(message, this.#abort.signal);
+    } catch (error) {
+      if (this.#abort.signal.aborted) return { kind: 'later', delayMs: 0 };
+      const deliveries = message.info.deliveryCount;
+      const passing = error instanceof IsomorphError && error.retryable;
+      log.warn({ err: error, subject: message.subject, seq: message.seq, deliveries }, 'handling failed');
+      if (!passing && deliveries >= MAX_DEFECT_DELIVERIES) return { kind: 'dead', fault: toFault(error) };
+      return { kind: 'later', delayMs: backoffMs(deliveries - 1, { ...RETRY, random: Math.random }) };
+    }
+  }
+}
+
+/**
+ * Pulls, hands each message to `handle` and answers it: the one loop of all services. A message is acked only after
+ * its handler is done, and delivered again when this process dies first.
+ * @throws ERR_UNAVAILABLE when the consumer does not exist: the topology was not set up.
+ */
+export async function consume(options: ConsumeOptions): Promise<Consumption> {
+  const { stream, durable } = options.consumer;
+  let consumer: Consumer;
+  try {
+    consumer = await jetstream(options.connection).consumers.get(stream, durable);
+  } catch (error) {
+    throw new IsomorphError('ERR_UNAVAILABLE', `no consumer ${durable} on ${stream}`, {}, error);
+  }
+  const loop = new Loop(options);
+  loop.start(consumer);
+  return loop;
+}

@@ -1,0 +1,37 @@
+import { type JSONValue, search } from '@jmespath-community/jmespath';
+import Type, { type Static } from 'typebox';
+import { readJson, withJson } from './json-evidence.ts';
+import type { Predicate } from './predicate.ts';
+
+const Args = Type.Object(
+  {
+    use: Type.Literal('artifact.jmespath_ok@1'),
+    path: Type.String({ minLength: 1 }),
+    expression: Type.String({ minLength: 1, maxLength: 4096 }),
+  },
+  { additionalProperties: false },
+);
+
+/** JMESPath's own truth: false, null and what is empty are false. */
+const isTruthy = (value: JSONValue): boolean => {
+  if (value === null || value === false || value === '') return false;
+  if (Array.isArray(value)) return value.length > 0;
+  return typeof value === 'object' ? Object.keys(value).length > 0 : true;
+};
+
+/** The JMESPath expression is true of the JSON at `path`. */
+export const artifactJmespathOk: Predicate<Static<typeof Args>> = {
+  use: 'artifact.jmespath_ok@1',
+  args: Args,
+  paths: ['path'],
+  reads: ({ path }) => readJson(path),
+  check: ({ path, expression }, evidence) =>
+    withJson(evidence, path, (document) => {
+      try {
+        const value = search(document as JSONValue, expression);
+        return { ok: isTruthy(value), found: (JSON.stringify(value) ?? 'null').slice(0, 200) };
+      } catch (error) {
+        return { ok: false, found: `the expression failed: ${(error as Error).message}`.slice(0, 500) };
+      }
+    }),
+};

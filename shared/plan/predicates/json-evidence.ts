@@ -1,0 +1,20 @@
+import type { Evidence, Outcome, Read } from './predicate.ts';
+
+/** Predicates look at small summaries; a larger document belongs into a processor. */
+const MAX_JSON_BYTES = 16 * 1024 * 1024;
+
+export const readJson = (path: string): readonly Read[] => [{ kind: 'artifact', path, bytes: true }];
+
+/** Hands the JSON at `path` to `check`, or says why there is none. */
+export function withJson(evidence: Evidence, path: string, check: (value: unknown) => Outcome): Outcome {
+  const artifact = evidence.artifact(path);
+  if (artifact?.bytes === undefined) return { ok: false, found: `nothing at ${path}` };
+  if (artifact.size > MAX_JSON_BYTES) return { ok: false, found: `${artifact.size} bytes: too large to judge` };
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(artifact.bytes));
+  } catch (error) {
+    return { ok: false, found: `${path} is no JSON: ${(error as Error).message}` };
+  }
+  return check(value);
+}

@@ -1,0 +1,27 @@
+import Type, { type Static } from 'typebox';
+import { checkAgainst } from '../../schema/validate.ts';
+import { readJson, withJson } from './json-evidence.ts';
+import type { Predicate } from './predicate.ts';
+
+const Args = Type.Object(
+  {
+    use: Type.Literal('json.schema_ok@1'),
+    path: Type.String({ minLength: 1 }),
+    schema: Type.Unknown({ description: 'JSON Schema 2020-12; references stay inside it' }),
+  },
+  { additionalProperties: false },
+);
+
+/** The JSON at `path` matches `schema`. */
+export const jsonSchemaOk: Predicate<Static<typeof Args>> = {
+  use: 'json.schema_ok@1',
+  args: Args,
+  paths: ['path'],
+  reads: ({ path }) => readJson(path),
+  check: ({ path, schema }, evidence) =>
+    withJson(evidence, path, (document) => {
+      const [first] = checkAgainst(schema, document, 'ERR_PREDICATE', '');
+      if (first === undefined) return { ok: true, found: 'it matches' };
+      return { ok: false, found: `${first.pointer || '/'}: ${first.message}`.slice(0, 500) };
+    }),
+};

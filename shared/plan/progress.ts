@@ -1,0 +1,114 @@
+import type { Execution, PlanState } from '../ledger/state.ts';
+import { type AdmittedPlan, type AdmittedStep, processorOf } from './admitted.ts';
+import { reserveFor } from './budget.ts';
+
+/** Executions that vanish with their runtime are not the processor's fault: they have a bound of their own. */
+export const MAX_LOST = 10;
+
+/** How long a step waits after a lost execution. */
+const LOST_BACKOFF_S = 0.5;
+
+/** Longest wait between two attempts. */
+const MAX_BACKOFF_S = 3600;
+
+/** Where a step stands, derived from the ledger alone. */
+export type StepProgress =
+  | { readonly status: 'waiting' }
+  | { readonly status: 'ready'; readonly attempt: number; readonly notBeforeMs: number }
+  | { readonly status: 'open'; readonly execution: Execution }
+  | { readonly status: 'succeeded'; readonly execution: Execution }
+  | { readonly status: 'failed'; readonly execution: Execution }
+  /** Will not run: what it needs failed, or the plan is ending. */
+  | { readonly status: 'skipped' };
+
+export interface PlanProgress {
+  readonly steps: ReadonlyMap<string, StepProgress>;
+  /** Steps that may be scheduled now: ready, and their reserve fits what is left of the budget. */
+  readonly schedulable: readonly {
+    readonly step: AdmittedStep;
+    readonly attempt: number;
+    readonly notBeforeMs: number;
+  }[];
+  /** Ready, but unpayable for good: nothing that is still held will come back. */
+  readonly unpayable: readonly string[];
+  /** True when nothing is open and nothing can start any more. */
+  readonly finished: boolean;
+}
+
+function notBefore(step: AdmittedStep, failed: number, last: Execution): number {
+  const endedMs = Date.parse(last.endedAt ?? last.scheduledAt);
+  const { backoff_s: base, backoff_factor: factor } = step.retry;
+  const seconds = last.end?.status === 'lost' ? LOST_BACKOFF_S : Math.min(MAX_BACKOFF_S, base * factor ** (failed - 1));
+  return endedMs + Math.round(seconds * 1000);
+}
+
+function ofAttempts(step: AdmittedStep, executions: readonly Execution[]): StepProgress | undefined {
+  const last = executions.at(-1);
+  if (last === undefined) return undefined;
+  if (last.end === undefined) return { status: 'open', execution: last };
+  if (last.end.status === 'succeeded') return { status: 'succeeded', execution: last };
+  const failed = executions.filter((execution) => execution.end?.status === 'failed').length;
+  const lost = executions.length - failed;
+  const final =
+    last.end.status === 'failed' ? !last.end.retryable || failed >= step.retry.max_attempts : lost >= MAX_LOST;
+  if (final) return { status: 'failed', execution: last };
+  return { status: 'ready', attempt: last.attempt + 1, notBeforeMs: notBefore(step, failed, last) };
+}
+
+function ofNeeds(step: AdmittedStep, steps: ReadonlyMap<string, StepProgress>, submittedMs: number): StepProgress {
+  const needs = step.needs.map((need) => steps.get(need)?.status ?? 'waiting');
+  if (needs.some((status) => status === 'failed' || status === 'skipped')) return { status: 'skipped' };
+  if (needs.every((status) => status === 'succeeded')) return { status: 'ready', attempt: 1, notBeforeMs: submittedMs };
+  return { status: 'waiting' };
+}
+
+/** `steps` of an admitted plan are in an order in which every step stands behind what it needs. */
+function stepsOf(state: PlanState, plan: AdmittedPlan): Map<string, StepProgress> {
+  const submittedMs = Date.parse(state.submittedAt ?? '1970-01-01T00:00:00.000Z');
+  const steps = new Map<string, StepProgress>();
+  for (const step of plan.steps) {
+    const executions = (state.attempts.get(step.id) ?? []).flatMap((id) => state.executions.get(id) ?? []);
+    steps.set(step.id, ofAttempts(step, executions) ?? ofNeeds(step, steps, submittedMs));
+  }
+  return steps;
+}
+
+/** Nothing new starts once the plan is being cancelled or one of its steps has failed for good. */
+function stopStarting(state: PlanState, steps: Map<string, StepProgress>): void {
+  const failed = [...steps.values()].some((step) => step.status === 'failed');
+  if (!failed && state.cancelRequested === undefined) return;
+  for (const [id, step] of steps) {
+    if (step.status === 'waiting' || step.status === 'ready') steps.set(id, { status: 'skipped' });
+  }
+}
+
+/**
+ * Where a plan stands and what may happen next. The dispatcher schedules by it and the settler ends by it, so both
+ * always agree. Pure.
+ */
+export function progressOf(state: PlanState, plan: AdmittedPlan): PlanProgress {
+  const steps = stepsOf(state, plan);
+  stopStarting(state, steps);
+  const schedulable: PlanProgress['schedulable'][number][] = [];
+  const unfunded: string[] = [];
+  let left = state.budget.limit - state.budget.spent - state.budget.held;
+  for (const step of plan.steps) {
+    const progress = steps.get(step.id);
+    if (progress?.status !== 'ready') continue;
+    const reserve = reserveFor(processorOf(plan, step));
+    if (reserve > left) {
+      unfunded.push(step.id);
+      continue;
+    }
+    left -= reserve;
+    schedulable.push({ step, attempt: progress.attempt, notBeforeMs: progress.notBeforeMs });
+  }
+  const executions = [...state.executions.values()];
+  const unsettled = executions.some((execution) => execution.settled === undefined);
+  return {
+    steps,
+    schedulable,
+    unpayable: unsettled || schedulable.length > 0 ? [] : unfunded,
+    finished: !unsettled && schedulable.length === 0,
+  };
+}

@@ -1,0 +1,139 @@
+import { mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+/** Kept of a log; what is older goes when it grows beyond. */
+export const LOG_LIMITS = { kept_bytes: 256 * 1024, rewrite_bytes: 4 * 1024 * 1024 } as const;
+
+/** Why we ended a run; written before the signal, so that it survives us. */
+export type StopReason = 'timed_out' | 'killed';
+
+export interface ProcessId {
+  readonly pid: number;
+  /** Start time as the kernel counts it, so that a reused pid is not taken for ours; empty where it is not known. */
+  readonly startedAt: string;
+  /** Unix time in milliseconds. */
+  readonly startMs: number;
+}
+
+const readText = async (file: string): Promise<string | undefined> => {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+};
+
+/** Field 22 of /proc/<pid>/stat (proc(5)); empty on systems without it. */
+export async function kernelStartTime(pid: number): Promise<string> {
+  const text = await readText(`/proc/${pid}/stat`).catch(() => undefined);
+  return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+/** What a run leaves on disk: enough to take it up again after this process was killed. */
+export class RunFolder {
+  readonly root: string;
+
+  constructor(runsDir: string, executionId: string) {
+    this.root = path.join(runsDir, executionId);
+  }
+
+  #file = (name: string): string => path.join(this.root, name);
+
+  get job(): string {
+    return this.#file('job.json');
+  }
+  get log(): string {
+    return this.#file('log');
+  }
+  get work(): string {
+    return this.#file('work');
+  }
+  get temp(): string {
+    return this.#file('tmp');
+  }
+  get exit(): string {
+    return this.#file('exit');
+  }
+
+  /** False when the folder is already there: somebody else started this execution. */
+  async create(job: string): Promise<boolean> {
+    try {
+      await mkdir(path.dirname(this.root), { recursive: true });
+      await mkdir(this.root, { mode: 0o700 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+      throw error;
+    }
+    await Promise.all([mkdir(this.work), mkdir(this.temp)]);
+    await Promise.all([writeFile(this.job, `${job}\n`, { mode: 0o600 }), writeFile(this.log, '')]);
+    return true;
+  }
+
+  async exists(): Promise<boolean> {
+    return (await stat(this.root).catch(() => undefined)) !== undefined;
+  }
+
+  async saveProcess(id: ProcessId): Promise<void> {
+    await this.#save('process.json', JSON.stringify(id));
+  }
+
+  async process(): Promise<ProcessId | undefined> {
+    const text = await readText(this.#file('process.json'));
+    return text === undefined ? undefined : (JSON.parse(text) as ProcessId);
+  }
+
+  async saveStop(reason: StopReason): Promise<void> {
+    await this.#save('stop', reason);
+  }
+
+  async stopReason(): Promise<StopReason | undefined> {
+    const text = await readText(this.#file('stop'));
+    return text === 'timed_out' || text === 'killed' ? text : undefined;
+  }
+
+  /** Exit code and end time; undefined while it runs, or when the wrapper was killed. */
+  async exitCode(): Promise<{ code: number; endMs: number } | undefined> {
+    const text = await readText(this.exit);
+    if (text === undefined) return undefined;
+    return { code: Number(text), endMs: (await stat(this.exit)).mtimeMs };
+  }
+
+  /** Log from `offset`; it restarts at 0 when the log was cut since. */
+  async readLog(offset: number): Promise<{ bytes: Uint8Array; end: number }> {
+    const size = (await stat(this.log).catch(() => undefined))?.size ?? 0;
+    const start = size < offset ? 0 : offset;
+    const length = Math.min(size - start, LOG_LIMITS.rewrite_bytes);
+    if (length <= 0) return { bytes: new Uint8Array(), end: size };
+    const file = await open(this.log);
+    try {
+      const buffer = new Uint8Array(length);
+      const { bytesRead } = await file.read(buffer, 0, length, start);
+      return { bytes: buffer.subarray(0, bytesRead), end: start + bytesRead };
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** The end of the log. */
+  async tail(): Promise<Uint8Array> {
+    const size = (await stat(this.log).catch(() => undefined))?.size ?? 0;
+    return (await this.readLog(Math.max(0, size - LOG_LIMITS.kept_bytes))).bytes;
+  }
+
+  /** The processor appends to its log, so emptying it in place is safe; only a log that runs wild is emptied. */
+  async boundLog(): Promise<void> {
+    const size = (await stat(this.log).catch(() => undefined))?.size ?? 0;
+    if (size > LOG_LIMITS.rewrite_bytes) await truncate(this.log, 0);
+  }
+
+  remove(): Promise<void> {
+    return rm(this.root, { recursive: true, force: true });
+  }
+
+  async #save(name: string, text: string): Promise<void> {
+    const draft = this.#file(`${name}.draft`);
+    await writeFile(draft, text);
+    await rename(draft, this.#file(name));
+  }
+}
