@@ -1,0 +1,106 @@
+/** One input artifact. The URL is a credential: it expires, and must not be logged. */
+export interface JobInput {
+  readonly path: string;
+  readonly cid: string;
+  readonly size: number;
+  readonly content_type: string;
+  readonly get_url: string;
+}
+
+/** One declared output, at an absolute WorldPath. The URL is a credential. */
+export interface JobOutput {
+  readonly path: string;
+  readonly content_type: string;
+  readonly required: boolean;
+  readonly max_bytes: number;
+  readonly put_url: string;
+}
+
+/** The first line of standard input, version 1 of the processor contract. */
+export interface Job {
+  readonly v: 1;
+  readonly plan_id: string;
+  readonly step_id: string;
+  readonly execution_id: string;
+  readonly attempt: number;
+  readonly processor: string;
+  readonly params: Record<string, unknown>;
+  readonly inputs: Record<string, JobInput>;
+  readonly outputs: Record<string, JobOutput>;
+  readonly deadline: string;
+}
+
+type Kind = 'string' | 'number' | 'boolean' | 'object';
+
+const JOB_FIELDS: Record<keyof Job, Kind> = {
+  v: 'number',
+  plan_id: 'string',
+  step_id: 'string',
+  execution_id: 'string',
+  attempt: 'number',
+  processor: 'string',
+  params: 'object',
+  inputs: 'object',
+  outputs: 'object',
+  deadline: 'string',
+};
+const INPUT_FIELDS: Record<keyof JobInput, Kind> = {
+  path: 'string',
+  cid: 'string',
+  size: 'number',
+  content_type: 'string',
+  get_url: 'string',
+};
+const OUTPUT_FIELDS: Record<keyof JobOutput, Kind> = {
+  path: 'string',
+  content_type: 'string',
+  required: 'boolean',
+  max_bytes: 'number',
+  put_url: 'string',
+};
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function firstFault(value: unknown, fields: Record<string, Kind>, pointer: string): string | undefined {
+  if (!isRecord(value)) return `${pointer || 'the job'} is not an object`;
+  for (const [name, kind] of Object.entries(fields)) {
+    const field = value[name];
+    const right = kind === 'object' ? isRecord(field) : typeof field === kind;
+    if (!right) return `${pointer}/${name} is not a ${kind}`;
+  }
+  return undefined;
+}
+
+function faultOfJob(job: unknown): string | undefined {
+  const fault = firstFault(job, JOB_FIELDS, '');
+  if (fault !== undefined || !isRecord(job)) return fault;
+  if (job.v !== 1) return '/v is not 1, the version this SDK speaks';
+  if (Number.isNaN(Date.parse(String(job.deadline)))) return '/deadline is not a date-time';
+  for (const [key, fields] of [
+    ['inputs', INPUT_FIELDS],
+    ['outputs', OUTPUT_FIELDS],
+  ] as const) {
+    for (const [name, entry] of Object.entries(job[key] as Record<string, unknown>)) {
+      const inside = firstFault(entry, fields, `/${key}/${name}`);
+      if (inside !== undefined) return inside;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Reads the job line. The fault is a sentence that names the place and never quotes the line, which holds credentials.
+ */
+export function parseJob(line: string): { readonly job: Job } | { readonly fault: string } {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    // The message of JSON.parse quotes its input.
+    return { fault: 'the first line of standard input is not JSON' };
+  }
+  const fault = faultOfJob(parsed);
+  return fault === undefined ? { job: parsed as Job } : { fault: `the job is malformed: ${fault}` };
+}

@@ -1,0 +1,37 @@
+import type { Job } from './job.ts';
+
+export type Report =
+  | { readonly isomorph: 'progress'; readonly fraction?: number; readonly message?: string }
+  | {
+      readonly isomorph: 'error';
+      readonly code: string;
+      readonly message: string;
+      readonly retryable?: boolean;
+    };
+
+const MESSAGE_CHARACTERS_MAX = 2000;
+const ANY_URL = /https?:\/\/[^\s"'<>\\)]+/gi;
+
+export type Redact = (text: string) => string;
+
+/** Removes the credentials of a job from a text: every URL on a host of the job's URLs, and the secrets read so far. */
+export function redactor(job: Job, secretValues: ReadonlySet<string>): Redact {
+  const urls = [
+    ...Object.values(job.inputs).map((input) => input.get_url),
+    ...Object.values(job.outputs).map((output) => output.put_url),
+  ];
+  const hosts = new Set(urls.filter((url) => URL.canParse(url)).map((url) => new URL(url).host));
+  return (text) => {
+    let clean = text;
+    for (const url of urls) clean = clean.replaceAll(url, '[url]');
+    clean = clean.replace(ANY_URL, (url) => (URL.canParse(url) && hosts.has(new URL(url).host) ? '[url]' : url));
+    for (const value of secretValues) clean = clean.replaceAll(value, '[secret]');
+    return clean;
+  };
+}
+
+/** One report as one line: whatever the message holds, JSON keeps it on that line. */
+export function reportLine(report: Report, redact: Redact): string {
+  const message = report.message === undefined ? undefined : redact(report.message).slice(0, MESSAGE_CHARACTERS_MAX);
+  return `${JSON.stringify({ ...report, message })}\n`;
+}

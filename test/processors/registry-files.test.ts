@@ -1,0 +1,137 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import type Type from 'typebox';
+import { Value } from 'typebox/value';
+import * as assert from 'uvu/assert';
+import { parse } from 'yaml';
+import { processorFolder } from '../../shared/plan/names.ts';
+import { type Plan, PlanSchema } from '../../shared/plan/plan.ts';
+import { PolicySchema, type Processor, ProcessorSchema } from '../../shared/plan/registry.ts';
+import { suite } from '../harness/suite.ts';
+import { file } from './run-processor.ts';
+
+const test = suite('registry files');
+const read = (path: string): Promise<string> => readFile(file(path), 'utf8');
+
+async function yamlOf<S extends Type.TSchema>(schema: S, path: string): Promise<Type.Static<S>> {
+  const document: unknown = parse(await read(path));
+  if (Value.Check(schema, document)) return document;
+  throw new Error(`${path}: ${JSON.stringify(Value.Errors(schema, document))}`);
+}
+
+async function processors(): Promise<Map<string, Processor>> {
+  const files = (await readdir(file('registry/processors'))).filter((name) => name.endsWith('.yaml'));
+  const all = await Promise.all(files.map((name) => yamlOf(ProcessorSchema, `registry/processors/${name}`)));
+  all.forEach(({ ref }, index) => {
+    assert.is(files[index], `${processorFolder(ref)}.yaml`);
+  });
+  return new Map(all.map((processor) => [processor.ref, processor]));
+}
+
+test('every processor has a folder with what its registry file promises', async () => {
+  const registry = await processors();
+  assert.ok(registry.size >= 4);
+  for (const [ref, { entrypoint, inputs }] of registry) {
+    const folder = `processors/${processorFolder(ref)}`;
+    const names = await readdir(file(folder));
+    for (const name of ['Dockerfile', 'package.json', entrypoint[1] ?? ''])
+      assert.ok(names.includes(name), `${folder}/${name}`);
+    new Ajv2020({ strict: true, allowUnionTypes: true }).compile(inputs.params);
+    const dockerfile = await read(`${folder}/Dockerfile`);
+    assert.not.match(dockerfile, /^# syntax=|<<|--link/m);
+    assert.match(dockerfile, /^FROM node:22-slim$/m);
+  }
+});
+
+/** The files a program consists of, and the packages they name. */
+async function importsOf(path: string, seen = new Map<string, string[]>()): Promise<Map<string, string[]>> {
+  if (seen.has(path)) return seen;
+  const names = [...(await read(path)).matchAll(/^(?:import|export) (?!type )[^;]*?from '([^']+)'/gm)].map(
+    ([, name = '']) => name,
+  );
+  seen.set(
+    path,
+    names.filter((name) => !name.startsWith('.') && !name.startsWith('node:')),
+  );
+  for (const name of names.filter((candidate) => candidate.startsWith('.')))
+    await importsOf(join(path, '..', name), seen);
+  return seen;
+}
+
+test('an image holds every file and package that its processor imports', async () => {
+  for (const [ref, { entrypoint }] of await processors()) {
+    const folder = processorFolder(ref);
+    const manifest = JSON.parse(await read(`processors/${folder}/package.json`));
+    const dockerfile = await read(`processors/${folder}/Dockerfile`);
+    for (const [path, packages] of await importsOf(`processors/${folder}/${entrypoint[1]}`)) {
+      const home = path.split('/')[1];
+      assert.match(dockerfile, new RegExp(`^COPY ${home}/(\\*\\.ts)? ${home}/$`, 'm'), path);
+      for (const name of packages) {
+        const declared = name.startsWith('@') ? name : (name.split('/')[0] ?? name);
+        assert.ok(manifest.dependencies?.[declared], `${path} imports ${name}`);
+      }
+    }
+  }
+});
+
+test('images install the very package versions that are tested here', async () => {
+  const root = JSON.parse(await read('package-lock.json')).packages;
+  for (const folder of ['csv_profile', 'csv_chart']) {
+    const manifest = JSON.parse(await read(`processors/${folder}/package.json`));
+    const { packages } = JSON.parse(await read(`processors/${folder}/package-lock.json`));
+    assert.equal(
+      packages[''].dependencies,
+      manifest.dependencies,
+      `${folder}: run npm install --package-lock-only there`,
+    );
+    for (const [path, { version, dev }] of Object.entries<{ version: string; dev?: boolean }>(packages)) {
+      if (path !== '' && dev !== true) assert.is(version, root[path]?.version, `${folder}: ${path}`);
+    }
+  }
+});
+
+test('the default policy keeps plans below their own prefix', async () => {
+  const policy = await yamlOf(PolicySchema, 'registry/policies/default.yaml');
+  assert.equal(policy.write, ['/artifacts/outputs/{plan_id}/**']);
+  assert.is(policy.max_budget_usd_micro, 10_000_000);
+});
+
+test('the penguin plan names what the registry has and can pay for it', async () => {
+  const registry = await processors();
+  const plan: Plan = await yamlOf(PlanSchema, 'examples/penguins/plan.yaml');
+  let most = 0;
+  for (const step of plan.steps) {
+    const processor = registry.get(step.processor);
+    assert.ok(processor, step.processor);
+    const valid = new Ajv2020({ strict: false }).compile(processor.inputs.params);
+    assert.ok(valid(step.params ?? {}), JSON.stringify(valid.errors));
+    const given = Object.keys(step.inputs ?? {});
+    const known = Object.entries(processor.inputs.artifacts);
+    assert.ok(given.every((name) => known.some(([input]) => input === name)));
+    assert.ok(known.every(([name, { required }]) => !required || given.includes(name)));
+    for (const input of Object.values(step.inputs ?? {})) {
+      if (typeof input === 'string') continue;
+      const source = plan.steps.find(({ id }) => id === input.step);
+      const outputs = registry.get(source?.processor ?? '')?.outputs ?? [];
+      assert.ok(
+        outputs.some(({ path }) => path === input.output),
+        `${step.id}: ${input.output}`,
+      );
+    }
+    const { usd_micro_fixed, usd_micro_per_s } = processor.cost;
+    most += (usd_micro_fixed + usd_micro_per_s * processor.runtime.timeout_s) * (step.retry?.max_attempts ?? 1);
+  }
+  assert.ok(most <= plan.budget.limit_usd_micro, `${most} could be spent`);
+});
+
+test('the contract shows the examples as they are', async () => {
+  const contract = await read('docs/processor-contract.md');
+  assert.ok(contract.includes(await read('examples/contract-python/processor.py')));
+  const typescript = await read('examples/contract-typescript/processor.ts');
+  assert.ok(contract.includes(typescript.replace('../../processors/sdk/', '../sdk/')));
+  for (const [, yaml = ''] of contract.matchAll(/```yaml\n(.*?)```/gs))
+    assert.ok(Value.Check(ProcessorSchema, parse(yaml)));
+});
+
+test.run();
