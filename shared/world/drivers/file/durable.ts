@@ -1,0 +1,71 @@
+/** File operations that are on the disk when they return, and the translation of what the system throws. */
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { LRUCache } from 'lru-cache';
+import { IsomorphError } from '../../../errors/isomorph-error.ts';
+
+export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'syscall' in error && 'code' in error;
+
+export const hasErrno = (error: unknown, ...codes: readonly string[]): boolean =>
+  isSystemError(error) && codes.includes(error.code ?? '');
+
+/** The path is not there, also when one of its parents is a file. */
+export const isMissing = (error: unknown): boolean => hasErrno(error, 'ENOENT', 'ENOTDIR');
+
+/** Runs an operation; what the operating system refuses becomes ERR_UNAVAILABLE. */
+export async function guarded<T>(what: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    throw new IsomorphError('ERR_UNAVAILABLE', `${what}: ${error.code ?? 'unknown'}`, {}, error);
+  }
+}
+
+export async function withHandle<T>(path: string, flags: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
+  // 0444 at birth: the one handle that made the file may write it, nobody later.
+  const handle = await open(path, flags, 0o444);
+  try {
+    return await use(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Puts the names inside a folder, or the bytes of a file, on the disk. */
+export const sync = (path: string): Promise<void> => withHandle(path, 'r', (handle) => handle.sync());
+
+/** Folders below one root, made durable once a process. */
+export class Folders {
+  readonly #root: string;
+  readonly #durable = new LRUCache<string, true>({ max: 10_000 });
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Makes a folder below the root exist, on the disk, with its parents. */
+  async ensure(folder: string): Promise<void> {
+    const made = await mkdir(folder, { recursive: true });
+    if (made === undefined && this.#durable.has(folder)) return;
+    // Also when another process made it: that one may not have come to its own sync yet.
+    for (let at = folder; at !== this.#root && at !== dirname(at); at = dirname(at)) await sync(dirname(at));
+    this.#durable.set(folder, true);
+  }
+}
+
+/** A name nobody else uses, in a folder that is swept. */
+export const temporaryName = (folder: string): string =>
+  join(folder, `${process.pid}-${randomBytes(12).toString('hex')}`);
+
+/** Hands a temporary name to `use` and removes it afterwards, whatever happened. */
+export async function withTemporary<T>(folder: string, use: (path: string) => Promise<T>): Promise<T> {
+  const path = temporaryName(folder);
+  try {
+    return await use(path);
+  } finally {
+    await rm(path, { force: true });
+  }
+}

@@ -1,0 +1,80 @@
+/** Visible objects of the `file` driver: linked into place once, replaced only as orphans. */
+import { link, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { IsomorphError } from '../../../errors/isomorph-error.ts';
+import { meetExisting } from '../../checks.ts';
+import type { Cid } from '../../cid.ts';
+import type { ContentDigest } from '../../content.ts';
+import type { PutResult } from '../../store.ts';
+import { keyOf } from '../../world-path.ts';
+import { type Folders, hasErrno, sync } from './durable.ts';
+import type { Sidecar, Sidecars } from './sidecars.ts';
+
+const cannotNest = (path: string): IsomorphError =>
+  new IsomorphError('ERR_UNIMPLEMENTED', `${path}: a path above or below it is an artifact`, {
+    pointer: path,
+    expected: 'the file driver cannot hold an artifact that is also a folder',
+  });
+
+const created = ({ cid, sha256, size }: ContentDigest): PutResult => ({ cid, sha256, size, created: true });
+
+export class Objects {
+  readonly #root: string;
+  readonly #folders: Folders;
+  readonly #sidecars: Sidecars;
+
+  constructor(root: string, folders: Folders, sidecars: Sidecars) {
+    this.#root = root;
+    this.#folders = folders;
+    this.#sidecars = sidecars;
+  }
+
+  fileOf(path: string): string {
+    return join(this.#root, keyOf(path));
+  }
+
+  /** Links a finished, synced file to its final name, or finds out who was there. */
+  async publish(path: string, finished: string, sidecar: Sidecar): Promise<PutResult> {
+    const object = this.fileOf(path);
+    const existing = await this.#sidecars.resolve(path);
+    if (existing !== undefined) {
+      // It may be the work of a writer that has not come to its sync, and we are about to vouch for it.
+      await sync(dirname(object));
+      return meetExisting(path, existing, sidecar.cid);
+    }
+    try {
+      await this.#folders.ensure(dirname(object));
+    } catch (error) {
+      if (hasErrno(error, 'EEXIST', 'ENOTDIR')) throw cannotNest(path);
+      throw error;
+    }
+    await this.#sidecars.write(path, sidecar);
+    try {
+      await link(finished, object);
+    } catch (error) {
+      if (hasErrno(error, 'EEXIST')) return this.#lose(path, sidecar);
+      throw error;
+    }
+    await sync(dirname(object));
+    return created(sidecar);
+  }
+
+  /** Renames a finished file over the object with this CID; any other object is left alone, as `publish` does. */
+  async replace(path: string, finished: string, sidecar: Sidecar, orphanCid: Cid): Promise<PutResult> {
+    const existing = await this.#sidecars.resolve(path);
+    if (existing?.cid !== orphanCid || existing.cid === sidecar.cid) return this.publish(path, finished, sidecar);
+    await this.#sidecars.write(path, sidecar);
+    await rename(finished, this.fileOf(path));
+    await sync(dirname(this.fileOf(path)));
+    await this.#sidecars.settle(path, sidecar);
+    return created(sidecar);
+  }
+
+  async #lose(path: string, sidecar: Sidecar): Promise<PutResult> {
+    const winner = await this.#sidecars.resolve(path);
+    if (winner === undefined) throw cannotNest(path);
+    await sync(dirname(this.fileOf(path)));
+    if (winner.cid !== sidecar.cid) await this.#sidecars.settle(path, winner);
+    return meetExisting(path, winner, sidecar.cid);
+  }
+}
