@@ -1,4 +1,4 @@
-import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
+import { type Fault, fault, toFault } from '../../shared/errors/isomorph-error.ts';
 import { canonicalBytes } from '../../shared/ledger/canonical.ts';
 import { isPlanId } from '../../shared/plan/names.ts';
 import { PLAN_LIMITS } from '../../shared/plan/plan.ts';
@@ -48,7 +48,12 @@ export function parseSubmission(data: Uint8Array): Parsed<Submission> {
   if (!object.ok) return object;
   const planId = parsePlanId(object.value);
   if (!planId.ok) return planId;
-  const body = canonicalBytes(object.value);
+  let body: Uint8Array;
+  try {
+    body = canonicalBytes(object.value);
+  } catch (error) {
+    return refuse(toFault(error), planId.value);
+  }
   if (body.byteLength > PLAN_LIMITS.bytes) {
     const expected = `at most ${PLAN_LIMITS.bytes} bytes in canonical form`;
     return refuse(

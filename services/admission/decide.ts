@@ -5,6 +5,7 @@ import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
+import { clip } from '../../shared/text/clip.ts';
 import { type Cid, cidOf } from '../../shared/world/cid.ts';
 import { canonicalWorldPath } from '../../shared/world/world-path.ts';
 import type { Submission } from './command.ts';
@@ -49,13 +50,11 @@ export function rule(submission: Submission, registry: Registry, deployment: Dep
   return { submitted, admitted: { document, plan: admitted, source: plan }, faults: [] };
 }
 
-const clip = (text: string): string => (text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT - 1)}…`);
-
 const clipFault = ({ code, message, pointer, expected }: Fault): Fault => ({
   code,
-  message: clip(message),
-  ...(pointer === undefined ? {} : { pointer: clip(pointer) }),
-  ...(expected === undefined ? {} : { expected: clip(expected) }),
+  message: clip(message, MAX_TEXT),
+  ...(pointer === undefined ? {} : { pointer: clip(pointer, MAX_TEXT) }),
+  ...(expected === undefined ? {} : { expected: clip(expected, MAX_TEXT) }),
 });
 
 function rejection(faults: readonly Fault[]): Draft {

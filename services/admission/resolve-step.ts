@@ -50,7 +50,7 @@ function canonical(faults: Fault[], pointer: string, path: string, kind: PathKin
   return attempt(faults, pointer, () => canonicalWorldPath(path, kind));
 }
 
-function writePrefix(context: Context, step: PlanStep, pointer: string, faults: Fault[]): string {
+export function writePrefix(context: Context, step: PlanStep, pointer: string, faults: Fault[]): string {
   const fallback = outputPrefix(context.plan.plan_id, step.id);
   const wanted = step.write_prefix ?? fallback;
   const place = `${pointer}/write_prefix`;
@@ -281,5 +281,3 @@ export function resolveStep(
     },
   };
 }
-
-export { writePrefix };

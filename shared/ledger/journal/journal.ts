@@ -88,13 +88,16 @@ export class Journal {
   /**
    * Takes a ledger message that a consumer delivered into account, so that following a plan needs no reads.
    * A message that is not the next one of its plan changes nothing: {@link load} will read the gap.
+   * @returns its events; undefined when it is no event of the plan
    */
-  observe(planId: string, message: StoredMessage): void {
-    const snapshot = this.#cache.get(planId) ?? { state: emptyState(planId), lastSeq: 0 };
-    if (message.seq <= snapshot.lastSeq) return;
+  observe(planId: string, message: StoredMessage): readonly LedgerEvent[] | undefined {
     const events = this.#decode(planId, message);
-    if (events === undefined || events[0]?.seq !== snapshot.state.head.seq + 1) return;
-    this.#cache.set(planId, { state: advance(snapshot.state, events), lastSeq: message.seq });
+    if (events === undefined) return undefined;
+    const snapshot = this.#cache.get(planId) ?? { state: emptyState(planId), lastSeq: 0 };
+    if (message.seq > snapshot.lastSeq && events[0]?.seq === snapshot.state.head.seq + 1) {
+      this.#cache.set(planId, { state: advance(snapshot.state, events), lastSeq: message.seq });
+    }
+    return events;
   }
 
   /**

@@ -1,0 +1,93 @@
+import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import type { Draft, EventData } from '../../shared/ledger/events.ts';
+import type { PlanState } from '../../shared/ledger/state.ts';
+import type { AdmittedStep } from '../../shared/plan/admitted.ts';
+import { executionFolder, outputPrefix } from '../../shared/plan/names.ts';
+import { DEFAULT_MAX_OUTPUT_BYTES, type Processor, type ProcessorOutput } from '../../shared/plan/registry.ts';
+import type { ArtifactStore, PutResult } from '../../shared/world/store.ts';
+import { joinWorldPath } from '../../shared/world/world-path.ts';
+import { type Failure, failure } from './outcome.ts';
+
+export interface CollectOptions {
+  readonly store: ArtifactStore;
+  readonly state: PlanState;
+  readonly step: AdmittedStep;
+  readonly processor: Processor;
+  readonly executionId: string;
+}
+
+export type Collected =
+  | { readonly ok: true; readonly artifacts: readonly Draft[] }
+  | { readonly ok: false; readonly why: Failure };
+
+const written = (data: EventData<'artifact.written'>): Draft => ({ kind: 'artifact.written', data });
+
+/**
+ * An upload as an artifact. A path may be taken by an earlier execution of this step that was killed after it
+ * promoted and before its commit: the ledger does not name that object and, since that execution has ended there,
+ * never will. Only the plan itself can write below its own output prefix, so only there may it be replaced.
+ */
+async function promote(
+  options: CollectOptions,
+  output: ProcessorOutput,
+  worldPath: string,
+): Promise<PutResult | undefined> {
+  const { store, state, step, executionId } = options;
+  const maxBytes = output.max_bytes ?? DEFAULT_MAX_OUTPUT_BYTES;
+  const request = { uploadId: executionId, worldPath, contentType: output.content_type, maxBytes };
+  try {
+    return await store.promote(request);
+  } catch (error) {
+    const own = worldPath.startsWith(outputPrefix(state.planId, step.id));
+    const named = state.artifacts.has(worldPath);
+    if (!(error instanceof IsomorphError) || error.code !== 'ERR_IMMUTABLE' || !own || named) throw error;
+    const orphan = await store.stat(worldPath);
+    return orphan === undefined ? store.promote(request) : store.replaceOrphan({ ...request, orphanCid: orphan.cid });
+  }
+}
+
+/** Re-hashes what a run uploaded and makes artifacts of it: all declared outputs, or none of them is named. */
+export async function collectOutputs(options: CollectOptions): Promise<Collected> {
+  const { step, processor, executionId } = options;
+  const artifacts: Draft[] = [];
+  for (const output of processor.outputs) {
+    const path = joinWorldPath(step.write_prefix, output.path);
+    let result: PutResult | undefined;
+    try {
+      result = await promote(options, output, path);
+    } catch (error) {
+      if (!(error instanceof IsomorphError) || error.retryable) throw error;
+      return { ok: false, why: failure(error.code, `${output.path}: ${error.message}`) };
+    }
+    if (result === undefined) {
+      if (!output.required) continue;
+      return { ok: false, why: failure('ERR_OUTPUT_MISSING', `${output.path} was not written`) };
+    }
+    const { cid, sha256, size } = result;
+    artifacts.push(written({ path, cid, sha256, size, content_type: output.content_type, execution_id: executionId }));
+  }
+  return { ok: true, artifacts };
+}
+
+/** Stores the log of an execution; one that was stored before a crash stays as it is. */
+export async function storeLog(
+  store: ArtifactStore,
+  planId: string,
+  executionId: string,
+  log: string,
+): Promise<Draft[]> {
+  if (log === '') return [];
+  const path = `${executionFolder(planId, executionId)}log.txt`;
+  const contentType = 'text/plain; charset=utf-8';
+  const about = { path, content_type: contentType, execution_id: executionId };
+  try {
+    const data = new TextEncoder().encode(log);
+    const { cid, sha256, size } = await store.putBytes({ worldPath: path, data, contentType });
+    return [written({ ...about, cid, sha256, size })];
+  } catch (error) {
+    if (!(error instanceof IsomorphError) || error.code !== 'ERR_IMMUTABLE') throw error;
+    const stat = await store.stat(path);
+    if (stat === undefined) throw error;
+    return [written({ ...about, cid: stat.cid, sha256: stat.sha256, size: stat.size })];
+  }
+}

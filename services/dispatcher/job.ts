@@ -1,0 +1,67 @@
+import type { Execution } from '../../shared/ledger/state.ts';
+import type { AdmittedStep } from '../../shared/plan/admitted.ts';
+import { DEFAULT_MAX_OUTPUT_BYTES, type Processor } from '../../shared/plan/registry.ts';
+import type { Job, JobInput, JobOutput } from '../../shared/runtime/contract.ts';
+import type { ArtifactStat, ArtifactStore } from '../../shared/world/store.ts';
+import { joinWorldPath } from '../../shared/world/world-path.ts';
+
+export interface JobOptions {
+  readonly planId: string;
+  readonly executionId: string;
+  readonly execution: Execution;
+  readonly step: AdmittedStep;
+  readonly processor: Processor;
+  readonly inputs: Readonly<Record<string, ArtifactStat>>;
+  readonly store: ArtifactStore;
+  readonly deadlineMs: number;
+}
+
+/** A URL outlives the deadline by the time its last upload may take. */
+const URL_MARGIN_S = 60;
+
+async function jobInputs({ inputs, store }: JobOptions, ttlS: number): Promise<Record<string, JobInput>> {
+  const entries = Object.entries(inputs).map(async ([name, stat]): Promise<[string, JobInput]> => {
+    const { path, cid, size, contentType } = stat;
+    const getUrl = await store.presign({ worldPath: path, ttlS, audience: 'public' });
+    return [name, { path, cid, size, content_type: contentType, get_url: getUrl }];
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+async function jobOutputs(options: JobOptions, ttlS: number): Promise<Record<string, JobOutput>> {
+  const { step, processor, store, executionId } = options;
+  const entries = processor.outputs.map(async (output): Promise<[string, JobOutput]> => {
+    const path = joinWorldPath(step.write_prefix, output.path);
+    const maxBytes = output.max_bytes ?? DEFAULT_MAX_OUTPUT_BYTES;
+    const putUrl = await store.presignPut({
+      uploadId: executionId,
+      worldPath: path,
+      contentType: output.content_type,
+      maxBytes,
+      ttlS,
+      audience: 'public',
+    });
+    const { content_type, required } = output;
+    return [output.path, { path, content_type, required, max_bytes: maxBytes, put_url: putUrl }];
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** What a processor is told (docs/processor-contract.md). Its URLs are credentials: it is stored nowhere. */
+export async function buildJob(options: JobOptions): Promise<Job> {
+  const { planId, executionId, execution, step, processor, deadlineMs } = options;
+  const ttlS = processor.runtime.timeout_s + URL_MARGIN_S;
+  const [inputs, outputs] = await Promise.all([jobInputs(options, ttlS), jobOutputs(options, ttlS)]);
+  return {
+    v: 1,
+    plan_id: planId,
+    step_id: step.id,
+    execution_id: executionId,
+    attempt: execution.attempt,
+    processor: processor.ref,
+    params: { ...step.params },
+    inputs,
+    outputs,
+    deadline: new Date(deadlineMs).toISOString(),
+  };
+}

@@ -1,0 +1,96 @@
+import { type ErrorCode, isErrorCode, isRetryable } from '../../shared/errors/codes.ts';
+import { type Fault, fault, unreachable } from '../../shared/errors/isomorph-error.ts';
+import type { Draft, Environment } from '../../shared/ledger/events.ts';
+import { EXIT_CODES } from '../../shared/runtime/contract.ts';
+import { parseReport } from '../../shared/runtime/reports.ts';
+import type { RunResult } from '../../shared/runtime/runtime.ts';
+import { clip, clipStart } from '../../shared/text/clip.ts';
+
+/** What an event carries of a log; the whole is an artifact. */
+const TAIL_CHARACTERS = 3_000;
+const MESSAGE_CHARACTERS = 1_000;
+
+export interface Failure extends Fault {
+  readonly retryable: boolean;
+  readonly exitCode: number | undefined;
+}
+
+export const failure = (
+  code: ErrorCode,
+  message: string,
+  retryable = isRetryable(code),
+  exitCode?: number,
+): Failure => ({
+  ...fault(code, clip(message, MESSAGE_CHARACTERS)),
+  retryable,
+  exitCode,
+});
+
+function ofExit(exitCode: number, error: RunResult['error']): Failure {
+  const badInput = exitCode === EXIT_CODES.bad_input;
+  if (error === undefined) {
+    const how = badInput ? 'it found its input unusable' : 'see the tail of its log';
+    return failure('ERR_EXIT', `the processor ended with exit code ${exitCode}: ${how}`, !badInput, exitCode);
+  }
+  // A processor may name a code of our table; what else it calls its error is part of the message.
+  const code = isErrorCode(error.code) ? error.code : 'ERR_EXIT';
+  const message = code === error.code ? error.message : `${error.code}: ${error.message}`;
+  return failure(code, message, !badInput && (error.retryable ?? isRetryable(code)), exitCode);
+}
+
+/** Why a run is no success; undefined when it exited with 0. A run that the runtime lost is not judged here. */
+export function failureOf({ outcome, error }: RunResult, cancelled: boolean): Failure | undefined {
+  switch (outcome.kind) {
+    case 'exited':
+      return outcome.exitCode === EXIT_CODES.success ? undefined : ofExit(outcome.exitCode, error);
+    case 'timed_out':
+      return failure('ERR_TIMEOUT', 'the processor did not end before its deadline');
+    case 'killed':
+      return cancelled ? failure('ERR_CANCELLED', 'the plan was cancelled') : failure('ERR_KILLED', 'it was ended');
+    case 'signalled':
+      return failure('ERR_KILLED', `the processor was ended by ${outcome.signal}`);
+    case 'out_of_memory':
+      return failure('ERR_KILLED', 'the processor ran out of memory');
+    case 'not_started':
+      return failure('ERR_START', outcome.reason);
+    case 'lost':
+      return failure('ERR_EXECUTION_LOST', outcome.reason);
+    default:
+      return unreachable(outcome);
+  }
+}
+
+/** The last lines of a log for a person: without report lines and control characters. */
+export function tailOf(log: string): string {
+  const lines = log.split('\n').filter((line) => parseReport(line) === undefined);
+  const text = lines
+    .join('\n')
+    .replace(/[^\P{Cc}\n\t]/gu, '')
+    .trim();
+  return clipStart(text, TAIL_CHARACTERS);
+}
+
+export interface FailedOptions {
+  readonly executionId: string;
+  readonly durationMs: number;
+  readonly environment: Environment | undefined;
+  /** Scrubbed. */
+  readonly logTail: string;
+}
+
+/** The event of a failed execution. */
+export function failedDraft(why: Failure, options: FailedOptions): Draft {
+  return {
+    kind: 'execution.failed',
+    data: {
+      execution_id: options.executionId,
+      code: why.code,
+      message: why.message,
+      retryable: why.retryable,
+      duration_ms: options.durationMs,
+      ...(why.exitCode === undefined ? {} : { exit_code: why.exitCode }),
+      ...(options.logTail === '' ? {} : { log_tail: options.logTail }),
+      ...(options.environment === undefined ? {} : { environment: options.environment }),
+    },
+  };
+}

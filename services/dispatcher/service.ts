@@ -1,0 +1,149 @@
+import { fault } from '../../shared/errors/isomorph-error.ts';
+import { planOfSubject } from '../../shared/ledger/decode.ts';
+import type { LedgerEvent } from '../../shared/ledger/events.ts';
+import { Journal, type Snapshot } from '../../shared/ledger/journal/journal.ts';
+import { type Consumption, consume, DONE, type Verdict } from '../../shared/nats/consume.ts';
+import { publish } from '../../shared/nats/publish.ts';
+import { parseTimer, parseWork, TIMER_SUBJECT, type Timer, type Work, workSubject } from '../../shared/nats/work.ts';
+import type { RuntimeAdapter } from '../../shared/runtime/runtime.ts';
+import type { SecretResolver } from '../../shared/secrets/resolver.ts';
+import { AdmittedPlans } from '../../shared/service/admitted-plans.ts';
+import type { ServiceDeps } from '../../shared/service/deps.ts';
+import { followLedger } from '../../shared/service/follow-ledger.ts';
+import type { ArtifactStore } from '../../shared/world/store.ts';
+import { decideDeadline, decideSchedule } from './decide.ts';
+import { Worker } from './worker.ts';
+
+export interface DispatcherDeps extends ServiceDeps {
+  readonly store: ArtifactStore;
+  readonly secrets: SecretResolver;
+  readonly runtimes: readonly RuntimeAdapter[];
+  /** Executions at once, per runtime. */
+  readonly slots: number;
+  readonly instance: string;
+}
+
+/** A message that waits is seen at least this often: the server forgets delays when it is killed. */
+const MAX_DELAY_MS = 3_600_000;
+
+class Dispatcher {
+  readonly #deps: DispatcherDeps;
+  readonly #journal: Journal;
+  readonly #plans: AdmittedPlans;
+  readonly #workers: readonly Worker[];
+  readonly #consumptions: Consumption[] = [];
+
+  constructor(deps: DispatcherDeps) {
+    this.#deps = deps;
+    this.#journal = new Journal({ ...deps, by: 'dispatcher' });
+    this.#plans = new AdmittedPlans(deps.store);
+    const shared = { ...deps, journal: this.#journal, plans: this.#plans };
+    this.#workers = deps.runtimes.map((runtime) => new Worker({ ...shared, runtime }));
+  }
+
+  async start(): Promise<void> {
+    const { connection, log, runtimes, slots } = this.#deps;
+    // Every dispatcher must hear of a cancellation, whichever of them took the commit from the shared consumer.
+    connection.subscribe('ledger.*.plan.cancel_requested', { callback: (_, { subject }) => this.#cancel(subject) });
+    this.#consumptions.push(
+      await followLedger({
+        deps: this.#deps,
+        durable: 'dispatcher',
+        journal: this.#journal,
+        react: (events, snapshot, seq) => this.#react(events, snapshot, seq),
+      }),
+    );
+    for (const [index, { adapter }] of runtimes.entries()) {
+      const worker = this.#workers[index];
+      if (worker === undefined) continue;
+      const consumption = await consume({
+        connection,
+        log,
+        consumer: { stream: 'WORK', durable: `dispatcher-${adapter}` },
+        concurrency: slots,
+        prefetch: slots,
+        keyOf: (message) => String(message.seq),
+        handle: (message, signal) => this.#work(worker, message.data, signal),
+      });
+      this.#consumptions.push(consumption);
+    }
+    this.#consumptions.push(
+      await consume({
+        connection,
+        log,
+        consumer: { stream: 'WORK', durable: 'dispatcher-timers' },
+        concurrency: 8,
+        keyOf: (message) => String(message.seq),
+        handle: (message) => this.#timer(message.data),
+      }),
+    );
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#consumptions.map((consumption) => consumption.stop()));
+  }
+
+  #cancel(subject: string): void {
+    const planId = planOfSubject(subject);
+    if (planId === undefined) return;
+    for (const worker of this.#workers) {
+      worker.cancel(planId).catch((error: unknown) => this.#deps.log.warn({ err: error }, 'cancelling failed'));
+    }
+  }
+
+  /** Events first cause what they ask for, then the plan is looked at as a whole. */
+  async #react(events: readonly LedgerEvent[], { state }: Snapshot, seq: number): Promise<void> {
+    await Promise.all(events.map((event) => this.#effect(event, seq)));
+    if (state.phase !== 'admitted') return;
+    const plan = await this.#plans.of(state);
+    await this.#journal.append(state.planId, (now) => decideSchedule(now, plan));
+  }
+
+  async #effect(event: LedgerEvent, ledgerSeq: number): Promise<void> {
+    const { connection } = this.#deps;
+    const { plan_id: planId } = event;
+    if (event.kind === 'execution.scheduled') {
+      const { execution_id, adapter, not_before } = event.data;
+      const work: Work = { plan_id: planId, execution_id, not_before, ledger_seq: ledgerSeq };
+      await publish(connection, workSubject(adapter), JSON.stringify(work), { msgID: `work-${execution_id}` });
+    }
+    if (event.kind === 'plan.admitted') {
+      const timer: Timer = { plan_id: planId, deadline: event.data.deadline, ledger_seq: ledgerSeq };
+      await publish(connection, TIMER_SUBJECT, JSON.stringify(timer), { msgID: `timer-${planId}` });
+    }
+  }
+
+  async #work(worker: Worker, data: Uint8Array, signal: AbortSignal): Promise<Verdict> {
+    const work = parseWork(parseJson(data));
+    if (!work.ok) return { kind: 'dead', fault: work.faults[0] ?? fault('ERR_SCHEMA', 'no work') };
+    return worker.handle(work.value, signal);
+  }
+
+  async #timer(data: Uint8Array): Promise<Verdict> {
+    const timer = parseTimer(parseJson(data));
+    if (!timer.ok) return { kind: 'dead', fault: timer.faults[0] ?? fault('ERR_SCHEMA', 'no timer') };
+    const { plan_id: planId, deadline, ledger_seq: seq } = timer.value;
+    const { state } = await this.#journal.load(planId, seq);
+    if (state.phase !== 'admitted') return DONE;
+    const waitMs = Date.parse(deadline) - this.#deps.nowMs();
+    if (waitMs > 0) return { kind: 'later', delayMs: Math.min(waitMs, MAX_DELAY_MS) };
+    await this.#journal.append(planId, (now) => decideDeadline(now, this.#deps.nowMs()));
+    return DONE;
+  }
+}
+
+function parseJson(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(data));
+  } catch {
+    // The schema check that follows refuses it with its reason.
+    return undefined;
+  }
+}
+
+/** Schedules ready steps, runs what is scheduled, and watches the deadlines of plans. */
+export async function startDispatcher(deps: DispatcherDeps): Promise<Consumption> {
+  const dispatcher = new Dispatcher(deps);
+  await dispatcher.start();
+  return dispatcher;
+}

@@ -1,0 +1,242 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import { type Fault, fault, IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { canonicalBytes } from '../../shared/ledger/canonical.ts';
+import type { Draft, EventData } from '../../shared/ledger/events.ts';
+import type { Journal } from '../../shared/ledger/journal/journal.ts';
+import type { Execution, PlanState } from '../../shared/ledger/state.ts';
+import { DONE, type Verdict } from '../../shared/nats/consume.ts';
+import type { Work } from '../../shared/nats/work.ts';
+import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
+import type { Processor } from '../../shared/plan/registry.ts';
+import type { Report } from '../../shared/runtime/contract.ts';
+import type { RunHandle, RunResult, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
+import type { SecretResolver } from '../../shared/secrets/resolver.ts';
+import type { AdmittedPlans } from '../../shared/service/admitted-plans.ts';
+import { cidOf } from '../../shared/world/cid.ts';
+import type { ArtifactStat, ArtifactStore } from '../../shared/world/store.ts';
+import { collectOutputs, storeLog } from './collect.ts';
+import { decideEnd, decideStart } from './decide.ts';
+import { buildJob } from './job.ts';
+import { type Failure, failedDraft, failure, failureOf, tailOf } from './outcome.ts';
+import { scrub } from './scrub.ts';
+
+export interface WorkerDeps {
+  readonly connection: NatsConnection;
+  readonly journal: Journal;
+  readonly store: ArtifactStore;
+  readonly secrets: SecretResolver;
+  readonly plans: AdmittedPlans;
+  readonly runtime: RuntimeAdapter;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+  /** Names this process in `execution.started`. */
+  readonly instance: string;
+}
+
+/** One execution with everything that is known of it. */
+interface Task {
+  readonly planId: string;
+  readonly executionId: string;
+  readonly plan: AdmittedPlan;
+  readonly step: AdmittedStep;
+  readonly processor: Processor;
+  readonly execution: Execution;
+}
+
+/** What an execution needs and what it must not start without. */
+interface Prepared {
+  readonly inputs: Readonly<Record<string, ArtifactStat>>;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+const SHUTTING_DOWN = Symbol('shutting down');
+
+/** Takes scheduled executions to their end. Every path through it may be cut by a kill and taken again. */
+export class Worker {
+  readonly #deps: WorkerDeps;
+  /** Executions under way here, by plan: what a cancellation must end. */
+  readonly #running = new Map<string, Set<string>>();
+
+  constructor(deps: WorkerDeps) {
+    this.#deps = deps;
+  }
+
+  async handle(work: Work, signal: AbortSignal): Promise<Verdict> {
+    const waitMs = Date.parse(work.not_before) - this.#deps.nowMs();
+    if (waitMs > 0) return { kind: 'later', delayMs: waitMs };
+    const { state } = await this.#deps.journal.load(work.plan_id, work.ledger_seq);
+    const execution = state.executions.get(work.execution_id);
+    if (execution === undefined) return { kind: 'dead', fault: unknownExecution(work), planId: work.plan_id };
+    if (execution.end !== undefined) return this.#tidy(work.execution_id);
+    const task = await this.#task(state, execution);
+    this.#track(task, true);
+    try {
+      return execution.started === undefined
+        ? await this.#start(task, state, signal)
+        : await this.#resume(task, execution.started, signal);
+    } finally {
+      this.#track(task, false);
+    }
+  }
+
+  /** Ends what runs here of a plan; the runs then end as cancelled. */
+  async cancel(planId: string): Promise<void> {
+    const running = [...(this.#running.get(planId) ?? [])];
+    await Promise.all(running.map((id) => this.#deps.runtime.kill(id)));
+  }
+
+  async #task(state: PlanState, execution: Execution): Promise<Task> {
+    const plan = await this.#deps.plans.of(state);
+    const step = plan.steps.find((one) => one.id === execution.stepId);
+    if (step === undefined) throw new IsomorphError('ERR_INTERNAL', `${state.planId} has no step ${execution.stepId}`);
+    const processor = processorOf(plan, step);
+    return { planId: state.planId, executionId: execution.executionId, plan, step, processor, execution };
+  }
+
+  #track({ planId, executionId }: Task, running: boolean): void {
+    const all = this.#running.get(planId) ?? new Set();
+    if (running) all.add(executionId);
+    else all.delete(executionId);
+    if (all.size === 0) this.#running.delete(planId);
+    else this.#running.set(planId, all);
+  }
+
+  async #start(task: Task, state: PlanState, signal: AbortSignal): Promise<Verdict> {
+    if (state.cancelRequested !== undefined)
+      return this.#fail(task, failure('ERR_CANCELLED', 'the plan was cancelled'));
+    const prepared = await this.#prepare(task, state);
+    if ('code' in prepared) return this.#fail(task, prepared);
+    const deadlineMs = this.#deps.nowMs() + task.processor.runtime.timeout_s * 1000;
+    const started: EventData<'execution.started'> = {
+      execution_id: task.executionId,
+      worker: this.#deps.instance,
+      deadline: new Date(deadlineMs).toISOString(),
+      params_cid: cidOf(canonicalBytes(task.step.params)),
+      inputs: Object.fromEntries(Object.entries(prepared.inputs).map(([name, { path, cid }]) => [name, { path, cid }])),
+    };
+    const { events } = await this.#deps.journal.append(task.planId, (now) => decideStart(now, started));
+    // Another word came first: the next delivery will see what it was.
+    if (events.length === 0) return { kind: 'later', delayMs: 50 };
+    const job = await buildJob({ ...task, ...prepared, store: this.#deps.store, deadlineMs });
+    const { executionId, processor } = task;
+    const assignment = { executionId, processor, job, secrets: prepared.secrets, deadlineMs };
+    const handle = await this.#deps.runtime.run(assignment, this.#reporter(task));
+    return this.#finish(task, handle, prepared.secrets, signal);
+  }
+
+  /** The execution was started by a process that is no more, or that lost its lease on the message. */
+  async #resume(task: Task, started: EventData<'execution.started'>, signal: AbortSignal): Promise<Verdict> {
+    const deadlineMs = Date.parse(started.deadline);
+    const handle = await this.#deps.runtime.find(task.executionId, deadlineMs, this.#reporter(task));
+    if (handle === undefined) return this.#lost(task, `its runtime does not know it; ${started.worker} had started it`);
+    const secrets = await this.#secrets(task);
+    return this.#finish(task, handle, 'code' in secrets ? {} : secrets, signal);
+  }
+
+  async #prepare(task: Task, state: PlanState): Promise<Prepared | Failure> {
+    const secrets = await this.#secrets(task);
+    if ('code' in secrets) return secrets as Failure;
+    const inputs: Record<string, ArtifactStat> = {};
+    for (const [name, path] of Object.entries(task.step.inputs)) {
+      const stat = await this.#deps.store.stat(path);
+      if (stat === undefined) return failure('ERR_INPUT_MISSING', `input ${name}: nothing at ${path}`);
+      const named = state.artifacts.get(path);
+      if (named !== undefined && named.cid !== stat.cid) {
+        return failure('ERR_CID_MISMATCH', `input ${name}: ${path} has ${stat.cid}, the ledger says ${named.cid}`);
+      }
+      inputs[name] = stat;
+    }
+    return { inputs, secrets: secrets as Record<string, string> };
+  }
+
+  async #secrets({ processor }: Task): Promise<Record<string, string> | Failure> {
+    const values: Record<string, string> = {};
+    for (const name of processor.secrets.required) {
+      try {
+        values[name] = await this.#deps.secrets.get(name);
+      } catch (error) {
+        if (!(error instanceof IsomorphError) || error.code !== 'ERR_MISSING_SECRET') throw error;
+        return failure('ERR_MISSING_SECRET', error.message);
+      }
+    }
+    return values;
+  }
+
+  /** Progress is live data: best effort, on the plan's own stream subject, never in the way of the work. */
+  #reporter({ planId, execution }: Task): (report: Report) => void {
+    const subject = `streams.${planId}.progress`;
+    return (report) => {
+      if (report.isomorph !== 'progress' || this.#deps.connection.isClosed()) return;
+      this.#deps.connection.publish(subject, JSON.stringify({ ...report, step_id: execution.stepId }));
+    };
+  }
+
+  async #finish(
+    task: Task,
+    handle: RunHandle,
+    secrets: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Verdict> {
+    const stopping = new Promise<typeof SHUTTING_DOWN>((resolve) => {
+      if (signal.aborted) resolve(SHUTTING_DOWN);
+      signal.addEventListener('abort', () => resolve(SHUTTING_DOWN), { once: true });
+    });
+    const result = await Promise.race([handle.wait(), stopping]);
+    // The run goes on without us; whoever gets the message next takes it up.
+    if (result === SHUTTING_DOWN) return { kind: 'later', delayMs: 0 };
+    if (result.outcome.kind === 'lost') return this.#lost(task, result.outcome.reason, result.durationMs);
+    return this.#end(task, result, secrets);
+  }
+
+  async #end(task: Task, result: RunResult, secrets: Readonly<Record<string, string>>): Promise<Verdict> {
+    const { store, journal, runtime } = this.#deps;
+    const { planId, executionId, processor, step } = task;
+    const { state } = await journal.load(planId);
+    const log = scrub(Buffer.from(result.log).toString('utf8'), secrets);
+    const environment = await runtime.environment(processor, Object.keys(secrets));
+    const logged = await storeLog(store, planId, executionId, log);
+    const { durationMs } = result;
+    let why = failureOf(result, state.cancelRequested !== undefined);
+    let artifacts: readonly Draft[] = [];
+    if (why === undefined) {
+      const collected = await collectOutputs({ store, state, step, processor, executionId });
+      if (collected.ok) artifacts = collected.artifacts;
+      else why = collected.why;
+    }
+    const scrubbed = why === undefined ? undefined : { ...why, message: scrub(why.message, secrets) };
+    const end: Draft =
+      scrubbed === undefined
+        ? { kind: 'execution.succeeded', data: { execution_id: executionId, duration_ms: durationMs, environment } }
+        : failedDraft(scrubbed, { executionId, durationMs, environment, logTail: tailOf(log) });
+    await journal.append(planId, (now) => decideEnd(now, executionId, [...artifacts, ...logged, end]));
+    this.#deps.log.info({ execution_id: executionId, outcome: why?.code ?? 'succeeded' }, 'execution ended');
+    return this.#tidy(executionId);
+  }
+
+  async #fail(task: Task, why: Failure): Promise<Verdict> {
+    const options = { executionId: task.executionId, durationMs: 0, environment: undefined, logTail: '' };
+    return this.#append(task, failedDraft(why, options));
+  }
+
+  async #lost(task: Task, reason: string, durationMs = 0): Promise<Verdict> {
+    const data = { execution_id: task.executionId, reason, duration_ms: durationMs };
+    return this.#append(task, { kind: 'execution.lost', data });
+  }
+
+  async #append(task: Task, end: Draft): Promise<Verdict> {
+    await this.#deps.journal.append(task.planId, (now) => decideEnd(now, task.executionId, [end]));
+    return this.#tidy(task.executionId);
+  }
+
+  /** What is kept of an ended execution outside the World goes, once its end is in the ledger. */
+  async #tidy(executionId: string): Promise<Verdict> {
+    await Promise.all([this.#deps.runtime.forget(executionId), this.#deps.store.dropUploads(executionId)]);
+    return DONE;
+  }
+}
+
+const unknownExecution = (work: Work): Fault =>
+  fault('ERR_NOT_FOUND', `the ledger of ${work.plan_id} has no execution ${work.execution_id}`, {
+    pointer: '/execution_id',
+  });

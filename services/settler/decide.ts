@@ -1,0 +1,134 @@
+import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
+import type { Draft, EventData } from '../../shared/ledger/events.ts';
+import type { Execution, PlanState } from '../../shared/ledger/state.ts';
+import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
+import { actualFor } from '../../shared/plan/budget.ts';
+import type { Outcome } from '../../shared/plan/predicates/predicate.ts';
+import { type PlanProgress, progressOf } from '../../shared/plan/progress.ts';
+import { clip } from '../../shared/text/clip.ts';
+import type { ReceiptDocument } from './receipt.ts';
+
+/** Executions whose end is in the ledger and whose receipt is not. */
+export const unsettled = (state: PlanState): Execution[] =>
+  state.phase === 'admitted'
+    ? [...state.executions.values()].filter(({ end, settled }) => end !== undefined && settled === undefined)
+    : [];
+
+export interface StoredReceipt extends ReceiptDocument {
+  readonly cid: string;
+  readonly sha256: string;
+  readonly size: number;
+}
+
+/** Receipt and budget of one execution. Nothing when another settler was first. */
+export function decideSettleExecution(
+  state: PlanState,
+  plan: AdmittedPlan,
+  executionId: string,
+  receipt: StoredReceipt,
+): Draft[] {
+  const execution = state.executions.get(executionId);
+  const step = plan.steps.find(({ id }) => id === execution?.stepId);
+  if (execution?.end === undefined || execution.settled !== undefined || step === undefined) return [];
+  const { reservedUsdMicro } = execution;
+  // An execution that never started has cost nothing.
+  const used = execution.started === undefined ? 0 : actualFor(processorOf(plan, step), execution.end.durationMs);
+  const { path, cid, sha256, size, memoKey } = receipt;
+  return [
+    {
+      kind: 'artifact.written',
+      data: { path, cid, sha256, size, content_type: 'application/json', execution_id: executionId },
+    },
+    {
+      kind: 'budget.settled',
+      data: {
+        execution_id: executionId,
+        reserved_usd_micro: reservedUsdMicro,
+        actual_usd_micro: Math.min(reservedUsdMicro, used),
+      },
+    },
+    {
+      kind: 'execution.settled',
+      data: { execution_id: executionId, receipt_path: path, receipt_cid: cid, memo_key: memoKey },
+    },
+  ];
+}
+
+const allSucceeded = ({ steps }: PlanProgress): boolean =>
+  [...steps.values()].every(({ status }) => status === 'succeeded');
+
+/** Whether the plan's predicates are due: every step succeeded and nothing is open. */
+export function predicatesDue(state: PlanState, plan: AdmittedPlan): boolean {
+  if (state.phase !== 'admitted') return false;
+  const progress = progressOf(state, plan);
+  return progress.finished && allSucceeded(progress);
+}
+
+/** Faults that an event carries; the ledger itself tells of every execution. */
+const MAX_FAULTS = 20;
+const MAX_TEXT = 500;
+
+function stepFaults(progress: PlanProgress): Fault[] {
+  return [...progress.steps].flatMap(([id, step]) => {
+    if (step.status !== 'failed') return [];
+    const { end, executionId } = step.execution;
+    const pointer = `/steps/${id}`;
+    if (end?.status === 'failed')
+      return [{ code: end.code as Fault['code'], message: `${executionId}: ${end.message}`, pointer }];
+    return [fault('ERR_EXECUTION_LOST', `${executionId} and those before it were lost`, { pointer })];
+  });
+}
+
+const budgetFaults = (state: PlanState, progress: PlanProgress): Fault[] =>
+  progress.unpayable.map((id) =>
+    fault('ERR_BUDGET_EXHAUSTED', `${state.budget.spent} of ${state.budget.limit} micro-dollars are spent`, {
+      pointer: `/steps/${id}`,
+    }),
+  );
+
+function predicateFaults(checks: readonly EventData<'predicate.checked'>[]): Fault[] {
+  return checks
+    .filter(({ ok }) => !ok)
+    .map(({ predicate, pointer, found }) => fault('ERR_PREDICATE', `${predicate}: ${found}`, { pointer }));
+}
+
+function settled(state: PlanState, progress: PlanProgress, checks: readonly EventData<'predicate.checked'>[]): Draft {
+  const faults = [...stepFaults(progress), ...budgetFaults(state, progress), ...predicateFaults(checks)];
+  const cancelled = state.cancelRequested?.reason === 'client' && !allSucceeded(progress);
+  if (state.cancelRequested?.reason === 'deadline' && !allSucceeded(progress)) {
+    faults.unshift(
+      fault('ERR_TIMEOUT', `the plan did not end before ${state.admitted?.deadline}`, { pointer: '/timeout_s' }),
+    );
+  }
+  const succeeded = allSucceeded(progress) && faults.length === 0;
+  return {
+    kind: 'plan.settled',
+    data: {
+      status: succeeded ? 'succeeded' : cancelled ? 'cancelled' : 'failed',
+      spent_usd_micro: state.budget.spent,
+      faults: faults.slice(0, MAX_FAULTS).map((one) => ({ ...one, message: clip(one.message, MAX_TEXT) })),
+    },
+  };
+}
+
+/** Predicates checked in one commit. */
+const CHECKS_PER_COMMIT = 100;
+
+/**
+ * The end of a plan: its predicates, then how it ended, in as many commits as the limits ask for.
+ * `outcomes` are those of `plan.predicates`, in order; needed only when the predicates are due.
+ */
+export function decideSettlePlan(state: PlanState, plan: AdmittedPlan, outcomes: readonly Outcome[]): Draft[] {
+  if (state.phase !== 'admitted') return [];
+  const progress = progressOf(state, plan);
+  if (!progress.finished) return [];
+  if (!allSucceeded(progress)) return [settled(state, progress, [])];
+  const done = state.predicates.length;
+  const checks = plan.predicates.slice(done, done + CHECKS_PER_COMMIT).flatMap(({ pointer, call }, index) => {
+    const outcome = outcomes[done + index];
+    return outcome === undefined ? [] : [{ pointer, predicate: call.use, ok: outcome.ok, found: outcome.found }];
+  });
+  const drafts = checks.map((data): Draft => ({ kind: 'predicate.checked', data }));
+  if (done + checks.length < plan.predicates.length) return drafts;
+  return [...drafts, settled(state, progress, [...state.predicates, ...checks])];
+}

@@ -1,0 +1,71 @@
+import { canonicalBytes } from '../../shared/ledger/canonical.ts';
+import type { Environment } from '../../shared/ledger/events.ts';
+import type { Execution, PlanState } from '../../shared/ledger/state.ts';
+import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
+import { executionFolder } from '../../shared/plan/names.ts';
+import { cidOf } from '../../shared/world/cid.ts';
+
+export interface ReceiptDocument {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly memoKey: string;
+}
+
+/** What must be equal for two runs to be expected to give the same bytes. */
+const deterministicPart = ({ image_digest, cpu, memory_gb, gpu, timeout_s, present_env_keys }: Environment) => ({
+  image_digest,
+  cpu,
+  memory_gb,
+  ...(gpu === undefined ? {} : { gpu }),
+  timeout_s,
+  present_env_keys,
+});
+
+const sorted = (entries: readonly (readonly [string, string])[]): Record<string, string> =>
+  Object.fromEntries([...entries].sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** Outputs only: the log is a record of the run, and tells of times and attempts. */
+function outputCids(state: PlanState, execution: Execution): Record<string, string> {
+  const own = executionFolder(state.planId, execution.executionId);
+  const outputs = [...state.artifacts.values()].filter(
+    ({ execution_id: id, path }) => id === execution.executionId && !path.startsWith(own),
+  );
+  return sorted(outputs.map(({ path, cid }) => [path, cid]));
+}
+
+/**
+ * The determinism receipt of an ended execution (DESIGN "Receipts"): canonical JSON, from the ledger alone, so that
+ * whoever makes it again makes the same bytes. Scratch is not in it.
+ */
+export function receiptOf(state: PlanState, plan: AdmittedPlan, execution: Execution): ReceiptDocument {
+  const { end, started, stepId, executionId } = execution;
+  const step = plan.steps.find((one) => one.id === stepId);
+  if (end === undefined || step === undefined) throw new Error(`${executionId} has not ended`);
+  const environment = end.status === 'lost' ? undefined : end.environment;
+  const inputCids = sorted(Object.values(started?.inputs ?? {}).map(({ path, cid }) => [path, cid]));
+  const paramsCid = cidOf(canonicalBytes(step.params));
+  const memo = {
+    processor: step.processor,
+    params_cid: paramsCid,
+    input_cids: inputCids,
+    environment: environment === undefined ? null : deterministicPart(environment),
+  };
+  const memoKey = cidOf(canonicalBytes(memo));
+  const receipt = {
+    v: 1,
+    plan_id: state.planId,
+    step_id: stepId,
+    execution_id: executionId,
+    attempt: execution.attempt,
+    outcome: end.status,
+    processor: processorOf(plan, step).ref,
+    params_cid: paramsCid,
+    input_cids: inputCids,
+    output_cids: outputCids(state, execution),
+    env_fingerprint: environment ?? null,
+    env_fingerprint_hash: environment === undefined ? null : cidOf(canonicalBytes(environment)),
+    memo_key: memoKey,
+  };
+  const path = `${executionFolder(state.planId, executionId)}determinism.json`;
+  return { path, bytes: canonicalBytes(receipt), memoKey };
+}

@@ -1,0 +1,69 @@
+import { Journal, type Snapshot } from '../../shared/ledger/journal/journal.ts';
+import type { PlanState } from '../../shared/ledger/state.ts';
+import type { Consumption } from '../../shared/nats/consume.ts';
+import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
+import { AdmittedPlans } from '../../shared/service/admitted-plans.ts';
+import type { ServiceDeps } from '../../shared/service/deps.ts';
+import { followLedger } from '../../shared/service/follow-ledger.ts';
+import type { ArtifactStore } from '../../shared/world/store.ts';
+import { decideSettleExecution, decideSettlePlan, predicatesDue, unsettled } from './decide.ts';
+import { checkPredicates } from './evidence.ts';
+import { receiptOf } from './receipt.ts';
+
+export interface SettlerDeps extends ServiceDeps {
+  readonly store: ArtifactStore;
+}
+
+class Settler {
+  readonly #deps: SettlerDeps;
+  readonly #journal: Journal;
+  readonly #plans: AdmittedPlans;
+
+  constructor(deps: SettlerDeps, journal: Journal) {
+    this.#deps = deps;
+    this.#journal = journal;
+    this.#plans = new AdmittedPlans(deps.store);
+  }
+
+  async react({ state }: Snapshot): Promise<void> {
+    if (state.phase !== 'admitted') return;
+    const plan = await this.#plans.of(state);
+    let current = state;
+    for (const { executionId } of unsettled(state)) current = await this.#settleExecution(current, plan, executionId);
+    await this.#settlePlan(current, plan);
+  }
+
+  async #settleExecution(state: PlanState, plan: AdmittedPlan, executionId: string): Promise<PlanState> {
+    const execution = state.executions.get(executionId);
+    if (execution?.end === undefined || execution.settled !== undefined) return state;
+    const receipt = receiptOf(state, plan, execution);
+    const stored = await this.#deps.store.putBytes({
+      worldPath: receipt.path,
+      data: receipt.bytes,
+      contentType: 'application/json',
+    });
+    const all = { ...receipt, ...stored };
+    const appended = await this.#journal.append(state.planId, (now) =>
+      decideSettleExecution(now, plan, executionId, all),
+    );
+    return appended.state;
+  }
+
+  async #settlePlan(state: PlanState, plan: AdmittedPlan): Promise<void> {
+    const outcomes = predicatesDue(state, plan) ? await checkPredicates(this.#deps.store, state, plan) : [];
+    const { events } = await this.#journal.append(state.planId, (now) =>
+      // What is due may have become so since the evidence was read: then the next commit brings us back.
+      predicatesDue(now, plan) && outcomes.length < plan.predicates.length ? [] : decideSettlePlan(now, plan, outcomes),
+    );
+    const end = events.at(-1);
+    if (end?.kind === 'plan.settled')
+      this.#deps.log.info({ plan_id: state.planId, status: end.data.status }, 'settled');
+  }
+}
+
+/** Writes receipts, settles budgets, checks predicates and ends plans. */
+export function startSettler(deps: SettlerDeps): Promise<Consumption> {
+  const journal = new Journal({ ...deps, by: 'settler' });
+  const settler = new Settler(deps, journal);
+  return followLedger({ deps, durable: 'settler', journal, react: (_, snapshot) => settler.react(snapshot) });
+}

@@ -1,0 +1,28 @@
+import Type, { type Static } from 'typebox';
+import type { Adapter } from '../plan/plan.ts';
+import { validator } from '../schema/validate.ts';
+
+const WorkSchema = Type.Object({
+  plan_id: Type.String(),
+  execution_id: Type.String(),
+  /** RFC 3339; not to be started before. */
+  not_before: Type.String(),
+  /** Stream sequence of the commit that scheduled it: what a reader must have seen. */
+  ledger_seq: Type.Integer(),
+});
+
+/** A scheduled execution on its way to a dispatcher that serves its adapter. */
+export type Work = Static<typeof WorkSchema>;
+
+export const workSubject = (adapter: Adapter): string => `work.${adapter}`;
+
+export const parseWork = validator(WorkSchema, 'ERR_SCHEMA');
+
+const TimerSchema = Type.Object({ plan_id: Type.String(), deadline: Type.String(), ledger_seq: Type.Integer() });
+
+/** The deadline of a plan: somebody must come back for it even when every service was restarted meanwhile. */
+export type Timer = Static<typeof TimerSchema>;
+
+export const TIMER_SUBJECT = 'work.timer';
+
+export const parseTimer = validator(TimerSchema, 'ERR_SCHEMA');
