@@ -23,6 +23,7 @@ tbody th { font-weight: 600; min-width: 130px; overflow-wrap: anywhere; }
 .type { display: inline-block; padding: 1px 9px; border-radius: 99px; background: #e4eff6; color: #00507d; font-size: 12px; }
 .missing { color: var(--alarm); font-weight: 600; }
 .none { color: var(--muted); }
+.values { min-width: 260px; }
 .values span { display: inline-block; margin-right: 14px; overflow-wrap: anywhere; }
 .values b { font-weight: 500; }
 .values i { color: var(--muted); font-style: normal; }
@@ -41,6 +42,7 @@ code { font: 12px/1.4 ui-monospace, "SF Mono", Menlo, Consolas, monospace; overf
 @media print {
   @page { margin: 14mm; }
   body { font-size: 11pt; } main { padding: 0; max-width: none; } h2 { break-after: avoid; }
+  footer code { font-size: 7.5pt; }
   figure, tr, .figures div, .note { break-inside: avoid; } .scroll, figure { overflow: visible; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }

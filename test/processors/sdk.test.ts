@@ -169,11 +169,15 @@ test('gives secrets by name and keeps them from log and reports', async ({ serve
 });
 
 test('removes URLs of the store from errors', async ({ server }) => {
-  const url = server.offer('in', 'x');
-  const ended = await act(server, 'leak', { params: { url }, inputs: { in: 'x' } });
+  // A bracket would end a URL that is only guessed from the text.
+  const url = `${server.offer('in', 'x')}&more=(1)tail`;
+  const job = jobFor(server, { params: { act: 'leak', url }, inputs: { in: 'x' } });
+  const input = job.inputs.in;
+  assert.ok(input);
+  const ended = await runJob(PROGRAM, { ...job, inputs: { in: { ...input, get_url: url } } });
   assert.is(ended.code, 1);
   assert.is(ended.error?.message, 'cannot read [url] nor [url]');
-  assert.not.match(ended.everything, /sig=|127\.0\.0\.1/);
+  assert.not.match(ended.everything, /sig=|tail|127\.0\.0\.1/);
 });
 
 test('SIGTERM ends it at once', async ({ server }) => {
