@@ -1,0 +1,187 @@
+/** What writers leave behind that were killed, and what people do to the folder. */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmod, link, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import * as assert from 'uvu/assert';
+import { cidOf } from '../../shared/world/cid.ts';
+import { openFileStore } from '../../shared/world/drivers/file.ts';
+import { openArtifactStore } from '../../shared/world/open.ts';
+import type { ArtifactStore } from '../../shared/world/store.ts';
+import { suite } from '../harness/suite.ts';
+import { makeFolder } from './file-store.ts';
+import { listAll, putText, refusal, textOf } from './samples.ts';
+
+const WRITER = fileURLToPath(new URL('./put-many.ts', import.meta.url));
+
+const test = suite('file store: crashes and hands');
+
+async function withFolder(run: (folder: string, store: ArtifactStore) => Promise<void>): Promise<void> {
+  const folder = await makeFolder();
+  try {
+    await run(folder, await openFileStore(pathToFileURL(folder)));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs the writer and kills it when it has reported so many puts; returns what it reported. */
+async function killedWriter(folder: string, round: number, killAfter: number): Promise<ReadonlyMap<string, string>> {
+  const child = spawn(process.execPath, ['--import', 'tsx', WRITER, folder, String(round)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  const reported = new Map<string, string>();
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [path = '', cid] = line.split(' ');
+    if (cid !== undefined) reported.set(path, cid);
+    if (path === 'ready' || cid !== undefined) {
+      if (reported.size >= killAfter) child.kill('SIGKILL');
+    }
+  }
+  await ended;
+  return reported;
+}
+
+/** Every visible object is whole and described by its own metadata. */
+async function checkAll(folder: string, store: ArtifactStore): Promise<ReadonlyMap<string, string>> {
+  const seen = new Map<string, string>();
+  for (const { path, size } of await listAll(store, '/artifacts/', 50)) {
+    const found = await store.stat(path);
+    const bytes = await readFile(join(folder, path));
+    assert.is(found?.cid, cidOf(bytes), path);
+    assert.is(found?.sha256, createHash('sha256').update(bytes).digest('hex'), path);
+    assert.is(found?.size, bytes.byteLength, path);
+    assert.is(size, bytes.byteLength, path);
+    assert.is(found?.contentType, 'image/png', path);
+    seen.set(path, found?.cid ?? '');
+  }
+  return seen;
+}
+
+test('kill -9 amid 200 concurrent puts: what is listed is whole, what was reported is there', () =>
+  withFolder(async (folder, store) => {
+    for (const [round, killAfter] of [0, 1, 10, 60].entries()) {
+      const reported = await killedWriter(folder, round, killAfter);
+      assert.ok(reported.size >= killAfter);
+      const seen = await checkAll(folder, store);
+      for (const [path, cid] of reported) assert.is(seen.get(path), cid, path);
+    }
+    // What the killed ones began, a later writer can finish, and the leftovers can be swept.
+    const reported = await killedWriter(folder, 0, 1000);
+    assert.ok(reported.size > 0);
+    await checkAll(folder, store);
+    const tomorrow = await openFileStore(pathToFileURL(folder), { nowMs: () => Date.now() + 86_400_000 });
+    await tomorrow.sweepUploads({ olderThanS: 3600 });
+    assert.is(await tomorrow.sweepUploads({ olderThanS: 3600 }), 0);
+    assert.is((await checkAll(folder, store)).size, (await listAll(store, '/artifacts/')).length);
+  }));
+
+/** Does what a writer does up to the instant before its object becomes visible, and stops there. */
+async function dyingPut(folder: string, worldPath: string, text: string, contentType: string): Promise<void> {
+  const meta = join(folder, '.isomorph', 'meta', worldPath);
+  await mkdir(join(meta, '..'), { recursive: true });
+  const sha256 = createHash('sha256').update(text).digest('hex');
+  const size = Buffer.byteLength(text);
+  await writeFile(meta, JSON.stringify({ cid: cidOf(text), sha256, size, content_type: contentType }));
+}
+
+test('metadata of a writer that died does not describe the object of the next', () =>
+  withFolder(async (folder, store) => {
+    await dyingPut(folder, '/artifacts/same-size', 'AAAA', 'text/html');
+    await dyingPut(folder, '/artifacts/same-bytes', 'BBBB', 'text/html');
+    await dyingPut(folder, '/artifacts/other-size', 'A', 'text/html');
+    assert.is(await store.stat('/artifacts/same-size'), undefined);
+    assert.equal(await listAll(store, '/artifacts/'), []);
+    for (const name of ['same-size', 'same-bytes', 'other-size']) {
+      assert.is((await putText(store, `/artifacts/${name}`, 'BBBB')).created, true);
+      const found = await store.stat(`/artifacts/${name}`);
+      assert.is(found?.cid, cidOf('BBBB'), name);
+      assert.is(found?.contentType, 'text/plain', name);
+    }
+    await refusal(putText(store, '/artifacts/same-size', 'AAAA'), 'ERR_IMMUTABLE');
+  }));
+
+test('metadata of a writer that died does not block its name as a folder', () =>
+  withFolder(async (folder, store) => {
+    await dyingPut(folder, '/artifacts/a', 'x', 'text/html');
+    await putText(store, '/artifacts/a/b', 'below');
+    assert.is((await store.stat('/artifacts/a/b'))?.contentType, 'text/plain');
+  }));
+
+test('people can browse the folder: the key is the path, the file is read-only', () =>
+  withFolder(async (folder, store) => {
+    await putText(store, '/artifacts/out/report.csv', 'a,b');
+    const file = join(folder, 'artifacts', 'out', 'report.csv');
+    assert.is(await readFile(file, 'utf8'), 'a,b');
+    assert.is((await stat(file)).mode & 0o777, 0o444);
+  }));
+
+test('an object that was altered on the disk is found out', () =>
+  withFolder(async (folder, store) => {
+    await putText(store, '/artifacts/a', 'good');
+    await putText(store, '/artifacts/b', 'good');
+    for (const [name, text] of [
+      ['a', 'evil'],
+      ['b', 'longer than it was'],
+    ] as const) {
+      const file = join(folder, 'artifacts', name);
+      await chmod(file, 0o644);
+      await writeFile(file, text);
+      const attempt = store.getBytes({ worldPath: `/artifacts/${name}`, expectedCid: cidOf('good') });
+      await refusal(attempt, 'ERR_CID_MISMATCH');
+    }
+  }));
+
+test('what did not come through the store is no artifact, or only its bytes count', () =>
+  withFolder(async (folder, store) => {
+    await symlink('/etc/hostname', join(folder, 'artifacts', 'link'));
+    await writeFile(join(folder, 'artifacts', 'Upper.TXT'), 'x');
+    await writeFile(join(folder, 'artifacts', 'by-hand'), 'hand');
+    assert.is(await store.stat('/artifacts/link'), undefined);
+    assert.equal(await listAll(store, '/artifacts/'), [{ path: '/artifacts/by-hand', size: 4 }]);
+    const found = await store.stat('/artifacts/by-hand');
+    assert.is(found?.cid, cidOf('hand'));
+    assert.is(found?.contentType, 'application/octet-stream');
+  }));
+
+test('damaged metadata is seen through', () =>
+  withFolder(async (folder, store) => {
+    await putText(store, '/artifacts/a', 'x');
+    const meta = join(folder, '.isomorph', 'meta', 'artifacts', 'a');
+    await chmod(meta, 0o644);
+    await writeFile(meta, '{"cid":');
+    assert.is((await store.stat('/artifacts/a'))?.cid, cidOf('x'));
+  }));
+
+test('a copy of the folder is the same store', () =>
+  withFolder(async (folder, store) => {
+    await putText(store, '/artifacts/a', 'x');
+    const original = await store.stat('/artifacts/a');
+    const object = join(folder, 'artifacts', 'a');
+    await link(object, join(folder, 'kept'));
+    await rm(object);
+    await writeFile(object, await readFile(join(folder, 'kept')));
+    assert.equal(await store.stat('/artifacts/a'), original);
+    assert.is(textOf(await store.getBytes({ worldPath: '/artifacts/a' })), 'x');
+  }));
+
+test('a store is opened by its URL, and what no driver knows is refused without repeating the URL', () =>
+  withFolder(async (folder) => {
+    const store = await openArtifactStore(pathToFileURL(join(folder, 'made', 'on demand')).href);
+    assert.is(store.driver, 'file');
+    await putText(store, '/artifacts/a', 'x');
+    assert.is(await readFile(join(folder, 'made', 'on demand', 'artifacts', 'a'), 'utf8'), 'x');
+    for (const url of ['ftp://user:hunter2@host/x', 'nonsense', '', 'toString:x']) {
+      const error = await refusal(openArtifactStore(url), 'ERR_CONFIG');
+      assert.not.match(error.message, /hunter2/);
+      assert.match(String(error.place.expected), /file/);
+    }
+    for (const url of ['file:///', 'file:///x?y=1']) await refusal(openArtifactStore(url), 'ERR_CONFIG');
+    await writeFile(join(folder, 'plain'), '');
+    await refusal(openArtifactStore(pathToFileURL(join(folder, 'plain')).href), 'ERR_UNAVAILABLE');
+  }));
+
+test.run();

@@ -1,0 +1,8 @@
+import { artifactStoreConformance } from './conformance.ts';
+import { makeFileStore } from './file-store.ts';
+
+artifactStoreConformance('file', makeFileStore, {
+  pathUnderArtifact: false,
+  uploadLimitInUrl: true,
+  presignTtlSMax: 7 * 86_400,
+});
