@@ -1,0 +1,258 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { destination, type Logger, pino } from 'pino';
+import { type ComposeOptions, type RunningService, startService } from '../services/compose.ts';
+import { type Config, type Env, readConfig } from '../shared/config/config.ts';
+import { IsomorphError } from '../shared/errors/isomorph-error.ts';
+import { SERVICES, type ServiceName } from '../shared/ledger/events.ts';
+import { connectNats } from '../shared/nats/connect.ts';
+import { ensureTopology } from '../shared/nats/topology.ts';
+import type { Adapter } from '../shared/plan/plan.ts';
+import { type Gateway, startGateway } from '../shared/world/gateway.ts';
+import { writePrivate } from './files.ts';
+import { lockHome } from './home-lock.ts';
+import { acquireNatsServer } from './nats/acquire.ts';
+import { type NatsLogin, type NatsServerHandle, startNatsServer } from './nats/server.ts';
+import { openPostgres, type PostgresHandle } from './postgres/open.ts';
+
+/** `<home>/stack.json`: how other programs of this machine find the running stack. Readable by its owner only. */
+export interface StackInfo {
+  readonly v: 1;
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly home: string;
+  readonly nats: { readonly url: string; readonly auditorUrl: string; readonly serviceUrl: string };
+  readonly postgres: { readonly url: string };
+  readonly artifacts: { readonly url: string; readonly gatewayUrl: string; readonly gatewayKeyFile: string };
+  readonly registry: string;
+  readonly secretsUrl: string;
+  readonly adapters: readonly Adapter[];
+}
+
+export interface EmbeddedOptions {
+  /** Folder of all state; made when missing. */
+  readonly home: string;
+  readonly env: Env;
+  /** Services to run in this process; default: all. Tests run them as processes of their own. */
+  readonly services?: readonly ServiceName[];
+  /** Told in one line each what a person waits for. */
+  readonly onProgress?: (message: string) => void;
+}
+
+export interface EmbeddedStack {
+  readonly info: StackInfo;
+  /** Environment with which `npm run service` joins this stack. */
+  readonly serviceEnv: Readonly<Record<string, string>>;
+  /** Rejects when a part of the stack ends by itself; never resolves. */
+  readonly failure: Promise<never>;
+  /** Ends everything that was started, last first. Safe to call again. */
+  stop(): Promise<void>;
+}
+
+const PROJECT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+
+const KEY_BYTES = 32;
+
+/** The key of the gateway's URLs, made once: URLs that were handed out stay good over a restart. */
+async function gatewayKey(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const key = randomBytes(KEY_BYTES).toString('hex');
+    await writePrivate(file, key);
+    return Buffer.from(key);
+  }
+}
+
+function withLogin(url: string, { user, pass }: NatsLogin): string {
+  const parsed = new URL(url);
+  parsed.username = user;
+  parsed.password = pass;
+  return parsed.href.replace(/\/$/, '');
+}
+
+/** Everything that was started, so that it can be ended in reverse whatever happened in between. */
+class Started {
+  readonly #stops: (() => Promise<void>)[] = [];
+  #stopping: Promise<void> | undefined;
+
+  add(stop: () => Promise<void>): void {
+    this.#stops.push(stop);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#run();
+    return this.#stopping;
+  }
+
+  async #run(): Promise<void> {
+    for (const stop of this.#stops.reverse()) await stop();
+  }
+}
+
+interface Parts {
+  readonly nats: NatsServerHandle;
+  readonly postgres: PostgresHandle;
+  readonly gateway: Gateway;
+}
+
+interface Places {
+  readonly home: string;
+  readonly artifactsUrl: string;
+  readonly keyFile: string;
+  readonly secretsFile: string;
+  readonly logs: string;
+}
+
+function placesOf(home: string): Places {
+  return {
+    home,
+    artifactsUrl: pathToFileURL(path.join(home, 'world')).href,
+    keyFile: path.join(home, 'gateway.key'),
+    secretsFile: path.join(home, 'secrets.env'),
+    logs: path.join(home, 'logs'),
+  };
+}
+
+type OnEnd = (part: string) => () => void;
+
+async function startNats({ home }: Places, options: EmbeddedOptions, started: Started, onEnd: OnEnd) {
+  const { env, onProgress = () => undefined } = options;
+  const binary = await acquireNatsServer({ env, onProgress });
+  const nats = await startNatsServer({
+    binary: binary.path,
+    dir: path.join(home, 'nats'),
+    onExit: onEnd('nats-server'),
+  });
+  started.add(() => nats.stop());
+  return nats;
+}
+
+async function startPostgres({ home }: Places, { env }: EmbeddedOptions, started: Started, onEnd: OnEnd) {
+  const postgres = await openPostgres({ env, dir: path.join(home, 'postgres'), onExit: onEnd('Postgres') });
+  started.add(() => postgres.stop());
+  return postgres;
+}
+
+async function startWorld({ artifactsUrl, keyFile }: Places, started: Started): Promise<Gateway> {
+  const root = fileURLToPath(artifactsUrl);
+  await mkdir(root, { recursive: true });
+  const gateway = await startGateway({ store: { root }, secret: await gatewayKey(keyFile) });
+  started.add(() => gateway.close());
+  return gateway;
+}
+
+function infoOf(places: Places, { nats, postgres, gateway }: Parts, config: Config): StackInfo {
+  return {
+    v: 1,
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+    home: places.home,
+    nats: {
+      url: nats.url,
+      auditorUrl: withLogin(nats.url, nats.credentials.auditor),
+      serviceUrl: withLogin(nats.url, nats.credentials.service),
+    },
+    postgres: { url: postgres.url },
+    artifacts: { url: places.artifactsUrl, gatewayUrl: gateway.url, gatewayKeyFile: places.keyFile },
+    registry: config.registryDir,
+    secretsUrl: config.secretsUrl,
+    adapters: config.adapters,
+  };
+}
+
+async function setUpTopology(nats: NatsServerHandle): Promise<void> {
+  const connection = await connectNats({ url: withLogin(nats.url, nats.credentials.admin), name: 'isomorph-setup' });
+  try {
+    await ensureTopology(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** What the services of the stack are told; the environment of the caller may override folders and slots. */
+function environmentOf(places: Places, { nats, postgres, gateway }: Parts, env: Env): Record<string, string> {
+  const fixed = {
+    NATS_URL: withLogin(nats.url, nats.credentials.service),
+    DATABASE_URL: postgres.url,
+    ARTIFACTS_URL: places.artifactsUrl,
+    ARTIFACTS_GATEWAY_URL: gateway.url,
+    ARTIFACTS_GATEWAY_KEY_FILE: places.keyFile,
+    ISOMORPH_HOME: places.home,
+  };
+  const overridable = {
+    SECRETS_URL: env.SECRETS_URL ?? `dotenv:${places.secretsFile}`,
+    ISOMORPH_REGISTRY: env.ISOMORPH_REGISTRY ?? path.join(PROJECT, 'registry'),
+    ISOMORPH_PROCESSORS: env.ISOMORPH_PROCESSORS ?? path.join(PROJECT, 'processors'),
+    ISOMORPH_ADAPTERS: env.ISOMORPH_ADAPTERS ?? 'mock',
+    LOG_LEVEL: env.LOG_LEVEL ?? 'info',
+  };
+  return { ...fixed, ...overridable };
+}
+
+function openLog({ logs }: Places, level: string): Logger {
+  return pino({ level, base: null }, destination({ dest: path.join(logs, 'services.log'), mkdir: true, sync: true }));
+}
+
+/**
+ * Starts the embedded stack: nats-server, Postgres (PGlite unless `DATABASE_URL`), the artifact gateway and the
+ * services. Everything listens on loopback; state stays in `home`.
+ * @throws ERR_CONFIG when another stack runs on `home` or a part cannot be had, with what to do about it.
+ */
+export async function startEmbeddedStack(options: EmbeddedOptions): Promise<EmbeddedStack> {
+  const places = placesOf(path.resolve(options.home));
+  const started = new Started();
+  const lock = await lockHome(places.home);
+  started.add(() => lock.release());
+  let fail: (error: Error) => void = () => undefined;
+  const failure = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  // Whoever waits for it sees it; that nobody does must not end the process.
+  failure.catch(() => undefined);
+  const onEnd: OnEnd = (part) => () =>
+    fail(new IsomorphError('ERR_UNAVAILABLE', `${part} ended by itself; see ${places.home}`));
+  try {
+    const [nats, postgres, gateway] = await allStarted([
+      startNats(places, options, started, onEnd),
+      startPostgres(places, options, started, onEnd),
+      startWorld(places, started),
+    ]);
+    const parts = { nats, postgres, gateway };
+    await setUpTopology(nats);
+    const serviceEnv = environmentOf(places, parts, options.env);
+    const config = readConfig({ ...options.env, ...serviceEnv }, SERVICES);
+    const log = openLog(places, config.logLevel);
+    const names = options.services ?? SERVICES;
+    const composition = { config, env: options.env, log, instance: `embedded-${process.pid}` };
+    const services = await allStarted(names.map((name) => startAndRemember(name, composition, started)));
+    for (const service of services) service.failure.catch(fail);
+    const info = infoOf(places, parts, config);
+    const infoFile = path.join(places.home, 'stack.json');
+    await writePrivate(infoFile, JSON.stringify(info, null, 2));
+    started.add(() => rm(infoFile, { force: true }));
+    return { info, serviceEnv, failure, stop: () => started.stop() };
+  } catch (error) {
+    await started.stop();
+    throw error;
+  }
+}
+
+async function startAndRemember(name: ServiceName, options: ComposeOptions, started: Started): Promise<RunningService> {
+  const service = await startService(name, options);
+  started.add(() => service.stop());
+  return service;
+}
+
+/** All of them, or the first error once none is still starting: what came up meanwhile must be known to be ended. */
+async function allStarted<T extends readonly unknown[]>(
+  starts: { readonly [K in keyof T]: Promise<T[K]> },
+): Promise<T> {
+  const results = await Promise.allSettled(starts);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return Promise.all(starts) as unknown as Promise<T>;
+}

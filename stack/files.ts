@@ -1,0 +1,39 @@
+/** Small files of a server's folder. */
+import { open, readFile, rename, writeFile } from 'node:fs/promises';
+
+const isMissing = (thrown: unknown): boolean => thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
+
+/** Replaces the file as a whole, also over a power failure; only its owner can read it. */
+export async function writePrivate(path: string, text: string): Promise<void> {
+  const draft = `${path}.draft`;
+  await writeFile(draft, text, { mode: 0o600, flush: true });
+  await rename(draft, path);
+}
+
+/** The parsed file; undefined when it does not exist. @throws SyntaxError when it is no JSON. */
+export async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (thrown) {
+    if (isMissing(thrown)) return undefined;
+    throw thrown;
+  }
+}
+
+/** The last lines of a log, for the message of a server that did not start; empty when there is no log. */
+export async function logTail(path: string, lines = 8, windowBytes = 8192): Promise<string> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { size } = await file.stat();
+      const length = Math.min(size, windowBytes);
+      const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length);
+      return buffer.toString('utf8').trimEnd().split('\n').slice(-lines).join('\n');
+    } finally {
+      await file.close();
+    }
+  } catch (thrown) {
+    if (isMissing(thrown)) return '';
+    throw thrown;
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * The configuration of the embedded nats-server as data: accounts, users and what each may do. nats-server reads JSON.
+ *
+ * Services live in the account CORE. Clients live in EDGE, which sees of CORE only what CORE exports: two commands to send
+ * and two subject trees to follow. The auditor lives in AUDIT, which may read the ledger instead of commanding. Permissions alone would not do, because a server does not check the reply subject of a
+ * message: inside CORE anyone could have an answer written to a ledger subject. ADR 0030.
+ */
+
+/** Subjects on which clients command; a request is answered with the stream's acknowledgement. */
+const EDGE_SERVICES = ['plans.submit', 'plans.cancel'];
+/** Subject trees that clients may follow live. */
+const EDGE_STREAMS = ['ledger.>', 'dead.>'];
+
+/** What would unmake recorded facts, or the limits that keep them: an admin's task, never a service's. */
+const SERVICE_DENIED = [
+  ...['CREATE', 'UPDATE', 'DELETE', 'PURGE', 'RESTORE'].map((verb) => `$JS.API.STREAM.${verb}.>`),
+  '$JS.API.STREAM.MSG.DELETE.>',
+];
+
+/** Direct reads only: who may create a consumer can have the ledger's messages delivered to any subject of CORE. */
+const AUDITOR_REQUESTS = ['$JS.API.DIRECT.GET.LEDGER', '$JS.API.DIRECT.GET.LEDGER.>'];
+
+export const NATS_USERS = ['admin', 'service', 'auditor', 'edge'] as const;
+export type NatsUser = (typeof NATS_USERS)[number];
+export type Passwords = Readonly<Record<NatsUser, string>>;
+
+export interface ServerConfigOptions {
+  readonly passwords: Passwords;
+  /** -1 lets the server choose a free one. */
+  readonly port: number;
+  readonly monitorPort: number;
+  /** The server makes `jetstream/` in it. */
+  readonly storeDir: string;
+  readonly logFile: string;
+  /** Where the server writes the ports it listens on. */
+  readonly portsDir: string;
+}
+
+const importsOfCore = (services: readonly string[], streams: readonly string[]): object[] => [
+  ...services.map((subject) => ({ service: { account: 'CORE', subject } })),
+  ...streams.map((subject) => ({ stream: { account: 'CORE', subject } })),
+];
+
+const LOG_LIMIT_BYTES = 10 * 1024 * 1024;
+const MAX_PAYLOAD_BYTES = 1024 * 1024;
+
+/** The text of server.conf. It holds the passwords: whoever writes it keeps it from other users. */
+export function serverConfig(options: ServerConfigOptions): string {
+  const { passwords } = options;
+  const user = (name: NatsUser, permissions?: object) => ({ user: name, password: passwords[name], permissions });
+  const config = {
+    server_name: 'isomorph-embedded',
+    host: '127.0.0.1',
+    port: options.port,
+    http: `127.0.0.1:${options.monitorPort}`,
+    ports_file_dir: options.portsDir,
+    max_payload: MAX_PAYLOAD_BYTES,
+    log_file: options.logFile,
+    logfile_size_limit: LOG_LIMIT_BYTES,
+    logfile_max_num: 3,
+    // An acknowledged event is on the disk: the default would acknowledge up to two minutes before that.
+    jetstream: { store_dir: options.storeDir, sync_interval: 'always' },
+    no_auth_user: 'edge',
+    accounts: {
+      CORE: {
+        jetstream: 'enabled',
+        users: [
+          user('admin'),
+          user('service', { publish: { allow: ['>'], deny: SERVICE_DENIED }, subscribe: { allow: ['>'] } }),
+        ],
+        exports: [
+          ...EDGE_SERVICES.map((service) => ({ service, accounts: ['EDGE'] })),
+          ...EDGE_STREAMS.map((stream) => ({ stream, accounts: ['EDGE', 'AUDIT'] })),
+          // One read request has many answers.
+          ...AUDITOR_REQUESTS.map((service) => ({ service, response: 'stream', accounts: ['AUDIT'] })),
+        ],
+      },
+      AUDIT: {
+        users: [
+          user('auditor', {
+            publish: { allow: AUDITOR_REQUESTS },
+            subscribe: { allow: [...EDGE_STREAMS, '_INBOX.>', '_INBOX_auditor.>'] },
+          }),
+        ],
+        imports: importsOfCore(AUDITOR_REQUESTS, EDGE_STREAMS),
+      },
+      EDGE: {
+        users: [
+          // Narrow inside EDGE too: a client that could publish on ledger.> here would be heard by every other client.
+          user('edge', { publish: { allow: EDGE_SERVICES }, subscribe: { allow: [...EDGE_STREAMS, '_INBOX.>'] } }),
+        ],
+        imports: importsOfCore(EDGE_SERVICES, EDGE_STREAMS),
+      },
+    },
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}

@@ -1,0 +1,168 @@
+/** nats-server as a child process: durable, on loopback only, with an account for services and one for clients. */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { logTail, readJson, writePrivate } from '../files.ts';
+import { adopt, type Child, type ChildEnd, endPid, findByLastArguments, isPortFree } from '../process.ts';
+import { type ListeningPorts, waitUntilReady } from './readiness.ts';
+import { NATS_USERS, type Passwords, serverConfig } from './server-config.ts';
+
+export interface NatsLogin {
+  readonly user: string;
+  readonly pass: string;
+}
+
+export interface NatsServerHandle {
+  /** `nats://127.0.0.1:<port>`, without credentials: a client that gives none is an EDGE client. */
+  readonly url: string;
+  readonly port: number;
+  readonly monitorUrl: string;
+  readonly pid: number;
+  /** `admin` may do everything, `service` all but unmake streams, `auditor` reads the ledger by direct get. As `connect()` takes them. */
+  readonly credentials: Readonly<Record<'admin' | 'service' | 'auditor', NatsLogin>>;
+  /** Ends the server in order; what was acknowledged stays. Safe to call again. */
+  stop(): Promise<void>;
+}
+
+export interface NatsServerOptions {
+  /** A nats-server of `acquireNatsServer`. */
+  readonly binary: string;
+  /** The server's own folder: configuration, passwords, log, `jetstream/`. One server a folder. */
+  readonly dir: string;
+  /** This port or none. Default: the port of the last time if it is free, else a free one. */
+  readonly port?: number;
+  /** The server ended without having been told to. */
+  readonly onExit?: (end: ChildEnd) => void;
+  /** Large stores take a while to be read. Default 60 s. */
+  readonly readyTimeoutMs?: number;
+  /** After this the server is killed. Default 20 s: a server ends about 90 file consumers a second. */
+  readonly stopTimeoutMs?: number;
+}
+
+const LEFT_OVER_GRACE_MS = 10_000;
+
+/**
+ * Starts the server and returns when it is ready, JetStream is on and each write is synced.
+ * A server that a killed parent left behind in the same folder is ended first.
+ * @throws IsomorphError `ERR_CONFIG` when the wanted port is taken or the server is not durable; `ERR_UNAVAILABLE` when it
+ *   did not become ready, with the end of its log.
+ */
+export async function startNatsServer(options: NatsServerOptions): Promise<NatsServerHandle> {
+  const dir = resolve(options.dir);
+  const paths = {
+    config: join(dir, 'server.conf'),
+    log: join(dir, 'nats-server.log'),
+    ports: join(dir, 'ports.json'),
+    passwords: join(dir, 'passwords.json'),
+  };
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await chmod(dir, 0o700);
+  for (const pid of await findByLastArguments(['-c', paths.config])) await endPid(pid, { graceMs: LEFT_OVER_GRACE_MS });
+  const passwords = await keptPasswords(paths.passwords);
+
+  const attempt = async (wanted: ListeningPorts) => {
+    await removePortsFiles(dir);
+    const config = serverConfig({
+      ...wanted,
+      passwords,
+      storeDir: dir,
+      logFile: paths.log,
+      portsDir: dir,
+    });
+    await writePrivate(paths.config, config);
+    return launch(options, dir, paths);
+  };
+  const preferred = await choosePorts(options.port, paths.ports);
+  let started = await attempt(preferred);
+  if (started === undefined && options.port === undefined && preferred.port !== ANY_PORT) {
+    // The port of the last time was taken between the look and the start.
+    started = await attempt({ port: ANY_PORT, monitorPort: ANY_PORT });
+  }
+  if (started === undefined) {
+    throw new IsomorphError('ERR_UNAVAILABLE', `nats-server did not become ready:\n${await logTail(paths.log)}`);
+  }
+  const { child, ports } = started;
+  await writePrivate(paths.ports, JSON.stringify(ports));
+  const login = (user: 'admin' | 'service' | 'auditor'): NatsLogin => ({ user, pass: passwords[user] });
+  return {
+    url: `nats://127.0.0.1:${ports.port}`,
+    port: ports.port,
+    monitorUrl: `http://127.0.0.1:${ports.monitorPort}`,
+    pid: child.pid,
+    credentials: { admin: login('admin'), service: login('service'), auditor: login('auditor') },
+    stop: async () => {
+      await child.stop({ graceMs: options.stopTimeoutMs ?? 20_000 });
+    },
+  };
+}
+
+const ANY_PORT = -1;
+
+async function choosePorts(port: number | undefined, remembered: string): Promise<ListeningPorts> {
+  const last = (await readJson(remembered)) as Partial<ListeningPorts> | undefined;
+  const freeOrAny = async (wanted: number | undefined): Promise<number> =>
+    wanted !== undefined && (await isPortFree(wanted)) ? wanted : ANY_PORT;
+  const monitorPort = await freeOrAny(last?.monitorPort);
+  if (port === undefined) return { port: await freeOrAny(last?.port), monitorPort };
+  if (await isPortFree(port)) return { port, monitorPort };
+  throw new IsomorphError('ERR_CONFIG', `port ${port} of 127.0.0.1 is taken`, { expected: 'a free port' });
+}
+
+async function keptPasswords(path: string): Promise<Passwords> {
+  const kept = ((await readJson(path)) ?? {}) as Partial<Passwords>;
+  const passwords = Object.fromEntries(
+    NATS_USERS.map((user) => [user, kept[user] ?? randomBytes(24).toString('base64url')]),
+  ) as Passwords;
+  await writePrivate(path, JSON.stringify(passwords));
+  return passwords;
+}
+
+/** A server that was killed leaves its ports file, and its pid may be given out again. */
+async function removePortsFiles(dir: string): Promise<void> {
+  const names = (await readdir(dir)).filter((name) => name.endsWith('.ports'));
+  await Promise.all(names.map((name) => rm(join(dir, name), { force: true })));
+}
+
+interface Started {
+  readonly child: Child;
+  readonly ports: ListeningPorts;
+}
+
+/** undefined when the server did not become ready; it has ended then. */
+async function launch(
+  options: NatsServerOptions,
+  dir: string,
+  paths: { config: string; log: string },
+): Promise<Started | undefined> {
+  const log = await open(paths.log, 'a', 0o600);
+  let ready = false;
+  try {
+    const child = await adopt(
+      // A session of its own: an interrupt at the terminal reaches the stack, which ends the server after its services.
+      spawn(options.binary, ['-c', paths.config], { cwd: dir, detached: true, stdio: ['ignore', log.fd, log.fd] }),
+      (end) => {
+        if (ready) options.onExit?.(end);
+      },
+    ).catch((thrown: unknown) => {
+      throw new IsomorphError('ERR_CONFIG', `${options.binary} cannot be started`, { pointer: 'NATS_SERVER' }, thrown);
+    });
+    let ports: ListeningPorts | undefined;
+    try {
+      ports = await waitUntilReady({
+        portsDir: dir,
+        pid: child.pid,
+        timeoutMs: options.readyTimeoutMs ?? 60_000,
+        hasEnded: child.hasEnded,
+      });
+    } finally {
+      if (ports === undefined) await child.stop({ graceMs: LEFT_OVER_GRACE_MS });
+    }
+    if (ports === undefined) return undefined;
+    ready = true;
+    return { child, ports };
+  } finally {
+    await log.close();
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Keeps the message sequences of different connections apart.
+ *
+ * PGlite is one Postgres session; pglite-socket passes it the messages of all connections one by one and keeps to a
+ * connection only inside a transaction. A query with parameters is a sequence, though (Parse, Bind, Describe, Execute, Sync),
+ * and another connection's message inside it replaces its statement or is swallowed with its error: the server answers
+ * the wrong client or hangs. Telling pglite-socket that an open sequence is a transaction makes it keep to the connection.
+ */
+import type { PGlite } from '@electric-sql/pglite';
+
+/** Front-end messages that leave a sequence open until Sync: Parse, Bind, Describe, Execute, Close, Flush, CopyData. */
+const OPENING = new Set([...'PBDECHd'].map((letter) => letter.charCodeAt(0)));
+/** Sync and Query end one: the session answers ReadyForQuery. */
+const ENDING = new Set([...'SQ'].map((letter) => letter.charCodeAt(0)));
+
+const SYNC_MESSAGE = Uint8Array.of('S'.charCodeAt(0), 0, 0, 0, 4);
+
+/**
+ * The same database, as pglite-socket should see it.
+ * @param onBroken the session itself failed (not a statement of it): nothing more will be answered.
+ */
+export function fenceExchanges(db: PGlite, onBroken: (thrown: unknown) => void): PGlite {
+  let open = false;
+  const execProtocolRawStream: PGlite['execProtocolRawStream'] = async (message, options) => {
+    const [type = 0] = message;
+    if (OPENING.has(type)) open = true;
+    else if (ENDING.has(type)) open = false;
+    try {
+      await db.execProtocolRawStream(message, options);
+    } catch (thrown) {
+      onBroken(thrown);
+      throw thrown;
+    }
+  };
+  /** pglite-socket runs only ROLLBACK by it, for a client that left: its open sequence ends there too. */
+  const exec: PGlite['exec'] = async (query, options) => {
+    if (open) {
+      open = false;
+      await db.execProtocolRawStream(SYNC_MESSAGE, { onRawData: () => undefined });
+    }
+    return db.exec(query, options);
+  };
+  const isInTransaction = (): boolean => open || db.isInTransaction();
+  const replaced = { execProtocolRawStream, exec, isInTransaction };
+  return new Proxy(db, {
+    get: (target, name) => {
+      if (Object.hasOwn(replaced, name)) return Reflect.get(replaced, name);
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}

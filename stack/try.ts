@@ -1,0 +1,21 @@
+import { startEmbeddedStack } from '/work/main/stack/embedded.ts';
+import { connectNats } from '/work/main/shared/nats/connect.ts';
+import { openArtifactStore } from '/work/main/shared/world/open.ts';
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+const t0=Date.now();
+const s = await startEmbeddedStack({home: '/tmp/iso-try', env: process.env, services: ['admission','dispatcher','settler','sampler'], onProgress: console.log});
+console.log('up', Date.now()-t0);
+const store = await openArtifactStore(s.info.artifacts.url);
+await store.putBytes({worldPath:'/artifacts/inputs/penguins.csv', data: readFileSync('/work/main/examples/penguins/penguins.csv'), contentType:'text/csv'});
+const nc = await connectNats({url: s.info.nats.url, name: 'client'});
+const plan = parse(readFileSync('/work/main/examples/penguins/plan.yaml','utf8'));
+plan.plan_id = 'p' + Date.now();
+const sub = nc.subscribe(`ledger.${plan.plan_id}.>`); const dead = nc.subscribe('dead.>');
+(async () => { for await (const m of dead) console.log('DEAD', m.subject, m.string().slice(0,300)); })();
+const t=Date.now();
+const ack = await nc.request('plans.submit', JSON.stringify(plan)); console.log(ack.string());
+const timer=setTimeout(() => {console.log('timeout'); process.exit(1)}, 30000);
+for await (const m of sub) { for (const l of m.string().split('\n')) { const e = JSON.parse(l); console.log(Date.now()-t, e.seq, e.kind, JSON.stringify(e.data).slice(0,150)); } if (m.subject.endsWith('plan.settled')||m.subject.endsWith('plan.rejected')) break; }
+clearTimeout(timer); await nc.close();
+const t1=Date.now(); await s.stop(); console.log('stopped', Date.now()-t1);

@@ -1,0 +1,195 @@
+import { jetstream, jetstreamManager, RetentionPolicy } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import * as assert from 'uvu/assert';
+import { type NatsServerHandle, startNatsServer } from '../../stack/nats/server.ts';
+import { suite } from '../harness/suite.ts';
+import { natsBinary, withTempDir } from './fixture.ts';
+
+const test = suite('stack nats accounts');
+
+type User = 'admin' | 'service' | 'auditor' | 'edge';
+
+/** A server with the streams that matter here, and connections of its users. */
+async function withServer(
+  use: (as: (user: User) => Promise<NatsConnection>, server: NatsServerHandle) => Promise<void>,
+) {
+  await withTempDir(async (dir) => {
+    const server = await startNatsServer({ binary: await natsBinary(), dir });
+    const connections: NatsConnection[] = [];
+    const as = async (user: User): Promise<NatsConnection> => {
+      const login = user === 'edge' ? {} : server.credentials[user];
+      const connection = await connect({ servers: server.url, ...login });
+      connections.push(connection);
+      return connection;
+    };
+    try {
+      const manager = await jetstreamManager(await as('admin'));
+      await manager.streams.add({
+        name: 'COMMANDS',
+        subjects: ['plans.submit', 'plans.cancel'],
+        retention: RetentionPolicy.Workqueue,
+      });
+      await manager.streams.add({ name: 'LEDGER', subjects: ['ledger.>'], allow_direct: true });
+      await use(as, server);
+    } finally {
+      await Promise.all(connections.map((connection) => connection.close()));
+      await server.stop();
+    }
+  });
+}
+
+const ledgerMessages = async (as: (user: User) => Promise<NatsConnection>): Promise<number> =>
+  (await (await jetstreamManager(await as('admin'))).streams.info('LEDGER')).state.messages;
+
+/** What the server says to this connection when it refuses a subject. */
+async function refusal(attempt: Promise<unknown>): Promise<string> {
+  try {
+    await attempt;
+  } catch (thrown) {
+    // A request wraps what the server said.
+    const said = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
+    return said instanceof Error ? said.name : String(said);
+  }
+  return 'nothing was refused';
+}
+
+test('a client without credentials gets the acknowledgement of the command stream', async () => {
+  await withServer(async (as) => {
+    const client = await as('edge');
+    const submitted = await client.request('plans.submit', '{"plan_id":"p1"}', { timeout: 5000 });
+    assert.is(submitted.json<{ stream: string }>().stream, 'COMMANDS');
+    const cancelled = await client.request('plans.cancel', '{"plan_id":"p1"}', { timeout: 5000 });
+    assert.equal(cancelled.json<{ stream: string; seq: number }>(), { stream: 'COMMANDS', seq: 2 });
+  });
+});
+
+test('a client without credentials follows the ledger and the dead letters live', async () => {
+  await withServer(async (as) => {
+    const client = await as('edge');
+    const subscriptions = ['ledger.p1.>', 'dead.>'].map((subject) => client.subscribe(subject, { max: 1 }));
+    await client.flush();
+    const service = await as('service');
+    await jetstream(service).publish('ledger.p1.plan.settled', '{"seq":1}');
+    service.publish('dead.plans.submit', '{"reason":"not JSON"}');
+    const seen: string[] = [];
+    for (const subscription of subscriptions)
+      for await (const message of subscription) seen.push(`${message.subject} ${message.string()}`);
+    assert.equal(seen, ['ledger.p1.plan.settled {"seq":1}', 'dead.plans.submit {"reason":"not JSON"}']);
+  });
+});
+
+test('a client without credentials cannot write to the ledger, by its subject or by a reply subject', async () => {
+  await withServer(async (as) => {
+    const client = await as('edge');
+    assert.is(
+      await refusal(client.request('ledger.p1.plan.settled', 'forged', { timeout: 500 })),
+      'PermissionViolationError',
+    );
+    client.publish('plans.submit', 'no plan', { reply: 'ledger.p1.plan.settled' });
+    const later = await client.request('plans.submit', 'a later command', { timeout: 5000 });
+    assert.is(later.json<{ seq: number }>().seq, 2, 'the command with the reply subject was stored before');
+    assert.is(await ledgerMessages(as), 0);
+  });
+});
+
+test('a client without credentials cannot speak to JetStream of the services', async () => {
+  await withServer(async (as) => {
+    const client = await as('edge');
+    for (const subject of [
+      '$JS.API.INFO',
+      '$JS.API.STREAM.INFO.LEDGER',
+      '$JS.API.DIRECT.GET.LEDGER',
+      '$JS.API.STREAM.DELETE.LEDGER',
+    ]) {
+      assert.is(await refusal(client.request(subject, '', { timeout: 500 })), 'PermissionViolationError', subject);
+    }
+  });
+});
+
+test('a client without credentials does not hear the commands of others', async () => {
+  await withServer(async (as) => {
+    const client = await as('edge');
+    const subscription = client.subscribe('plans.>');
+    const refused = await refusal(
+      (async () => {
+        for await (const message of subscription) throw new Error(`heard ${message.subject}`);
+      })(),
+    );
+    assert.is(refused, 'PermissionViolationError');
+  });
+});
+
+test('a service appends and reads, but cannot unmake a stream', async () => {
+  await withServer(async (as) => {
+    const service = await as('service');
+    const { seq } = await jetstream(service).publish('ledger.p1.plan.submitted', '{}');
+    assert.is(seq, 1);
+    const manager = await jetstreamManager(service);
+    assert.is((await manager.direct.getMessage('LEDGER', { seq: 1 }))?.subject, 'ledger.p1.plan.submitted');
+    const { streams } = manager;
+    const refused = await Promise.all(
+      [
+        streams.delete('LEDGER'),
+        streams.purge('LEDGER'),
+        streams.update('LEDGER', { max_msgs: 1 }),
+        streams.deleteMessage('LEDGER', 1),
+        streams.add({ name: 'OTHER', subjects: ['other'] }),
+        service.request('$JS.API.STREAM.RESTORE.LEDGER', '{}'),
+      ].map(refusal),
+    );
+    assert.equal(new Set(refused), new Set(['PermissionViolationError']));
+    assert.is(await ledgerMessages(as), 1);
+  });
+});
+
+test('an auditor reads the ledger, stored and live', async () => {
+  await withServer(async (as) => {
+    const writer = jetstream(await as('service'));
+    for (const kind of ['plan.submitted', 'plan.admitted']) await writer.publish(`ledger.p1.${kind}`, kind);
+    const auditor = await as('auditor');
+    const { direct } = await jetstreamManager(auditor, { checkAPI: false });
+    assert.is((await direct.getMessage('LEDGER', { last_by_subj: 'ledger.p1.>' }))?.string(), 'plan.admitted');
+    const chain: string[] = [];
+    for await (const message of await direct.getBatch('LEDGER', { seq: 1, next_by_subj: 'ledger.p1.>', batch: 10 })) {
+      chain.push(message.string());
+    }
+    assert.equal(chain, ['plan.submitted', 'plan.admitted']);
+    const live = auditor.subscribe('ledger.>', { max: 1 });
+    await auditor.flush();
+    await writer.publish('ledger.p1.plan.settled', 'plan.settled');
+    for await (const message of live) assert.is(message.string(), 'plan.settled');
+  });
+});
+
+test('an auditor can write nothing, by a subject or by having an answer sent to one', async () => {
+  await withServer(async (as) => {
+    await jetstream(await as('service')).publish('ledger.p1.plan.submitted', 'an event worth copying');
+    const auditor = await as('auditor');
+    const forbidden = [
+      'ledger.p1.plan.settled',
+      'plans.submit',
+      '$JS.API.STREAM.PURGE.LEDGER',
+      '$JS.API.CONSUMER.CREATE.LEDGER.c',
+    ];
+    for (const subject of forbidden) {
+      assert.is(await refusal(auditor.request(subject, '{}', { timeout: 500 })), 'PermissionViolationError', subject);
+    }
+    const read = '{"last_by_subj":"ledger.p1.>"}';
+    const heard = auditor.subscribe('ledger.p1.copied', { max: 1 });
+    auditor.publish('$JS.API.DIRECT.GET.LEDGER', read, { reply: 'ledger.p1.copied' });
+    for await (const message of heard) assert.is(message.string(), 'an event worth copying', 'the answer was sent');
+    await auditor.request('$JS.API.DIRECT.GET.LEDGER', read, { timeout: 5000 });
+    assert.is(await ledgerMessages(as), 1);
+  });
+});
+
+test('a wrong password is refused', async () => {
+  await withServer(async (_as, server) => {
+    assert.is(
+      await refusal(connect({ servers: server.url, user: 'admin', pass: 'guess', reconnect: false })),
+      'AuthorizationError',
+    );
+  });
+});
+
+test.run();

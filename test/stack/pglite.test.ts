@@ -1,0 +1,151 @@
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect as connectSocket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import * as assert from 'uvu/assert';
+import type { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { openPostgres } from '../../stack/postgres/open.ts';
+import { type PgliteHandle, startPglite } from '../../stack/postgres/pglite.ts';
+import { type ChildEnd, isAlive } from '../../stack/process.ts';
+import { suite } from '../harness/suite.ts';
+import { gone, startParent, withTempDir } from './fixture.ts';
+
+const test = suite('stack pglite');
+
+/** A pool whose idle connections may be cut: the tests kill servers. */
+function poolOf(url: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url, max: 4 });
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+/** Making a data folder takes seconds, so the tests that only use a server share one. */
+let dir = '';
+let server: PgliteHandle;
+
+test.before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'isomorph-stack-'));
+  server = await startPglite({ dir });
+});
+
+test.after(async () => {
+  await server.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+test('rows and the port stay over a half-made start, the death of the parent, a SIGKILL and a stop', async () => {
+  await withTempDir(async (dir) => {
+    // What a first start leaves that was killed while it made the data folder.
+    await mkdir(join(dir, 'data.new'));
+    await writeFile(join(dir, 'data.new', 'PG_VERSION'), '1');
+    const parent = await startParent('pglite', dir);
+    await parent.kill();
+    await gone(parent.serverPid);
+
+    let reportEnd: (end: ChildEnd) => void = () => undefined;
+    const reported = new Promise<ChildEnd>((resolve) => {
+      reportEnd = resolve;
+    });
+    const first = await startPglite({ dir, onExit: reportEnd });
+    const pool = poolOf(first.url);
+    await pool.query('create table kept (n int)');
+    await pool.query('insert into kept values ($1)', [1]);
+    process.kill(first.pid, 'SIGKILL');
+    assert.equal(await reported, { code: null, signal: 'SIGKILL' });
+    await pool.end();
+
+    const second = await startPglite({ dir, onExit: () => assert.unreachable('a stop was reported as an exit') });
+    const secondPool = poolOf(second.url);
+    await secondPool.query('insert into kept values ($1)', [2]);
+    await secondPool.end();
+    await second.stop();
+    assert.not(await isAlive(second.pid));
+
+    const third = await startPglite({ dir });
+    const thirdPool = poolOf(third.url);
+    const { rows } = await thirdPool.query('select n from kept order by n');
+    assert.equal(rows, [{ n: 1 }, { n: 2 }]);
+    assert.is(third.url, first.url);
+    await thirdPool.end();
+    await third.stop();
+  });
+});
+
+test('concurrent clients get their own answers: queries with parameters, failures and transactions', async () => {
+  const { url } = server;
+  const pools = [poolOf(url), poolOf(url), poolOf(url)];
+  await pools[0]?.query('create table work (client int, n int)');
+  const task = async (pool: pg.Pool, client: number, n: number): Promise<void> => {
+    const { rows } = await pool.query('select $1::int as client, $2::text as n', [client, `${n}`]);
+    assert.equal(rows, [{ client, n: `${n}` }]);
+    await pool.query('select missing from work where n = $1', [n]).then(
+      () => assert.unreachable('a wrong query was answered'),
+      (error: Error) => assert.match(error.message, 'missing'),
+    );
+    const connection = await pool.connect();
+    await connection.query('begin');
+    await connection.query('insert into work values ($1, $2)', [client, n]);
+    await connection.query(n % 2 === 0 ? 'commit' : 'rollback');
+    connection.release();
+  };
+  await Promise.all(pools.flatMap((pool, client) => Array.from({ length: 40 }, (_, n) => task(pool, client, n))));
+  const { rows } = (await pools[0]?.query('select client, count(*)::int as n from work group by 1 order by 1')) ?? {};
+  assert.equal(
+    rows,
+    [0, 1, 2].map((client) => ({ client, n: 20 })),
+  );
+  await Promise.all(pools.map((pool) => pool.end()));
+});
+
+test('a client that leaves in the middle of a query or of a transaction does not hold up the others', async () => {
+  const { url, port } = server;
+  const pool = poolOf(url);
+  const leaver = connectSocket(port, '127.0.0.1');
+  leaver.write(frontendMessage('', '\0\x03\0\0user\0postgres\0database\0postgres\0\0'));
+  await once(leaver, 'data');
+  leaver.write(frontendMessage('P', '\0select $1::int\0\0\0'));
+  leaver.write(frontendMessage('H', ''));
+  await once(leaver, 'data');
+  const waiting = pool.query('select $1::text as answer', ['mine']);
+  leaver.destroy();
+  assert.equal((await waiting).rows, [{ answer: 'mine' }]);
+
+  const quitter = new pg.Client({ connectionString: url });
+  quitter.on('error', () => undefined);
+  await quitter.connect();
+  await quitter.query('begin');
+  await quitter.query('create table undone (n int)');
+  (quitter as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  assert.equal((await pool.query('select to_regclass($1) as found', ['undone'])).rows, [{ found: null }]);
+  await pool.end();
+});
+
+/** One message of the Postgres protocol: type (none for the first), length, body. */
+function frontendMessage(type: string, body: string): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(4 + Buffer.byteLength(body, 'latin1'));
+  return Buffer.concat([Buffer.from(type, 'latin1'), length, Buffer.from(body, 'latin1')]);
+}
+
+test('DATABASE_URL wins over PGlite, and is refused in words that do not show it', async () => {
+  const { url } = server;
+  const unused = join(dir, 'unused');
+  const opened = await openPostgres({ env: { DATABASE_URL: url }, dir: unused });
+  assert.equal([opened.url, opened.source, opened.pid], [url, 'DATABASE_URL', undefined]);
+  await opened.stop();
+  const pool = poolOf(url);
+  assert.equal((await pool.query('select 1 as one')).rows, [{ one: 1 }], 'a server of somebody else is left running');
+  await pool.end();
+  const refusal = async (DATABASE_URL: string): Promise<IsomorphError> =>
+    (await openPostgres({ env: { DATABASE_URL }, dir: unused }).catch((thrown: unknown) => thrown)) as IsomorphError;
+  assert.is((await refusal('mysql://root:hunter2@127.0.0.1/x')).code, 'ERR_CONFIG');
+  const unreachable = await refusal('postgres://root:hunter2@127.0.0.1:1/x');
+  assert.is(unreachable.code, 'ERR_UNAVAILABLE');
+  assert.not.match(unreachable.message, 'hunter2');
+  assert.not(existsSync(unused));
+});
+
+test.run();
