@@ -46,15 +46,24 @@ function attempt<T>(faults: Fault[], pointer: string, make: () => T): T | undefi
   }
 }
 
-function canonical(faults: Fault[], pointer: string, path: string, kind: PathKind): string | undefined {
-  return attempt(faults, pointer, () => canonicalWorldPath(path, kind));
+/** `{plan_id}` in a path stands for the id of the plan, so that one plan file serves many runs. */
+const expand = (context: Context, path: string): string => path.replaceAll('{plan_id}', context.plan.plan_id);
+
+function canonical(
+  context: Context,
+  path: string,
+  kind: PathKind,
+  pointer: string,
+  faults: Fault[],
+): string | undefined {
+  return attempt(faults, pointer, () => canonicalWorldPath(expand(context, path), kind));
 }
 
 export function writePrefix(context: Context, step: PlanStep, pointer: string, faults: Fault[]): string {
   const fallback = outputPrefix(context.plan.plan_id, step.id);
   const wanted = step.write_prefix ?? fallback;
   const place = `${pointer}/write_prefix`;
-  const prefix = canonical(faults, place, wanted, 'prefix');
+  const prefix = canonical(context, wanted, 'prefix', place, faults);
   if (prefix === undefined) return fallback;
   if (!context.write.some((selector) => selectorCovers(selector, prefix))) {
     const expected = `a prefix under one of ${context.policy.write.join(', ')}`;
@@ -80,7 +89,7 @@ function resolveInput(
   faults: Fault[],
 ): string | undefined {
   if (typeof input === 'string') {
-    const path = canonical(faults, pointer, input, 'exact');
+    const path = canonical(context, input, 'exact', pointer, faults);
     if (path !== undefined) checkReadable(context, path, pointer, faults);
     return path;
   }
@@ -197,7 +206,7 @@ export function resolvePredicate(
   faults.push(...found);
   const resolved: Record<string, unknown> = { ...call };
   for (const name of found.length > 0 ? [] : (predicateOf(call)?.paths ?? [])) {
-    const text = String(resolved[name]);
+    const text = expand(context, String(resolved[name]));
     const place = `${pointer}/${name}`;
     const path = attempt(faults, place, () =>
       text.startsWith('/') || base === undefined ? canonicalWorldPath(text, 'exact') : joinWorldPath(base, text),

@@ -1,0 +1,164 @@
+import { readFile } from 'node:fs/promises';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import type { Config, Env } from '../shared/config/config.ts';
+import { IsomorphError, unreachable } from '../shared/errors/isomorph-error.ts';
+import type { ServiceName } from '../shared/ledger/events.ts';
+import { connectNats } from '../shared/nats/connect.ts';
+import type { Consumption } from '../shared/nats/consume.ts';
+import type { Adapter } from '../shared/plan/plan.ts';
+import { loadRegistry } from '../shared/registry/registry.ts';
+import { openRuntime } from '../shared/runtime/open.ts';
+import { openSecrets } from '../shared/secrets/open.ts';
+import type { ServiceDeps } from '../shared/service/deps.ts';
+import { openArtifactStore } from '../shared/world/open.ts';
+import type { ArtifactStore } from '../shared/world/store.ts';
+
+export interface ComposeOptions {
+  readonly config: Config;
+  readonly env: Env;
+  readonly log: Logger;
+  /** Names this process in the ledger: unique among those that run at once. */
+  readonly instance: string;
+}
+
+/** A running service. */
+export interface RunningService {
+  readonly name: ServiceName;
+  /** Rejects when the service cannot go on, such as a projector that met a broken chain. Never resolves. */
+  readonly failure: Promise<never>;
+  /** Takes no more work, ends what it can, leaves the rest for the next start. */
+  stop(): Promise<void>;
+}
+
+/** How long a service waits for its servers at start: in compose they start together. */
+const SERVER_WAIT_MS = 30_000;
+
+function required(value: string | undefined, name: string): string {
+  if (value === undefined) throw new IsomorphError('ERR_CONFIG', `${name} is missing`);
+  return value;
+}
+
+async function openStore({ artifactsUrl, gatewayUrl, gatewayKeyFile }: Config): Promise<ArtifactStore> {
+  const gatewaySecret = gatewayKeyFile === undefined ? undefined : await readFile(gatewayKeyFile);
+  return openArtifactStore(required(artifactsUrl, 'ARTIFACTS_URL'), {
+    ...(gatewayUrl === undefined ? {} : { gatewayUrl }),
+    ...(gatewaySecret === undefined ? {} : { gatewaySecret }),
+  });
+}
+
+/** Things to close, last opened first. */
+type Closers = (() => Promise<void>)[];
+
+interface Opening extends ComposeOptions {
+  readonly deps: ServiceDeps;
+  readonly closers: Closers;
+}
+
+/** What a service's start gives: its consumption, and its failure where it can fail. */
+type Started = Consumption & { readonly failure?: Promise<never> };
+
+async function withStore({ config, closers }: Opening): Promise<ArtifactStore> {
+  const store = await openStore(config);
+  closers.push(() => store.close());
+  return store;
+}
+
+async function startAdmissionService(opening: Opening): Promise<Started> {
+  const { config, env, deps } = opening;
+  const { startAdmission } = await import('./admission/service.ts');
+  const secrets = await openSecrets(config.secretsUrl, env);
+  const [defaultAdapter] = config.adapters;
+  return startAdmission({
+    ...deps,
+    store: await withStore(opening),
+    registry: await loadRegistry(config.registryDir),
+    declareLeases: config.declareLeases,
+    deployment: {
+      adapters: config.adapters,
+      defaultAdapter: defaultAdapter ?? 'mock',
+      secretExists: (name) => secrets.has(name),
+    },
+  });
+}
+
+async function startDispatcherService(opening: Opening): Promise<Started> {
+  const { config, env, deps, closers, instance } = opening;
+  const { startDispatcher } = await import('./dispatcher/service.ts');
+  const open = (adapter: Adapter) =>
+    openRuntime(adapter, { processorsDir: config.processorsDir, stateDir: `${config.homeDir}/mock` });
+  const runtimes = await Promise.all(config.adapters.map(open));
+  for (const runtime of runtimes) closers.push(() => runtime.close());
+  const secrets = await openSecrets(config.secretsUrl, env);
+  return startDispatcher({
+    ...deps,
+    store: await withStore(opening),
+    secrets,
+    runtimes,
+    slots: config.slots,
+    instance,
+  });
+}
+
+async function startProjectorService(opening: Opening): Promise<Started> {
+  const { config, deps, closers } = opening;
+  const { startProjector } = await import('./projector/service.ts');
+  const { default: pg } = await import('pg');
+  const pool = new pg.Pool({ connectionString: required(config.databaseUrl, 'DATABASE_URL'), max: 2 });
+  // A lost idle connection is replaced by the pool; without a listener it would end the process.
+  pool.on('error', (error) => deps.log.warn({ err: error }, 'a Postgres connection was lost'));
+  closers.push(() => pool.end());
+  return startProjector({ ...deps, pool, store: await withStore(opening) });
+}
+
+async function start(name: ServiceName, opening: Opening): Promise<Started> {
+  switch (name) {
+    case 'admission':
+      return startAdmissionService(opening);
+    case 'dispatcher':
+      return startDispatcherService(opening);
+    case 'settler':
+      return (await import('./settler/service.ts')).startSettler({ ...opening.deps, store: await withStore(opening) });
+    case 'sampler':
+      return (await import('./sampler/service.ts')).startSampler(opening.deps);
+    case 'projector':
+      return startProjectorService(opening);
+    default:
+      return unreachable(name);
+  }
+}
+
+async function closeAll(closers: Closers, connection: NatsConnection): Promise<void> {
+  for (const close of closers.reverse()) await close();
+  await connection.close();
+}
+
+/** Starts one service with connections of its own. */
+export async function startService(name: ServiceName, options: ComposeOptions): Promise<RunningService> {
+  const log = options.log.child({ service: name });
+  const url = required(options.config.natsUrl, 'NATS_URL');
+  const connection = await connectNats({ url, name: `isomorph-${name}`, waitMs: SERVER_WAIT_MS });
+  const closers: Closers = [];
+  const deps: ServiceDeps = {
+    connection,
+    log,
+    nowMs: Date.now,
+    onForeign: (message) => log.error({ foreign: message }, 'a message in the ledger is no event'),
+  };
+  try {
+    const started = await start(name, { ...options, log, deps, closers });
+    log.info('started');
+    return {
+      name,
+      failure: started.failure ?? new Promise<never>(() => undefined),
+      async stop() {
+        await started.stop();
+        await closeAll(closers, connection);
+        log.info('stopped');
+      },
+    };
+  } catch (error) {
+    await closeAll(closers, connection);
+    throw error;
+  }
+}
