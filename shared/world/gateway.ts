@@ -36,7 +36,7 @@ export interface Gateway {
 /** A silent connection is dropped after this long; a slow one may take as long as it moves. */
 const IDLE_MS = 120_000;
 
-/** A refused body is read to its end up to here, so that the client sees the answer and not a broken pipe. */
+/** How much of a refused body is read to its end, and discarded. */
 const LINGER_BYTES = 64 * 1024 * 1024;
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
@@ -59,13 +59,12 @@ function answerError({ request, response }: Exchange, code: ErrorCode, headers: 
     ...headers,
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
-    // What is left of a refused body would be read as the next request.
-    ...(request.complete ? {} : { connection: 'close' }),
   });
   response.end(body);
   discardRest(request);
 }
 
+/** Hanging up on a client that still sends would reset its connection before it has read the answer. */
 function discardRest(request: IncomingMessage): void {
   let discarded = 0;
   request.on('data', (chunk: Uint8Array) => {

@@ -1,7 +1,7 @@
 /** What writers leave behind that were killed, and what people do to the folder. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, link, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -9,10 +9,10 @@ import * as assert from 'uvu/assert';
 import { cidOf } from '../../shared/world/cid.ts';
 import { openFileStore } from '../../shared/world/drivers/file.ts';
 import { openArtifactStore } from '../../shared/world/open.ts';
-import type { ArtifactStore } from '../../shared/world/store.ts';
+import type { ArtifactStore, UploadName } from '../../shared/world/store.ts';
 import { suite } from '../harness/suite.ts';
 import { makeFolder } from './file-store.ts';
-import { listAll, putText, refusal, textOf } from './samples.ts';
+import { bytesOf, listAll, noise, pieces, putText, refusal, textOf } from './samples.ts';
 
 const WRITER = fileURLToPath(new URL('./put-many.ts', import.meta.url));
 
@@ -88,6 +88,17 @@ async function dyingPut(folder: string, worldPath: string, text: string, content
   await writeFile(meta, JSON.stringify({ cid: cidOf(text), sha256, size, content_type: contentType }));
 }
 
+/** Metadata of writers that met another's; it costs every reader a hash of the object as long as it is there. */
+async function contestedFiles(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(join(folder, '.isomorph'), { recursive: true });
+  return entries.filter((name) => name.startsWith('contested/') && name.endsWith('.json'));
+}
+
+async function receive(folder: string, upload: UploadName, text: string): Promise<void> {
+  const store = await openFileStore(pathToFileURL(folder));
+  await store.receiveUpload({ ...upload, body: pieces(bytesOf(text), 2), maxBytes: 100 });
+}
+
 test('metadata of a writer that died does not describe the object of the next', () =>
   withFolder(async (folder, store) => {
     await dyingPut(folder, '/artifacts/same-size', 'AAAA', 'text/html');
@@ -102,13 +113,32 @@ test('metadata of a writer that died does not describe the object of the next', 
       assert.is(found?.contentType, 'text/plain', name);
     }
     await refusal(putText(store, '/artifacts/same-size', 'AAAA'), 'ERR_IMMUTABLE');
+    assert.equal(await contestedFiles(folder), []);
+  }));
+
+test('a race and a replaced orphan leave one set of metadata each', () =>
+  withFolder(async (folder, store) => {
+    await Promise.allSettled(
+      Array.from({ length: 20 }, (_, index) => putText(store, '/artifacts/race', `text ${index}`)),
+    );
+    const upload = { uploadId: 'p.s.1', worldPath: '/artifacts/orphan', contentType: 'text/plain' };
+    await putText(store, upload.worldPath, 'orphan');
+    await receive(folder, upload, 'retry!');
+    await store.replaceOrphan({ ...upload, orphanCid: cidOf('orphan') });
+    assert.equal(await contestedFiles(folder), []);
+    assert.equal(
+      JSON.parse(await readFile(join(folder, '.isomorph', 'meta', 'artifacts', 'orphan'), 'utf8')).cid,
+      cidOf('retry!'),
+    );
   }));
 
 test('metadata of a writer that died does not block its name as a folder', () =>
   withFolder(async (folder, store) => {
     await dyingPut(folder, '/artifacts/a', 'x', 'text/html');
     await putText(store, '/artifacts/a/b', 'below');
+    await putText(store, '/artifacts/a/c/d', 'deeper');
     assert.is((await store.stat('/artifacts/a/b'))?.contentType, 'text/plain');
+    assert.is((await store.stat('/artifacts/a/c/d'))?.contentType, 'text/plain');
   }));
 
 test('people can browse the folder: the key is the path, the file is read-only', () =>
@@ -133,6 +163,23 @@ test('an object that was altered on the disk is found out', () =>
       const attempt = store.getBytes({ worldPath: `/artifacts/${name}`, expectedCid: cidOf('good') });
       await refusal(attempt, 'ERR_CID_MISMATCH');
     }
+    assert.is((await store.stat('/artifacts/b'))?.cid, cidOf('longer than it was'));
+  }));
+
+test('of an altered object the last chunk is never handed on', () =>
+  withFolder(async (folder, store) => {
+    const data = noise(1_000_000);
+    const { cid } = await store.putBytes({ worldPath: '/artifacts/a', data, contentType: 'image/png' });
+    const file = join(folder, 'artifacts', 'a');
+    await chmod(file, 0o644);
+    await writeFile(file, noise(1_000_000, 2));
+    const { body } = await store.get({ worldPath: '/artifacts/a', expectedCid: cid });
+    let received = 0;
+    const reading = async (): Promise<void> => {
+      for await (const chunk of body) received += chunk.byteLength;
+    };
+    await refusal(reading(), 'ERR_CID_MISMATCH');
+    assert.ok(received < data.byteLength, `${received} bytes were handed on`);
   }));
 
 test('what did not come through the store is no artifact, or only its bytes count', () =>

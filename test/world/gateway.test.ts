@@ -24,17 +24,18 @@ async function withStore(run: (subject: FileStoreUnderTest) => Promise<void>): P
   }
 }
 
-/** A PUT whose body is sent in chunks without a length, as a processor that streams does. */
+/** A PUT whose body is sent to its end in chunks without a length, as a processor that streams does. */
 function putChunks(url: string, chunks: readonly Uint8Array[], headers: Record<string, string> = {}) {
   return new Promise<{ status: number; body: string }>((resolve, reject) => {
     const outgoing = request(url, { method: 'PUT', headers: { 'content-type': 'text/csv', ...headers } });
+    const sent = new Promise<void>((finished) => outgoing.on('finish', finished));
     outgoing.on('error', reject);
     outgoing.on('response', (answer) => {
       let body = '';
       answer.setEncoding('utf8').on('data', (text: string) => {
         body += text;
       });
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body }));
+      answer.on('end', () => sent.then(() => resolve({ status: answer.statusCode ?? 0, body })));
     });
     for (const chunk of chunks) outgoing.write(chunk);
     outgoing.end();
@@ -110,7 +111,7 @@ test('a body that streams past its limit gets 413 that the client can read, and 
     const chunk = new Uint8Array(64 * 1024);
     const answer = await putChunks(
       url,
-      Array.from({ length: 64 }, () => chunk),
+      Array.from({ length: 512 }, () => chunk),
     );
     assert.equal(answer, { status: 413, body: '{"code":"ERR_OUTPUT_TOO_LARGE"}' });
     assert.is(await store.statUpload(UPLOAD), undefined);

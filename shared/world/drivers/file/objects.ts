@@ -48,7 +48,7 @@ export class Objects {
       if (hasErrno(error, 'EEXIST', 'ENOTDIR')) throw cannotNest(path);
       throw error;
     }
-    await this.#sidecars.write(path, sidecar);
+    const contested = await this.#sidecars.write(path, sidecar);
     try {
       await link(finished, object);
     } catch (error) {
@@ -56,6 +56,7 @@ export class Objects {
       throw error;
     }
     await sync(dirname(object));
+    if (contested) await this.#sidecars.settle(path, sidecar);
     return created(sidecar);
   }
 

@@ -60,10 +60,15 @@ export class Sidecars {
     this.#folders = folders;
   }
 
-  /** Makes it known, durably, what the object will be if its bytes win. */
-  async write(path: string, sidecar: Sidecar): Promise<void> {
-    await this.#withFile(sidecar, async (temporary) => {
-      if (!(await this.#placePrimary(path, sidecar, temporary))) await this.#contest(path, sidecar, temporary);
+  /**
+   * Makes it known, durably, what the object will be if its bytes win.
+   * @returns whether another sidecar is there too, which `settle` clears up once an object is visible
+   */
+  write(path: string, sidecar: Sidecar): Promise<boolean> {
+    return this.#withFile(sidecar, async (temporary) => {
+      if (await this.#placePrimary(path, sidecar, temporary)) return false;
+      await this.#contest(path, sidecar, temporary);
+      return true;
     });
   }
 
@@ -84,11 +89,17 @@ export class Sidecars {
   /** After a race or a replacement: leaves the sidecar of the visible object as the only one. */
   async settle(path: string, sidecar: Sidecar): Promise<void> {
     const primary = join(this.#at.meta, keyOf(path));
-    await this.#withFile(sidecar, async (temporary) => {
-      await this.#folders.ensure(dirname(primary));
-      await rename(temporary, primary);
-      await sync(dirname(primary));
-    });
+    try {
+      await this.#withFile(sidecar, async (temporary) => {
+        await this.#folders.ensure(dirname(primary));
+        await rename(temporary, primary);
+        await sync(dirname(primary));
+      });
+    } catch (error) {
+      // A sidecar without an object stands where this path needs a folder: then the contested one is the only one.
+      if (hasErrno(error, 'EEXIST', 'ENOTDIR', 'EISDIR')) return;
+      throw error;
+    }
     await rm(join(this.#at.contested, keyOf(path)), { recursive: true, force: true });
   }
 
@@ -159,13 +170,13 @@ export class Sidecars {
     }
   }
 
-  #withFile(sidecar: Sidecar, use: (temporary: string) => Promise<void>): Promise<void> {
+  #withFile<T>(sidecar: Sidecar, use: (temporary: string) => Promise<T>): Promise<T> {
     return withTemporary(this.#at.temporary, async (temporary) => {
       await withHandle(temporary, 'wx', async (handle) => {
         await handle.writeFile(textOf(sidecar));
         await handle.sync();
       });
-      await use(temporary);
+      return use(temporary);
     });
   }
 }
