@@ -4,6 +4,7 @@ import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { Journal, type Snapshot } from '../../shared/ledger/journal/journal.ts';
 import { type Consumption, consume, DONE, type Verdict } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
+import { COMMITTED_PREFIX } from '../../shared/nats/topology.ts';
 import { parseTimer, parseWork, TIMER_SUBJECT, type Timer, type Work, workSubject } from '../../shared/nats/work.ts';
 import type { RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import type { SecretResolver } from '../../shared/secrets/resolver.ts';
@@ -44,7 +45,8 @@ class Dispatcher {
   async start(): Promise<void> {
     const { connection, log, runtimes, slots } = this.#deps;
     // Every dispatcher must hear of a cancellation, whichever of them took the commit from the shared consumer.
-    connection.subscribe('ledger.*.plan.cancel_requested', { callback: (_, { subject }) => this.#cancel(subject) });
+    const cancellations = `${COMMITTED_PREFIX}ledger.*.plan.cancel_requested`;
+    connection.subscribe(cancellations, { callback: (_, { subject }) => this.#cancel(subject) });
     this.#consumptions.push(
       await followLedger({
         deps: this.#deps,
@@ -84,7 +86,7 @@ class Dispatcher {
   }
 
   #cancel(subject: string): void {
-    const planId = planOfSubject(subject);
+    const planId = planOfSubject(subject.slice(COMMITTED_PREFIX.length));
     if (planId === undefined) return;
     for (const worker of this.#workers) {
       worker.cancel(planId).catch((error: unknown) => this.#deps.log.warn({ err: error }, 'cancelling failed'));

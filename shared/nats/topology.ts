@@ -9,6 +9,12 @@ const DAY_NS = 86_400 * SECOND_NS;
 /** Long enough for a stalled event loop, short enough that work of a killed service goes on soon. */
 export const ACK_WAIT_MS = 10_000;
 
+/**
+ * The ledger stream repeats on `committed.ledger.>` what it has stored. A core subscription to `ledger.>` hears every
+ * publish, those that compare-and-set then refuses included: live readers take this one.
+ */
+export const COMMITTED_PREFIX = 'committed.';
+
 type StreamSpec = Pick<StreamConfig, 'name' | 'subjects'> & Partial<StreamConfig>;
 
 /** Every stream of Isomorph (DESIGN "Subjects and streams"). */
@@ -29,6 +35,7 @@ export const STREAMS: readonly StreamSpec[] = [
     discard: 'new',
     deny_delete: true,
     deny_purge: true,
+    republish: { src: 'ledger.>', dest: `${COMMITTED_PREFIX}ledger.>` },
     compression: 's2',
     allow_direct: true,
     max_msg_size: 1024 * 1024,

@@ -5,11 +5,19 @@
  * and two subject trees to follow. The auditor lives in AUDIT, which may read the ledger instead of commanding. Permissions alone would not do, because a server does not check the reply subject of a
  * message: inside CORE anyone could have an answer written to a ledger subject. ADR 0030.
  */
+import { COMMITTED_PREFIX } from '../../shared/nats/topology.ts';
 
 /** Subjects on which clients command; a request is answered with the stream's acknowledgement. */
 const EDGE_SERVICES = ['plans.submit', 'plans.cancel'];
-/** Subject trees that clients may follow live. */
-const EDGE_STREAMS = ['ledger.>', 'dead.>'];
+/**
+ * Subject trees that clients may follow live, by the subject that CORE publishes them on. The ledger comes from
+ * what its stream stored: a plain subscription inside CORE also hears commits that lost their race. ADR 0005.
+ */
+const EDGE_STREAMS: Readonly<Record<string, string>> = {
+  'ledger.>': `${COMMITTED_PREFIX}ledger.>`,
+  'dead.>': 'dead.>',
+  'streams.>': 'streams.>',
+};
 
 /** What would unmake recorded facts, or the limits that keep them: an admin's task, never a service's. */
 const SERVICE_DENIED = [
@@ -36,9 +44,12 @@ export interface ServerConfigOptions {
   readonly portsDir: string;
 }
 
-const importsOfCore = (services: readonly string[], streams: readonly string[]): object[] => [
+const importsOfCore = (services: readonly string[]): object[] => [
   ...services.map((subject) => ({ service: { account: 'CORE', subject } })),
-  ...streams.map((subject) => ({ stream: { account: 'CORE', subject } })),
+  ...Object.entries(EDGE_STREAMS).map(([to, subject]) => ({
+    stream: { account: 'CORE', subject },
+    ...(to === subject ? {} : { to }),
+  })),
 ];
 
 const LOG_LIMIT_BYTES = 10 * 1024 * 1024;
@@ -70,7 +81,7 @@ export function serverConfig(options: ServerConfigOptions): string {
         ],
         exports: [
           ...EDGE_SERVICES.map((service) => ({ service, accounts: ['EDGE'] })),
-          ...EDGE_STREAMS.map((stream) => ({ stream, accounts: ['EDGE', 'AUDIT'] })),
+          ...Object.values(EDGE_STREAMS).map((stream) => ({ stream, accounts: ['EDGE', 'AUDIT'] })),
           // One read request has many answers.
           ...AUDITOR_REQUESTS.map((service) => ({ service, response: 'stream', accounts: ['AUDIT'] })),
         ],
@@ -79,17 +90,20 @@ export function serverConfig(options: ServerConfigOptions): string {
         users: [
           user('auditor', {
             publish: { allow: AUDITOR_REQUESTS },
-            subscribe: { allow: [...EDGE_STREAMS, '_INBOX.>', '_INBOX_auditor.>'] },
+            subscribe: { allow: [...Object.keys(EDGE_STREAMS), '_INBOX.>', '_INBOX_auditor.>'] },
           }),
         ],
-        imports: importsOfCore(AUDITOR_REQUESTS, EDGE_STREAMS),
+        imports: importsOfCore(AUDITOR_REQUESTS),
       },
       EDGE: {
         users: [
           // Narrow inside EDGE too: a client that could publish on ledger.> here would be heard by every other client.
-          user('edge', { publish: { allow: EDGE_SERVICES }, subscribe: { allow: [...EDGE_STREAMS, '_INBOX.>'] } }),
+          user('edge', {
+            publish: { allow: EDGE_SERVICES },
+            subscribe: { allow: [...Object.keys(EDGE_STREAMS), '_INBOX.>'] },
+          }),
         ],
-        imports: importsOfCore(EDGE_SERVICES, EDGE_STREAMS),
+        imports: importsOfCore(EDGE_SERVICES),
       },
     },
   };

@@ -1,6 +1,7 @@
-import { jetstream, jetstreamManager, RetentionPolicy } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
+import { ensureTopology } from '../../shared/nats/topology.ts';
 import { type NatsServerHandle, startNatsServer } from '../../stack/nats/server.ts';
 import { suite } from '../harness/suite.ts';
 import { natsBinary, withTempDir } from './fixture.ts';
@@ -23,13 +24,7 @@ async function withServer(
       return connection;
     };
     try {
-      const manager = await jetstreamManager(await as('admin'));
-      await manager.streams.add({
-        name: 'COMMANDS',
-        subjects: ['plans.submit', 'plans.cancel'],
-        retention: RetentionPolicy.Workqueue,
-      });
-      await manager.streams.add({ name: 'LEDGER', subjects: ['ledger.>'], allow_direct: true });
+      await ensureTopology(await as('admin'));
       await use(as, server);
     } finally {
       await Promise.all(connections.map((connection) => connection.close()));
@@ -189,6 +184,23 @@ test('a wrong password is refused', async () => {
       await refusal(connect({ servers: server.url, user: 'admin', pass: 'guess', reconnect: false })),
       'AuthorizationError',
     );
+  });
+});
+
+test('a client hears of a commit only when the ledger has stored it', async () => {
+  await withServer(async (as) => {
+    const client = await as('edge');
+    const heard = client.subscribe('ledger.p1.>', { max: 2 });
+    await client.flush();
+    const writer = jetstream(await as('service'));
+    const expect = { lastSubjectSequence: 0, lastSubjectSequenceSubject: 'ledger.p1.>' };
+    await writer.publish('ledger.p1.plan.submitted', 'first', { expect });
+    const late = await refusal(writer.publish('ledger.p1.plan.submitted', 'lost its race', { expect }));
+    assert.is(late, 'JetStreamApiError');
+    await writer.publish('ledger.p1.plan.admitted', 'second');
+    const bodies: string[] = [];
+    for await (const message of heard) bodies.push(message.string());
+    assert.equal(bodies, ['first', 'second']);
   });
 });
 
