@@ -50,13 +50,19 @@ interface Prepared {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
+/** What a cancellation must end: runs that are there, and those about to be. */
+interface UnderWay {
+  readonly executions: Set<string>;
+  cancelled: boolean;
+}
+
 const SHUTTING_DOWN = Symbol('shutting down');
 
 /** Takes scheduled executions to their end. Every path through it may be cut by a kill and taken again. */
 export class Worker {
   readonly #deps: WorkerDeps;
-  /** Executions under way here, by plan: what a cancellation must end. */
-  readonly #running = new Map<string, Set<string>>();
+  /** Executions under way here, by plan. */
+  readonly #running = new Map<string, UnderWay>();
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps;
@@ -74,7 +80,7 @@ export class Worker {
     try {
       return execution.started === undefined
         ? await this.#start(task, state, signal)
-        : await this.#resume(task, execution.started, signal);
+        : await this.#resume(task, state, execution.started, signal);
     } finally {
       this.#track(task, false);
     }
@@ -82,8 +88,10 @@ export class Worker {
 
   /** Ends what runs here of a plan; the runs then end as cancelled. */
   async cancel(planId: string): Promise<void> {
-    const running = [...(this.#running.get(planId) ?? [])];
-    await Promise.all(running.map((id) => this.#deps.runtime.kill(id)));
+    const underWay = this.#running.get(planId);
+    if (underWay === undefined) return;
+    underWay.cancelled = true;
+    await Promise.all([...underWay.executions].map((id) => this.#deps.runtime.kill(id)));
   }
 
   async #task(state: PlanState, execution: Execution): Promise<Task> {
@@ -95,11 +103,11 @@ export class Worker {
   }
 
   #track({ planId, executionId }: Task, running: boolean): void {
-    const all = this.#running.get(planId) ?? new Set();
-    if (running) all.add(executionId);
-    else all.delete(executionId);
-    if (all.size === 0) this.#running.delete(planId);
-    else this.#running.set(planId, all);
+    const underWay = this.#running.get(planId) ?? { executions: new Set(), cancelled: false };
+    if (running) underWay.executions.add(executionId);
+    else underWay.executions.delete(executionId);
+    if (underWay.executions.size === 0) this.#running.delete(planId);
+    else this.#running.set(planId, underWay);
   }
 
   async #start(task: Task, state: PlanState, signal: AbortSignal): Promise<Verdict> {
@@ -126,7 +134,13 @@ export class Worker {
   }
 
   /** The execution was started by a process that is no more, or that lost its lease on the message. */
-  async #resume(task: Task, started: EventData<'execution.started'>, signal: AbortSignal): Promise<Verdict> {
+  async #resume(
+    task: Task,
+    state: PlanState,
+    started: EventData<'execution.started'>,
+    signal: AbortSignal,
+  ): Promise<Verdict> {
+    if (state.cancelRequested !== undefined) await this.cancel(task.planId);
     const deadlineMs = Date.parse(started.deadline);
     const handle = await this.#deps.runtime.find(task.executionId, deadlineMs, this.#reporter(task));
     if (handle === undefined) return this.#lost(task, `its runtime does not know it; ${started.worker} had started it`);
@@ -178,11 +192,10 @@ export class Worker {
     secrets: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Verdict> {
-    const stopping = new Promise<typeof SHUTTING_DOWN>((resolve) => {
-      if (signal.aborted) resolve(SHUTTING_DOWN);
-      signal.addEventListener('abort', () => resolve(SHUTTING_DOWN), { once: true });
-    });
-    const result = await Promise.race([handle.wait(), stopping]);
+    const shutdown = whenAborted(signal);
+    // The cancellation may have come while the run was being started, when there was nothing to end yet.
+    if (this.#running.get(task.planId)?.cancelled === true) await this.#deps.runtime.kill(task.executionId);
+    const result = await Promise.race([handle.wait(), shutdown.promise]).finally(() => shutdown.forget());
     // The run goes on without us; whoever gets the message next takes it up.
     if (result === SHUTTING_DOWN) return { kind: 'later', delayMs: 0 };
     if (result.outcome.kind === 'lost') return this.#lost(task, result.outcome.reason, result.durationMs);
@@ -234,6 +247,17 @@ export class Worker {
     await Promise.all([this.#deps.runtime.forget(executionId), this.#deps.store.dropUploads(executionId)]);
     return DONE;
   }
+}
+
+/** A signal as a promise that can be let go of: one signal lives as long as the service. */
+function whenAborted(signal: AbortSignal): { promise: Promise<typeof SHUTTING_DOWN>; forget: () => void } {
+  let onAbort = (): void => undefined;
+  const promise = new Promise<typeof SHUTTING_DOWN>((resolve) => {
+    onAbort = () => resolve(SHUTTING_DOWN);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+  return { promise, forget: () => signal.removeEventListener('abort', onAbort) };
 }
 
 const unknownExecution = (work: Work): Fault =>

@@ -1,0 +1,114 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { ServiceName } from '../../shared/ledger/events.ts';
+import { Journal, type Snapshot } from '../../shared/ledger/journal/journal.ts';
+import type { PlanState } from '../../shared/ledger/state.ts';
+import { connectNats } from '../../shared/nats/connect.ts';
+import { openArtifactStore } from '../../shared/world/open.ts';
+import type { ArtifactStore } from '../../shared/world/store.ts';
+import { type EmbeddedStack, startEmbeddedStack } from '../../stack/embedded.ts';
+
+const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
+
+export interface TestStack {
+  readonly stack: EmbeddedStack;
+  readonly home: string;
+  /** A client without credentials, as users have it. */
+  readonly client: NatsConnection;
+  /** A connection inside CORE, for what only services may do. */
+  readonly core: NatsConnection;
+  readonly store: ArtifactStore;
+  /** Publishes a plan and returns when the command is stored. */
+  submit(plan: unknown): Promise<void>;
+  /** The plan once its chain has ended. */
+  ended(planId: string): Promise<PlanState>;
+  /** The plan as it is now, read afresh. */
+  read(planId: string): Promise<Snapshot>;
+  stop(): Promise<void>;
+}
+
+export interface TestStackOptions {
+  readonly services?: readonly ServiceName[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default: the fixtures of the tests. */
+  readonly registry?: string;
+  readonly processors?: string;
+}
+
+/** Waits for the first message that `isIt` accepts, subscribed before `act` runs. */
+export async function heard(
+  client: NatsConnection,
+  subject: string,
+  act: () => Promise<unknown> = async () => undefined,
+): Promise<string> {
+  const subscription = client.subscribe(subject, { max: 1 });
+  await client.flush();
+  await act();
+  for await (const message of subscription) return message.string();
+  throw new Error(`${subject} ended without a message`);
+}
+
+async function whenEnded(client: NatsConnection, planId: string, read: () => Promise<Snapshot>): Promise<PlanState> {
+  const subscription = client.subscribe(`ledger.${planId}.plan.*`);
+  await client.flush();
+  const hasEnded = ({ state }: Snapshot): boolean => state.phase === 'settled' || state.phase === 'rejected';
+  try {
+    let snapshot = await read();
+    if (hasEnded(snapshot)) return snapshot.state;
+    for await (const _ of subscription) {
+      snapshot = await read();
+      if (hasEnded(snapshot)) return snapshot.state;
+    }
+    throw new Error(`${planId}: the connection closed before the plan ended`);
+  } finally {
+    subscription.unsubscribe();
+  }
+}
+
+/** The embedded stack on a home of its own, with the test processors. */
+export async function startTestStack(options: TestStackOptions = {}): Promise<TestStack> {
+  const home = await mkdtemp(path.join(os.tmpdir(), 'isomorph-test-'));
+  const stack = await startEmbeddedStack({
+    home,
+    env: {
+      ...process.env,
+      ISOMORPH_REGISTRY: options.registry ?? path.join(FIXTURES, 'registry'),
+      ISOMORPH_PROCESSORS: options.processors ?? path.join(FIXTURES, 'processors'),
+      ...options.env,
+    },
+    ...(options.services === undefined ? {} : { services: options.services }),
+  });
+  const { nats, artifacts } = stack.info;
+  const client = await connectNats({ url: nats.url, name: 'test-client' });
+  const core = await connectNats({ url: nats.serviceUrl, name: 'test-core' });
+  const store = await openArtifactStore(artifacts.url);
+  const read = (planId: string): Promise<Snapshot> => new Journal({ connection: core, by: undefined }).load(planId);
+  return {
+    stack,
+    home,
+    client,
+    core,
+    store,
+    read,
+    async submit(plan) {
+      await client.request('plans.submit', typeof plan === 'string' ? plan : JSON.stringify(plan), { timeout: 10_000 });
+    },
+    ended: (planId) => whenEnded(client, planId, () => read(planId)),
+    async stop() {
+      await Promise.all([client.close(), core.close(), store.close()]);
+      await stack.stop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A plan of one probe step, changed as a test wants it. */
+export const probePlan = (planId: string, step: Record<string, unknown> = {}, plan: Record<string, unknown> = {}) => ({
+  plan_id: planId,
+  budget: { limit_usd_micro: 100_000 },
+  steps: [{ id: 'probe', processor: 'test/probe@1', ...step }],
+  ...plan,
+});
