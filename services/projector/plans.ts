@@ -1,0 +1,119 @@
+import { LRUCache } from 'lru-cache';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { checkLink, headOf } from '../../shared/ledger/chain.ts';
+import { decodeLine } from '../../shared/ledger/decode.ts';
+import { evolve } from '../../shared/ledger/evolve.ts';
+import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
+import { rowsOf } from '../../shared/projection/rows.ts';
+import type { Rows } from '../../shared/projection/tables.ts';
+import { AdmittedPlans } from '../../shared/service/admitted-plans.ts';
+import type { ArtifactStore } from '../../shared/world/store.ts';
+
+/** A plan as it stands in Postgres. `rows` is undefined when it was read from its events, so its rows are not known. */
+export interface Projected {
+  readonly state: PlanState;
+  readonly rows: Rows | undefined;
+}
+
+/** Bounds of what is kept between batches; the rest is read again from its events. */
+const MAX_PLANS = 5_000;
+const MAX_ROWS = 200_000;
+
+const rowCount = ({ state, rows }: Projected): number =>
+  1 + state.facts.size + state.executions.size + state.artifacts.size + (rows?.steps.length ?? 0);
+
+/**
+ * The state of one plan from its rows in Postgres, verified like any other ledger.
+ * @throws ERR_CHAIN_BROKEN when they are not what was written
+ */
+function rebuild(planId: string, lines: readonly string[]): PlanState {
+  const empty = emptyState(planId);
+  let { head } = empty;
+  try {
+    const events = lines.map(decodeLine);
+    for (const event of events) {
+      checkLink(head, event);
+      head = headOf(event);
+    }
+    return evolve(empty, events);
+  } catch (error) {
+    if (!(error instanceof IsomorphError)) throw error;
+    throw new IsomorphError('ERR_CHAIN_BROKEN', `isomorph.events was altered: ${error.message}`, error.place, error);
+  }
+}
+
+/** States and rows of plans, between batches. */
+export class Plans {
+  readonly #pool: pg.Pool;
+  readonly #log: Logger;
+  readonly #documents: AdmittedPlans;
+  readonly #cache = new LRUCache<string, Projected>({
+    max: MAX_PLANS,
+    maxSize: MAX_ROWS,
+    sizeCalculation: rowCount,
+  });
+
+  constructor(pool: pg.Pool, store: ArtifactStore, log: Logger) {
+    this.#pool = pool;
+    this.#log = log;
+    this.#documents = new AdmittedPlans(store);
+  }
+
+  /** Plans as of the position in Postgres; those without events are left out. */
+  async load(planIds: readonly string[]): Promise<ReadonlyMap<string, Projected>> {
+    const found = new Map<string, Projected>();
+    const unknown: string[] = [];
+    for (const planId of planIds) {
+      const cached = this.#cache.get(planId);
+      if (cached === undefined) unknown.push(planId);
+      else found.set(planId, cached);
+    }
+    for (const state of await this.#read(unknown)) found.set(state.planId, { state, rows: undefined });
+    return found;
+  }
+
+  keep(planId: string, projected: Projected): void {
+    this.#cache.set(planId, projected);
+  }
+
+  /** For when Postgres may hold something else than was believed. */
+  forget(): void {
+    this.#cache.clear();
+  }
+
+  /**
+   * What the tables shall hold of a plan. An admitted document that the World does not hold (any more) costs its steps,
+   * not the projection.
+   * @throws ERR_UNAVAILABLE when the store cannot be asked
+   */
+  async rows(state: PlanState): Promise<Rows> {
+    if (state.admitted === undefined) return rowsOf(state, undefined);
+    try {
+      return rowsOf(state, await this.#documents.of(state));
+    } catch (error) {
+      if (error instanceof IsomorphError && error.retryable) throw error;
+      this.#log.warn(
+        { err: error, plan_id: state.planId, path: state.admitted.admitted_path },
+        'the admitted document cannot be used: the plan is projected without its steps',
+      );
+      return rowsOf(state, undefined);
+    }
+  }
+
+  async #read(planIds: readonly string[]): Promise<PlanState[]> {
+    if (planIds.length === 0) return [];
+    const { rows } = await this.#pool.query<{ plan_id: string; bytes: Buffer }>(
+      'select plan_id, bytes from isomorph.events where plan_id = any($1) order by plan_id, seq',
+      [planIds],
+    );
+    const byPlan = new Map<string, string[]>();
+    for (const { plan_id: planId, bytes } of rows) {
+      const lines = byPlan.get(planId) ?? [];
+      byPlan.set(planId, lines);
+      lines.push(bytes.toString());
+    }
+    return [...byPlan].map(([planId, lines]) => rebuild(planId, lines));
+  }
+}

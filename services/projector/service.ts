@@ -1,0 +1,204 @@
+import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
+import pLimit from 'p-limit';
+import type pg from 'pg';
+import { backoffMs, delay } from '../../shared/async/delay.ts';
+import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { LEDGER_STREAM } from '../../shared/ledger/journal/journal.ts';
+import type { Consumption } from '../../shared/nats/consume.ts';
+import { readStream, type StoredMessage } from '../../shared/nats/direct-read.ts';
+import { migrate } from '../../shared/projection/migrate.ts';
+import { isPassing } from '../../shared/projection/postgres.ts';
+import type { ServiceDeps } from '../../shared/service/deps.ts';
+import type { ArtifactStore } from '../../shared/world/store.ts';
+import { changesOf, mergeChanges } from './changes.ts';
+import { type Break, type Decision, decide, plansOf } from './decide.ts';
+import { Plans } from './plans.ts';
+import { Waker } from './waker.ts';
+import { readPosition, writeBatch } from './write.ts';
+
+export interface ProjectorDeps extends ServiceDeps {
+  /** The caller listens to its `error` and ends it. */
+  readonly pool: pg.Pool;
+  readonly store: ArtifactStore;
+}
+
+export interface Projection extends Consumption {
+  /**
+   * Rejects when the projector has halted, since going on would hide that the ledger is broken: ERR_CHAIN_BROKEN or
+   * ERR_COMMIT_INVALID. Never resolves.
+   */
+  readonly failure: Promise<never>;
+}
+
+const RETRY = { baseMs: 200, maxMs: 10_000 } as const;
+
+/** Messages of one transaction; as many as there are when the last one ended, up to these. */
+const BATCH_MESSAGES = 500;
+const BATCH_BYTES = 4 * 1024 * 1024;
+
+/** JetStream API error: no message of this sequence. */
+const NO_MESSAGE = 10037;
+
+class Projector implements Projection {
+  readonly failure: Promise<never>;
+  readonly #deps: ProjectorDeps;
+  readonly #plans: Plans;
+  readonly #waker: Waker;
+  readonly #abort = new AbortController();
+  readonly #documentsAtOnce = pLimit(16);
+  #reject: (error: IsomorphError) => void = () => undefined;
+  #loop: Promise<void> | undefined;
+  /** What Postgres is believed to hold; undefined when that has to be read. */
+  #position: number | undefined;
+
+  constructor(deps: ProjectorDeps) {
+    this.#deps = deps;
+    this.#plans = new Plans(deps.pool, deps.store, deps.log);
+    this.#waker = new Waker(deps.connection);
+    this.failure = new Promise<never>((_, reject) => {
+      this.#reject = reject;
+    });
+    // Whoever does not look at it has the log.
+    this.failure.catch(() => undefined);
+  }
+
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#loop;
+    this.#waker.close();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort;
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        if (await this.#catchUp()) this.#waker.progressed();
+        failures = 0;
+        await this.#waker.wait(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof IsomorphError && !error.retryable) return this.#halt(error);
+        this.#tellOf(error);
+        // A commit whose answer was lost may have been made.
+        this.#position = undefined;
+        this.#plans.forget();
+        await delay(backoffMs(failures, { ...RETRY, random: Math.random }), signal).catch(() => undefined);
+        failures += 1;
+      }
+    }
+  }
+
+  #tellOf(error: unknown): void {
+    const passing = isPassing(error) || (error instanceof IsomorphError && error.code !== 'ERR_INTERNAL');
+    this.#deps.log[passing ? 'warn' : 'error']({ err: error }, 'projecting was interrupted; it is tried again');
+  }
+
+  #halt(error: IsomorphError, broken?: Break): void {
+    const place = broken && { plan_id: broken.planId, seq: broken.seq, stream_seq: broken.streamSeq };
+    this.#deps.log.fatal({ err: error, ...place, ...error.place }, 'the ledger is broken: the projector halts');
+    this.#abort.abort();
+    this.#reject(error);
+  }
+
+  /** Projects what there is. Returns whether there was something. */
+  async #catchUp(): Promise<boolean> {
+    if (this.#position === undefined || this.#waker.takeReconnected()) this.#position = await this.#confirmedPosition();
+    const source = { stream: LEDGER_STREAM, filter: 'ledger.>', fromSeq: this.#position + 1 };
+    let batch: StoredMessage[] = [];
+    let bytes = 0;
+    let any = false;
+    for await (const message of this.#waker.untilDisturbed(
+      readStream(this.#deps.connection, source),
+      this.#abort.signal,
+    )) {
+      if (this.#abort.signal.aborted) return any;
+      any = true;
+      batch.push(message);
+      bytes += message.data.byteLength;
+      if (batch.length < BATCH_MESSAGES && bytes < BATCH_BYTES) continue;
+      await this.#project(batch);
+      batch = [];
+      bytes = 0;
+    }
+    if (batch.length > 0 && !this.#abort.signal.aborted) await this.#project(batch);
+    return any;
+  }
+
+  /** A stream that lacks what was projected is not the one that was projected: its new messages would be passed over. */
+  async #confirmedPosition(): Promise<number> {
+    const position = await readPosition(this.#deps.pool);
+    if (position === 0) return position;
+    const jsm = await jetstreamManager(this.#deps.connection, { checkAPI: false });
+    try {
+      if ((await jsm.streams.getMessage(LEDGER_STREAM, { seq: position })) !== null) return position;
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError) || error.code !== NO_MESSAGE) throw error;
+    }
+    throw new IsomorphError(
+      'ERR_CHAIN_BROKEN',
+      `Postgres has message ${position} of ${LEDGER_STREAM}, which has it not`,
+      {
+        pointer: `message ${position}`,
+        expected: 'the stream that was projected; for another one drop the schema isomorph',
+      },
+    );
+  }
+
+  async #project(messages: readonly StoredMessage[]): Promise<void> {
+    const from = this.#position;
+    if (from === undefined) throw new IsomorphError('ERR_INTERNAL', 'a batch without a position');
+    const before = await this.#plans.load(plansOf(messages));
+    const decision = decide(new Map([...before].map(([planId, { state }]) => [planId, state])), messages);
+    await this.#write(from, before, decision);
+    for (const foreign of decision.foreign) this.#deps.onForeign(foreign);
+    if (decision.broken === undefined) return;
+    const { error, streamSeq } = decision.broken;
+    const told = new IsomorphError(error.code, `message ${streamSeq}: ${error.message}`, error.place, error);
+    this.#halt(told, decision.broken);
+  }
+
+  /** Even a batch of nothing is written: that it can be proves that no other projector made the states stale. */
+  async #write(from: number, before: Awaited<ReturnType<Plans['load']>>, decision: Decision): Promise<void> {
+    const { events, foreign, states, position: to = from } = decision;
+    const after = await Promise.all(
+      [...states.values()].map((state) =>
+        this.#documentsAtOnce(async () => ({ state, rows: await this.#plans.rows(state) })),
+      ),
+    );
+    const changes = mergeChanges(after.map(({ state, rows }) => changesOf(before.get(state.planId)?.rows, rows)));
+    await writeBatch(this.#deps.pool, { from, to, events, foreign, changes });
+    for (const one of after) this.#plans.keep(one.state.planId, one);
+    this.#position = to;
+  }
+}
+
+/** Migrates; a Postgres that is not up yet is waited for. */
+async function migrated({ pool, log }: ProjectorDeps): Promise<void> {
+  for (let failures = 0; ; failures++) {
+    try {
+      const applied = await migrate(pool);
+      if (applied.length > 0) log.info({ migrations: applied }, 'the schema is up to date');
+      return;
+    } catch (error) {
+      if (error instanceof IsomorphError || !isPassing(error)) throw error;
+      log.warn({ err: error }, 'Postgres does not answer; it is tried again');
+      await delay(backoffMs(failures, { ...RETRY, random: Math.random }));
+    }
+  }
+}
+
+/**
+ * Projects the ledger into the schema `isomorph`, exactly once, in order and for ever; waits for servers that are down.
+ * Any number of projectors may run on one database: one of them gets on, the others try again.
+ * @throws ERR_CONFIG when the schema is not one of this version
+ */
+export async function startProjector(deps: ProjectorDeps): Promise<Projection> {
+  await migrated(deps);
+  const projector = new Projector(deps);
+  projector.start();
+  return projector;
+}

@@ -1,0 +1,177 @@
+import { unreachable } from '../errors/isomorph-error.ts';
+import type { Execution, PlanState } from '../ledger/state.ts';
+import type { AdmittedPlan, AdmittedStep } from '../plan/admitted.ts';
+import { progressOf, type StepProgress } from '../plan/progress.ts';
+import type { Row, Rows } from './tables.ts';
+
+type PlanStatus = 'absent' | 'submitted' | 'running' | 'cancelling' | 'rejected' | 'succeeded' | 'failed' | 'cancelled';
+
+/** One word for people: how a plan ended, or how far it is. */
+function planStatus(state: PlanState): PlanStatus {
+  switch (state.phase) {
+    case 'absent':
+    case 'submitted':
+    case 'rejected':
+      return state.phase;
+    case 'admitted':
+      return state.cancelRequested === undefined ? 'running' : 'cancelling';
+    case 'settled':
+      return state.settled?.status ?? 'failed';
+    default:
+      return unreachable(state.phase);
+  }
+}
+
+const NO_FAULTS: readonly never[] = [];
+
+function planRow(state: PlanState, plan: AdmittedPlan | undefined): Row<'plans'> {
+  const { submitted, admitted, head } = state;
+  return {
+    plan_id: state.planId,
+    phase: state.phase,
+    status: planStatus(state),
+    title: plan?.title ?? null,
+    policy: admitted?.policy ?? null,
+    steps: admitted?.steps ?? null,
+    plan_path: submitted?.plan_path ?? null,
+    plan_cid: submitted?.plan_cid ?? null,
+    plan_bytes: submitted?.bytes ?? null,
+    admitted_path: admitted?.admitted_path ?? null,
+    admitted_cid: admitted?.admitted_cid ?? null,
+    submitted_at: state.submittedAt ?? null,
+    deadline: admitted?.deadline ?? null,
+    cancel_reason: state.cancelRequested?.reason ?? null,
+    settled_at: state.settledAt ?? null,
+    faults: state.settled?.faults ?? state.rejected?.faults ?? NO_FAULTS,
+    head_seq: head.seq,
+    head_hash: head.hash,
+    head_ts: head.ts,
+  };
+}
+
+type StepStatus = 'waiting' | 'ready' | 'scheduled' | 'running' | 'succeeded' | 'failed' | 'skipped';
+
+function stepStatus(progress: StepProgress, settled: boolean): StepStatus {
+  switch (progress.status) {
+    case 'waiting':
+    case 'ready':
+      // Nothing starts in a plan that has ended, such as a step that its budget could not pay.
+      return settled ? 'skipped' : progress.status;
+    case 'open':
+      return progress.execution.started === undefined ? 'scheduled' : 'running';
+    case 'succeeded':
+    case 'failed':
+    case 'skipped':
+      return progress.status;
+    default:
+      return unreachable(progress);
+  }
+}
+
+/** Undefined when the last attempt ended at a time that no calendar has. */
+function notBefore(progress: StepProgress): string | null {
+  if (progress.status !== 'ready' || Number.isNaN(progress.notBeforeMs)) return null;
+  return new Date(progress.notBeforeMs).toISOString();
+}
+
+function stepRow(state: PlanState, step: AdmittedStep, position: number, progress: StepProgress): Row<'steps'> {
+  const attempts = state.attempts.get(step.id) ?? [];
+  const status = stepStatus(progress, state.phase === 'settled');
+  return {
+    plan_id: state.planId,
+    step_id: step.id,
+    position,
+    processor: step.processor,
+    adapter: step.adapter,
+    needs: step.needs,
+    inputs: step.inputs,
+    write_prefix: step.write_prefix,
+    status,
+    attempts: attempts.length,
+    execution_id: attempts.at(-1) ?? null,
+    not_before: status === 'ready' ? notBefore(progress) : null,
+  };
+}
+
+function executionRow(state: PlanState, execution: Execution): Row<'executions'> {
+  const { scheduled, started, end } = execution;
+  const failed = end?.status === 'failed' ? end : undefined;
+  const lost = end?.status === 'lost' ? end : undefined;
+  return {
+    plan_id: state.planId,
+    execution_id: execution.executionId,
+    step_id: execution.stepId,
+    attempt: execution.attempt,
+    processor: scheduled.processor,
+    adapter: scheduled.adapter,
+    status: end?.status ?? (started === undefined ? 'scheduled' : 'running'),
+    scheduled_at: execution.scheduledAt,
+    not_before: scheduled.not_before,
+    started_at: execution.startedAt ?? null,
+    deadline: started?.deadline ?? null,
+    ended_at: execution.endedAt ?? null,
+    worker: started?.worker ?? null,
+    params_cid: started?.params_cid ?? null,
+    inputs: started?.inputs ?? null,
+    duration_ms: end?.durationMs ?? null,
+    code: failed?.code ?? (lost === undefined ? null : 'ERR_EXECUTION_LOST'),
+    message: failed?.message ?? lost?.reason ?? null,
+    retryable: failed?.retryable ?? null,
+    environment: end?.status === 'lost' ? null : (end?.environment ?? null),
+    reserved_usd_micro: execution.reservedUsdMicro,
+    actual_usd_micro: execution.actualUsdMicro ?? null,
+  };
+}
+
+const artifactRows = (state: PlanState): Row<'artifacts'>[] =>
+  [...state.artifacts.values()].map((artifact, position) => ({
+    plan_id: state.planId,
+    position,
+    path: artifact.path,
+    cid: artifact.cid,
+    sha256: artifact.sha256,
+    size_bytes: artifact.size,
+    content_type: artifact.content_type,
+    execution_id: artifact.execution_id ?? null,
+  }));
+
+const receiptRows = (state: PlanState): Row<'receipts'>[] =>
+  [...state.executions.values()].flatMap(({ executionId, stepId, settled }) =>
+    settled === undefined
+      ? []
+      : {
+          plan_id: state.planId,
+          execution_id: executionId,
+          step_id: stepId,
+          path: settled.receipt_path,
+          cid: settled.receipt_cid,
+          memo_key: settled.memo_key,
+        },
+  );
+
+/**
+ * What the ledger says of one plan, as rows: the projector writes them and fsck expects them. Pure. Rows never vanish
+ * as a plan goes on, and of a value that did not change the same object is given.
+ * @param plan its admitted document; without it there are no rows of steps and no title
+ */
+export function rowsOf(state: PlanState, plan: AdmittedPlan | undefined): Rows {
+  const progress = plan === undefined ? undefined : progressOf(state, plan);
+  const steps = (plan?.steps ?? []).map((step, position) =>
+    stepRow(state, step, position, progress?.steps.get(step.id) ?? { status: 'waiting' }),
+  );
+  const { limit, held, spent } = state.budget;
+  const budget = {
+    plan_id: state.planId,
+    limit_usd_micro: limit,
+    held_usd_micro: held,
+    spent_usd_micro: spent,
+  };
+  return {
+    plans: [planRow(state, plan)],
+    steps,
+    executions: [...state.executions.values()].map((execution) => executionRow(state, execution)),
+    artifacts: artifactRows(state),
+    receipts: receiptRows(state),
+    budgets: state.admitted === undefined ? [] : [budget],
+  };
+}

@@ -1,0 +1,324 @@
+import * as assert from 'uvu/assert';
+import type { Projection } from '../../services/projector/service.ts';
+import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { encodeCommit, hashEvent, seal } from '../../shared/ledger/chain.ts';
+import { commitSubject, decodeCommit } from '../../shared/ledger/decode.ts';
+import type { Draft } from '../../shared/ledger/events.ts';
+import { readStream } from '../../shared/nats/direct-read.ts';
+import { publish } from '../../shared/nats/publish.ts';
+import { suite } from '../harness/suite.ts';
+import { FATAL, type Postgres, startTestPostgres, type TestWorld, WARN, withWorld } from './world-fixture.ts';
+
+const test = suite('projector service');
+
+let postgres: Postgres;
+
+test.before(async () => {
+  postgres = await startTestPostgres();
+});
+
+test.after(async () => {
+  await postgres.stop();
+});
+
+const ledgerOf = async ({ connection }: TestWorld) => {
+  const messages = [];
+  for await (const message of readStream(connection, { stream: 'LEDGER', filter: 'ledger.>', fromSeq: 1 })) {
+    messages.push(message);
+  }
+  return messages;
+};
+
+async function failureOf(projection: Projection): Promise<IsomorphError> {
+  try {
+    return await projection.failure;
+  } catch (error) {
+    assert.instance(error, IsomorphError);
+    return error as IsomorphError;
+  }
+}
+
+const SUBMITTED: Draft = {
+  kind: 'plan.submitted',
+  data: { plan_path: '/artifacts/plans/x.json', plan_cid: `blake3:${'0'.repeat(64)}`, bytes: 1 },
+};
+
+test('a plan that ran is found in every table, its events byte by byte', async () => {
+  await withWorld(postgres, async (world) => {
+    const projection = await world.startProjector();
+    await world.projectedTo(await world.author.wholeLife('life'));
+    await projection.stop();
+
+    const events = await world.query<{ stream_seq: string; index_in_commit: number; bytes: Buffer; data: unknown }>(
+      'select * from isomorph.events order by stream_seq, index_in_commit',
+    );
+    const messages = await ledgerOf(world);
+    const lines = messages.flatMap(({ data, seq }) =>
+      Buffer.from(data)
+        .toString()
+        .split('\n')
+        .map((line, index) => ({ seq, index, line })),
+    );
+    assert.equal(
+      events.map((row) => ({ seq: Number(row.stream_seq), index: row.index_in_commit, line: `${row.bytes}` })),
+      lines,
+    );
+    assert.equal(
+      events.map(({ data }) => data),
+      lines.map(({ line }) => JSON.parse(line).data),
+    );
+
+    const [plan] = await world.query('select * from isomorph.plans');
+    assert.is(plan?.status, 'succeeded');
+    assert.is(plan?.title, 'The plan life');
+    assert.is(Number(plan?.head_seq), events.length);
+    assert.equal(plan?.faults, []);
+    const last = decodeCommit(messages.at(-1)?.data ?? new Uint8Array(), 'ledger.life.plan.settled').at(-1);
+    assert.is(plan?.head_hash, last?.this_hash);
+    assert.is(plan?.settled_at.toISOString(), last?.ts);
+
+    const steps = await world.query('select step_id, status, attempts, needs from isomorph.steps order by position');
+    assert.equal(steps, [
+      { step_id: 'first', status: 'succeeded', attempts: '2', needs: [] },
+      { step_id: 'second', status: 'succeeded', attempts: '1', needs: ['first'] },
+    ]);
+    const executions = await world.query(
+      'select execution_id, status, code, actual_usd_micro from isomorph.executions order by scheduled_at, execution_id',
+    );
+    assert.equal(executions, [
+      { execution_id: 'life.first.1', status: 'failed', code: 'ERR_EXIT', actual_usd_micro: '11' },
+      { execution_id: 'life.first.2', status: 'succeeded', code: null, actual_usd_micro: '11' },
+      { execution_id: 'life.second.1', status: 'succeeded', code: null, actual_usd_micro: '11' },
+    ]);
+    const [counts] = await world.query(
+      'select (select count(*) from isomorph.artifacts) artifacts, (select count(*) from isomorph.receipts) receipts',
+    );
+    assert.equal(counts, { artifacts: '5', receipts: '3' });
+    assert.equal(await world.query('select limit_usd_micro, held_usd_micro, spent_usd_micro from isomorph.budgets'), [
+      { limit_usd_micro: '1000', held_usd_micro: '0', spent_usd_micro: '33' },
+    ]);
+  });
+});
+
+test('a restarted projector goes on at its position, with plans that were half done', async () => {
+  await withWorld(postgres, async (world) => {
+    const first = await world.startProjector();
+    await world.projectedTo(await world.author.submit('half', ['only']));
+    await first.stop();
+    // What the second one writes again can be told by this mark: it must not touch what is done.
+    await world.query("update isomorph.events set kind = 'marked'");
+    const id = await world.author.schedule('half', 'only', 1);
+    await world.author.start('half', id);
+    await world.author.succeed('half', 'only', id);
+    await world.author.settleExecution('half', id);
+    const end = await world.author.settle('half', 11);
+    const second = await world.startProjector();
+    await world.projectedTo(end);
+    await second.stop();
+    const kinds = await world.query<{ kind: string }>('select kind from isomorph.events order by seq');
+    assert.equal(
+      kinds.slice(0, 4).map(({ kind }) => kind),
+      ['marked', 'marked', 'budget.reserved', 'execution.scheduled'],
+    );
+    assert.equal(await world.query('select status, attempts from isomorph.steps'), [
+      { status: 'succeeded', attempts: '1' },
+    ]);
+  });
+});
+
+test('a commit whose answer was lost is found out: nothing is written twice', async () => {
+  await withWorld(postgres, async (world) => {
+    await world.author.wholeLife('lost');
+    const pool = world.newPool();
+    let lost = 0;
+    // The first commit that moves the position is made, and its answer never comes.
+    pool.on('connect', (client) => {
+      const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
+      let moved = false;
+      const losing = async (...args: unknown[]) => {
+        const result = await query(...args);
+        if (String(args[0]).startsWith('update isomorph.position')) moved = true;
+        if (args[0] !== 'commit' || !moved || lost > 0) return result;
+        lost += 1;
+        throw new Error('Connection terminated unexpectedly');
+      };
+      Object.assign(client, { query: losing });
+    });
+    const projection = await world.startProjector({ pool });
+    await world.projectedTo(await world.author.wholeLife('after'));
+    await projection.stop();
+    assert.is(lost, 1);
+    const messages = await ledgerOf(world);
+    const lines = messages.flatMap(({ data }) => Buffer.from(data).toString().split('\n'));
+    const [row] = await world.query('select count(*) from isomorph.events');
+    assert.is(Number(row?.count), lines.length);
+    assert.is(world.logged.filter(({ level }) => level >= FATAL).length, 0);
+  });
+});
+
+test('two projectors on one database: every event once, and neither halts', async () => {
+  await withWorld(postgres, async (world) => {
+    const [one, two] = await Promise.all([world.startProjector(), world.startProjector({ pool: world.newPool() })]);
+    for (const planId of ['a', 'b', 'c']) await world.author.wholeLife(planId);
+    const end = await world.author.wholeLife('d');
+    await world.projectedTo(end);
+    await Promise.all([one.stop(), two.stop()]);
+    const messages = await ledgerOf(world);
+    const lines = messages.flatMap(({ data }) => Buffer.from(data).toString().split('\n'));
+    const rows = await world.query<{ bytes: Buffer }>(
+      'select bytes from isomorph.events order by stream_seq, index_in_commit',
+    );
+    assert.equal(
+      rows.map(({ bytes }) => `${bytes}`),
+      lines,
+    );
+    assert.is(world.logged.filter(({ level }) => level >= FATAL).length, 0);
+  });
+});
+
+test('restarts of nats-server and of Postgres are lived through', async () => {
+  await withWorld(postgres, async (world) => {
+    const projection = await world.startProjector();
+    await world.projectedTo(await world.author.wholeLife('before'));
+    await world.restartNats();
+    await world.projectedTo(await world.author.wholeLife('between'));
+    const [, end] = await Promise.all([world.restartPostgres(), world.author.wholeLife('after')]);
+    await world.projectedTo(end);
+    await projection.stop();
+    const plans = await world.query('select plan_id, status from isomorph.plans order by submitted_at');
+    assert.equal(plans, [
+      { plan_id: 'before', status: 'succeeded' },
+      { plan_id: 'between', status: 'succeeded' },
+      { plan_id: 'after', status: 'succeeded' },
+    ]);
+  });
+});
+
+test('a broken link halts: what is in front of it is there, nothing behind it, and the place is told', async () => {
+  await withWorld(postgres, async (world) => {
+    await world.author.submit('good', ['only']);
+    await world.author.submit('bad', ['only']);
+    // A well-formed commit that hashes to what it says, but follows from an event that is not the last one.
+    const forged = seal(
+      { seq: 2, hash: `blake3:${'1'.repeat(64)}`, ts: null },
+      [{ kind: 'plan.cancel_requested', data: { reason: 'client' } }],
+      {
+        planId: 'bad',
+        by: 'admission',
+        nowMs: Date.now(),
+      },
+    );
+    const [last] = forged;
+    assert.ok(last);
+    const { seq: brokenAt } = await publish(world.connection, commitSubject(last), encodeCommit(forged));
+    await world.author.submit('later', ['only']);
+
+    const projection = await world.startProjector();
+    const failure = await failureOf(projection);
+    assert.is(failure.code, 'ERR_CHAIN_BROKEN');
+    assert.match(failure.message, `message ${brokenAt}: seq 3 of bad`);
+    assert.is(failure.place.pointer, '/prev_hash');
+    const [fatal] = world.logged.filter(({ level }) => level >= FATAL);
+    assert.equal([fatal?.plan_id, fatal?.seq, fatal?.stream_seq], ['bad', 3, brokenAt]);
+    assert.match(String(fatal?.expected), 'blake3:');
+    const plans = await world.query('select plan_id from isomorph.plans order by plan_id');
+    assert.equal(plans, [{ plan_id: 'bad' }, { plan_id: 'good' }]);
+    const [position] = await world.query('select stream_seq from isomorph.position');
+    assert.is(Number(position?.stream_seq), brokenAt - 1);
+    await projection.stop();
+
+    const again = await world.startProjector();
+    assert.is((await failureOf(again)).message, failure.message);
+    await again.stop();
+  });
+});
+
+test('a message that is no event is flagged, told once, and skipped', async () => {
+  await withWorld(postgres, async (world) => {
+    const { seq } = await publish(world.connection, 'ledger.victim.x', '{"stream":"COMMANDS","seq":1}');
+    const { seq: unpaired } = await publish(world.connection, 'ledger.p.plan.submitted', '{"data":"\\ud800"}');
+    const projection = await world.startProjector();
+    await world.projectedTo(await world.author.wholeLife('life'));
+    await projection.stop();
+    const rows = await world.query<{ stream_seq: string; subject: string }>(
+      'select stream_seq, subject from isomorph.foreign_messages order by stream_seq',
+    );
+    assert.equal(rows, [
+      { stream_seq: `${seq}`, subject: 'ledger.victim.x' },
+      { stream_seq: `${unpaired}`, subject: 'ledger.p.plan.submitted' },
+    ]);
+    assert.equal(
+      world.foreign.map((message) => message.seq),
+      [seq, unpaired],
+    );
+  });
+});
+
+test('an event row with other bytes is not hidden by a second projection', async () => {
+  await withWorld(postgres, async (world) => {
+    const first = await world.startProjector();
+    const end = await world.author.wholeLife('life');
+    await world.projectedTo(end);
+    await first.stop();
+    await world.query('update isomorph.position set stream_seq = 0');
+    await world.query("update isomorph.events set bytes = '\\x00' where seq = 3");
+    const halted = await world.startProjector();
+    const failure = await failureOf(halted);
+    assert.is(failure.code, 'ERR_CHAIN_BROKEN');
+    await halted.stop();
+  });
+});
+
+test('a stream that is not the one that was projected is not passed over', async () => {
+  await withWorld(postgres, async (world) => {
+    const first = await world.startProjector();
+    await world.projectedTo(await world.author.submit('life', ['only']));
+    await first.stop();
+    await world.query('update isomorph.position set stream_seq = 4711');
+    const halted = await world.startProjector();
+    assert.match((await failureOf(halted)).message, 'message 4711');
+    await halted.stop();
+  });
+});
+
+test('an admitted document that the World lacks costs the steps, not the projection', async () => {
+  await withWorld(postgres, async (world) => {
+    const projection = await world.startProjector();
+    await world.projectedTo(await world.author.submit('bare', ['only'], { withDocument: false }));
+    await projection.stop();
+    assert.equal(await world.query('select status, title, steps from isomorph.plans'), [
+      { status: 'running', title: null, steps: '1' },
+    ]);
+    assert.equal(await world.query('select * from isomorph.steps'), []);
+    assert.ok(world.logged.some(({ level, plan_id }) => level === WARN && plan_id === 'bare'));
+  });
+});
+
+test('what Postgres cannot hold as it is does not stop the projection, and its bytes stay', async () => {
+  await withWorld(postgres, async (world) => {
+    const projection = await world.startProjector();
+    await world.author.submit('odd', ['only']);
+    const id = await world.author.schedule('odd', 'only', 1);
+    await world.author.start('odd', id);
+    await world.author.fail('odd', id, 'nul \0 and backslash \\u0000');
+    const noSuchDay = seal({ seq: 0, hash: null, ts: null }, [SUBMITTED], {
+      planId: 'calendar',
+      by: 'admission',
+      nowMs: Date.parse('2026-03-02T00:00:00.000Z'),
+    }).map((event) => ({ ...event, ts: '2026-02-30T00:00:00.000Z' }));
+    const forged = noSuchDay.map((event) => ({ ...event, this_hash: hashEvent(event) }));
+    const { seq } = await publish(world.connection, 'ledger.calendar.plan.submitted', encodeCommit(forged));
+    await world.projectedTo(seq);
+    await projection.stop();
+    const [execution] = await world.query('select message from isomorph.executions');
+    assert.is(execution?.message, 'nul \ufffd and backslash \\u0000');
+    const [event] = await world.query("select bytes, data from isomorph.events where kind = 'execution.failed'");
+    assert.is(event?.data.message, 'nul \ufffd and backslash \\u0000');
+    assert.is(JSON.parse(`${event?.bytes}`).data.message, 'nul \0 and backslash \\u0000');
+    assert.equal(await world.query("select submitted_at from isomorph.plans where plan_id = 'calendar'"), [
+      { submitted_at: null },
+    ]);
+  });
+});
+
+test.run();
