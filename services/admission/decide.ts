@@ -1,11 +1,11 @@
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
+import { boundedFaults } from '../../shared/ledger/bounded-faults.ts';
 import { canonicalBytes } from '../../shared/ledger/canonical.ts';
 import type { Draft } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
-import { clip } from '../../shared/text/clip.ts';
 import { type Cid, cidOf } from '../../shared/world/cid.ts';
 import { canonicalWorldPath } from '../../shared/world/world-path.ts';
 import type { Submission } from './command.ts';
@@ -31,10 +31,6 @@ export interface Ruling {
 /** A plan runs for a day at most when it does not say. */
 const DEFAULT_TIMEOUT_S = 86_400;
 
-/** What fits an event; the count tells of the rest. */
-const MAX_FAULTS = 50;
-const MAX_TEXT = 500;
-
 /** The path carries the hash: a command that was killed half-way leaves nothing in the way of the next one. */
 function documentOf(planId: string, name: string, bytes: Uint8Array): PlanDocument {
   const cid = cidOf(bytes);
@@ -50,17 +46,10 @@ export function rule(submission: Submission, registry: Registry, deployment: Dep
   return { submitted, admitted: { document, plan: admitted, source: plan }, faults: [] };
 }
 
-const clipFault = ({ code, message, pointer, expected }: Fault): Fault => ({
-  code,
-  message: clip(message, MAX_TEXT),
-  ...(pointer === undefined ? {} : { pointer: clip(pointer, MAX_TEXT) }),
-  ...(expected === undefined ? {} : { expected: clip(expected, MAX_TEXT) }),
+const rejection = (faults: readonly Fault[]): Draft => ({
+  kind: 'plan.rejected',
+  data: { faults: boundedFaults(faults), fault_count: faults.length },
 });
-
-function rejection(faults: readonly Fault[]): Draft {
-  const data = { faults: faults.slice(0, MAX_FAULTS).map(clipFault), fault_count: faults.length };
-  return { kind: 'plan.rejected', data };
-}
 
 function admission({ document, plan, source }: NonNullable<Ruling['admitted']>, nowMs: number): Draft {
   return {

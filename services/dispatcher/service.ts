@@ -27,12 +27,17 @@ export interface DispatcherDeps extends ServiceDeps {
 /** A message that waits is seen at least this often: the server forgets delays when it is killed. */
 const MAX_DELAY_MS = 3_600_000;
 
+/** Longer than any execution may run and its plan may wait: what is older belongs to nobody. */
+const UPLOADS_KEPT_S = 3 * 86_400;
+const SWEEP_EVERY_MS = 3_600_000;
+
 class Dispatcher {
   readonly #deps: DispatcherDeps;
   readonly #journal: Journal;
   readonly #plans: AdmittedPlans;
   readonly #workers: readonly Worker[];
   readonly #consumptions: Consumption[] = [];
+  #sweeper: NodeJS.Timeout | undefined;
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
@@ -44,6 +49,8 @@ class Dispatcher {
 
   async start(): Promise<void> {
     const { connection, log, runtimes, slots } = this.#deps;
+    this.#sweep();
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_EVERY_MS);
     // Every dispatcher must hear of a cancellation, whichever of them took the commit from the shared consumer.
     const cancellations = `${COMMITTED_PREFIX}ledger.*.plan.cancel_requested`;
     connection.subscribe(cancellations, { callback: (_, { subject }) => this.#cancel(subject) });
@@ -82,7 +89,17 @@ class Dispatcher {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#sweeper);
     await Promise.all(this.#consumptions.map((consumption) => consumption.stop()));
+  }
+
+  /** Uploads of killed executions and lost races; nothing that an event names is ever staged. */
+  #sweep(): void {
+    const { store, log } = this.#deps;
+    store.sweepUploads({ olderThanS: UPLOADS_KEPT_S }).then(
+      (removed) => (removed > 0 ? log.info({ removed }, 'abandoned uploads were swept') : undefined),
+      (error: unknown) => log.warn({ err: error }, 'sweeping uploads failed'),
+    );
   }
 
   #cancel(subject: string): void {

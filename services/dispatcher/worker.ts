@@ -210,7 +210,8 @@ export class Worker {
     const environment = await runtime.environment(processor, Object.keys(secrets));
     const logged = await storeLog(store, planId, executionId, log);
     const { durationMs } = result;
-    let why = failureOf(result, state.cancelRequested !== undefined);
+    const cancelled = state.cancelRequested !== undefined || this.#running.get(planId)?.cancelled === true;
+    let why = failureOf(result, cancelled);
     let artifacts: readonly Draft[] = [];
     if (why === undefined) {
       const collected = await collectOutputs({ store, state, step, processor, executionId });

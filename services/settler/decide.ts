@@ -1,4 +1,5 @@
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
+import { boundedFaults } from '../../shared/ledger/bounded-faults.ts';
 import type { Draft, EventData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
@@ -64,10 +65,6 @@ export function predicatesDue(state: PlanState, plan: AdmittedPlan): boolean {
   return progress.finished && allSucceeded(progress);
 }
 
-/** Faults that an event carries; the ledger itself tells of every execution. */
-const MAX_FAULTS = 20;
-const MAX_TEXT = 500;
-
 function stepFaults(progress: PlanProgress): Fault[] {
   return [...progress.steps].flatMap(([id, step]) => {
     if (step.status !== 'failed') return [];
@@ -106,10 +103,13 @@ function settled(state: PlanState, progress: PlanProgress, checks: readonly Even
     data: {
       status: succeeded ? 'succeeded' : cancelled ? 'cancelled' : 'failed',
       spent_usd_micro: state.budget.spent,
-      faults: faults.slice(0, MAX_FAULTS).map((one) => ({ ...one, message: clip(one.message, MAX_TEXT) })),
+      faults: boundedFaults(faults),
     },
   };
 }
+
+/** Characters of what a predicate found. */
+const MAX_FOUND = 500;
 
 /** Predicates checked in one commit. */
 const CHECKS_PER_COMMIT = 100;
@@ -126,7 +126,9 @@ export function decideSettlePlan(state: PlanState, plan: AdmittedPlan, outcomes:
   const done = state.predicates.length;
   const checks = plan.predicates.slice(done, done + CHECKS_PER_COMMIT).flatMap(({ pointer, call }, index) => {
     const outcome = outcomes[done + index];
-    return outcome === undefined ? [] : [{ pointer, predicate: call.use, ok: outcome.ok, found: outcome.found }];
+    return outcome === undefined
+      ? []
+      : [{ pointer, predicate: call.use, ok: outcome.ok, found: clip(outcome.found, MAX_FOUND) }];
   });
   const drafts = checks.map((data): Draft => ({ kind: 'predicate.checked', data }));
   if (done + checks.length < plan.predicates.length) return drafts;

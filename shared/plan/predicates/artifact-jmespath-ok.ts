@@ -29,9 +29,9 @@ export const artifactJmespathOk: Predicate<Static<typeof Args>> = {
     withJson(evidence, path, (document) => {
       try {
         const value = search(document as JSONValue, expression);
-        return { ok: isTruthy(value), found: (JSON.stringify(value) ?? 'null').slice(0, 200) };
+        return { ok: isTruthy(value), found: JSON.stringify(value) ?? 'null' };
       } catch (error) {
-        return { ok: false, found: `the expression failed: ${(error as Error).message}`.slice(0, 500) };
+        return { ok: false, found: `the expression failed: ${(error as Error).message}` };
       }
     }),
 };

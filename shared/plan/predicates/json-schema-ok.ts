@@ -22,6 +22,6 @@ export const jsonSchemaOk: Predicate<Static<typeof Args>> = {
     withJson(evidence, path, (document) => {
       const [first] = checkAgainst(schema, document, 'ERR_PREDICATE', '');
       if (first === undefined) return { ok: true, found: 'it matches' };
-      return { ok: false, found: `${first.pointer || '/'}: ${first.message}`.slice(0, 500) };
+      return { ok: false, found: `${first.pointer || '/'}: ${first.message}` };
     }),
 };
