@@ -1,0 +1,30 @@
+import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { canonicalBytes } from '../../shared/ledger/canonical.ts';
+import type { Context } from '../context.ts';
+import { loadPlan } from '../load-plan.ts';
+import { publishCommand } from '../publish-command.ts';
+import { GLYPH } from '../render/theme.ts';
+import { watch } from './watch.ts';
+
+export interface CancelOptions {
+  readonly wait?: boolean;
+}
+
+/** `isomorph cancel <plan>`: asks first what the ledger knows, since a cancellation of nothing has no other answer. */
+export async function cancel(context: Context, planId: string, { wait = false }: CancelOptions): Promise<number> {
+  const { out } = context;
+  const { state } = await loadPlan(context, planId);
+  if (state.phase === 'settled' || state.phase === 'rejected') {
+    const how = state.settled?.status ?? 'rejected';
+    throw new IsomorphError('ERR_PLAN_SETTLED', `plan ${planId} has already ended: ${how}`);
+  }
+  const body = canonicalBytes({ plan_id: planId });
+  const ack = await publishCommand(await context.connection('client'), 'plans.cancel', body);
+  out.lines(
+    `${out.theme.good(GLYPH.good)} cancellation of ${out.theme.bold(planId)} is stored as message ${ack.seq} of ${ack.stream}`,
+  );
+  out.document({ type: 'cancel', plan_id: planId, ack });
+  if (!wait) return 0;
+  await watch(context, planId, {});
+  return 0;
+}

@@ -1,0 +1,98 @@
+import { canonicalBytes } from '../../shared/ledger/canonical.ts';
+import { cidOf } from '../../shared/world/cid.ts';
+import type { Context } from '../context.ts';
+import { type FollowItem, follow } from '../follow.ts';
+import { type PlanDocument, readPlan, stepIdsOf } from '../plan-file.ts';
+import { publishCommand } from '../publish-command.ts';
+import { faultLines, type ShownFault } from '../render/error.ts';
+import { GLYPH } from '../render/theme.ts';
+import { openView } from '../view.ts';
+
+export interface SubmitOptions {
+  readonly wait?: boolean;
+  readonly planId?: string;
+  readonly adapter?: string;
+}
+
+/** How a plan that was followed ended. */
+export type PlanEnd =
+  | { readonly status: 'succeeded' | 'failed' | 'cancelled' | 'rejected' }
+  | { readonly status: 'refused'; readonly fault: ShownFault }
+  /** Ctrl-C: the plan goes on, nobody watches. */
+  | { readonly status: 'unwatched' };
+
+function endOf(item: FollowItem, planCid: string | undefined): PlanEnd | undefined {
+  if (item.kind === 'refused') return { status: 'refused', fault: item.fault };
+  if (item.kind !== 'commit') return undefined;
+  for (const event of item.events) {
+    if (event.kind === 'plan.submitted' && planCid !== undefined && event.data.plan_cid !== planCid) {
+      // The chain is another body's: admission refuses ours, and what happens in it is not our answer.
+      const message = `plan ${event.plan_id} exists with another body`;
+      const fault = { code: 'ERR_PLAN_CONFLICT', message, pointer: '/plan_id', expected: 'a new plan_id' };
+      return { status: 'refused', fault };
+    }
+    if (event.kind === 'plan.settled') return { status: event.data.status };
+    if (event.kind === 'plan.rejected') return { status: 'rejected' };
+  }
+  return undefined;
+}
+
+/**
+ * Publishes a plan, shows what happens to it and returns how it ended. Listens before it publishes, so that nothing
+ * is missed. A plan that was submitted before is shown from its start.
+ */
+export async function submitAndFollow(context: Context, plan: PlanDocument, signal: AbortSignal): Promise<PlanEnd> {
+  const { out } = context;
+  const body = canonicalBytes(plan);
+  const done = new AbortController();
+  const stop = AbortSignal.any([signal, done.signal]);
+  const items = await follow(context, { planId: plan.plan_id, fromSeq: 1, signal: stop, progress: true });
+  const view = openView(out, { steps: stepIdsOf(plan) });
+  try {
+    const ack = await publishCommand(await context.connection('client'), 'plans.submit', body);
+    out.document({ type: 'submitted', plan_id: plan.plan_id, ack });
+    for await (const item of items) {
+      const end = endOf(item, cidOf(body));
+      if (end?.status !== 'refused') view.item(item);
+      if (end !== undefined) return end;
+    }
+    return { status: 'unwatched' };
+  } finally {
+    done.abort();
+    view.close();
+  }
+}
+
+export function showRefusal({ out }: Context, fault: ShownFault): void {
+  out.lines(`${out.theme.bad(GLYPH.bad)} the command was refused`);
+  out.lines(...faultLines(fault, out.theme, out.theme.columns - 2).map((line) => `  ${line}`));
+}
+
+export function exitCodeOf(end: PlanEnd): number {
+  if (end.status === 'unwatched') return 130;
+  return end.status === 'succeeded' ? 0 : 1;
+}
+
+async function submitOnly(context: Context, plan: PlanDocument): Promise<number> {
+  const { out } = context;
+  const ack = await publishCommand(await context.connection('client'), 'plans.submit', canonicalBytes(plan));
+  out.lines(
+    `${out.theme.good(GLYPH.good)} plan ${out.theme.bold(plan.plan_id)} is stored as message ${ack.seq} of ${ack.stream}`,
+    out.theme.dim(`  follow it: isomorph watch ${plan.plan_id}`),
+  );
+  out.document({ plan_id: plan.plan_id, ack });
+  return 0;
+}
+
+/** `isomorph submit <file>`. */
+export async function submit(context: Context, file: string, options: SubmitOptions): Promise<number> {
+  const { out, terminal } = context;
+  const plan = await readPlan(file, terminal, { planId: options.planId, adapter: options.adapter });
+  if (options.wait !== true) return submitOnly(context, plan);
+  const end = await submitAndFollow(context, plan, terminal.interrupted);
+  if (end.status === 'refused') showRefusal(context, end.fault);
+  if (end.status === 'unwatched') out.note(`the plan goes on: isomorph watch ${plan.plan_id}`);
+  else if (end.status !== 'refused') out.lines(out.theme.dim(`  everything about it: isomorph show ${plan.plan_id}`));
+  out.document({ type: 'result', plan_id: plan.plan_id, ...end });
+  return exitCodeOf(end);
+}

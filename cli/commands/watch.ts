@@ -1,0 +1,57 @@
+import type { Context } from '../context.ts';
+import { follow } from '../follow.ts';
+import { lastSequence } from '../ledger-source.ts';
+import { admittedOf, checkPlanId, loadPlan } from '../load-plan.ts';
+import { openView } from '../view.ts';
+
+export interface WatchOptions {
+  readonly all?: boolean;
+}
+
+/** A plan that has not come yet is waited for. */
+async function stepsOf(context: Context, planId: string): Promise<string[]> {
+  try {
+    const admitted = await admittedOf(context, (await loadPlan(context, planId)).state);
+    return admitted?.steps.map(({ id }) => id) ?? [];
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ERR_PLAN_UNKNOWN') throw error;
+    context.out.note(`no plan ${planId} is in the ledger yet; waiting for it (Ctrl-C ends)`);
+    return [];
+  }
+}
+
+async function watchPlan(context: Context, planId: string, { all = false }: WatchOptions): Promise<number> {
+  const { out, terminal } = context;
+  const steps = await stepsOf(context, checkPlanId(planId));
+  const done = new AbortController();
+  const signal = AbortSignal.any([terminal.interrupted, done.signal]);
+  const items = await follow(context, { planId, fromSeq: 1, signal, progress: !all });
+  const view = openView(out, { steps, all });
+  try {
+    for await (const item of items) {
+      view.item(item);
+      const end = item.kind === 'commit' ? item.events.at(-1) : undefined;
+      if (end?.kind === 'plan.settled') return end.data.status === 'succeeded' ? 0 : 1;
+      if (end?.kind === 'plan.rejected') return 1;
+    }
+    return 0;
+  } finally {
+    done.abort();
+    view.close();
+  }
+}
+
+async function watchAll(context: Context, { all = false }: WatchOptions): Promise<number> {
+  const { out, terminal } = context;
+  const fromSeq = (await lastSequence(await context.connection('auditor'))) + 1;
+  const items = await follow(context, { planId: undefined, fromSeq, signal: terminal.interrupted, progress: false });
+  const view = openView(out, { manyPlans: true, all });
+  out.note('watching the ledger, times in UTC (Ctrl-C ends)');
+  for await (const item of items) view.item(item);
+  return 0;
+}
+
+/** `isomorph watch [plan]`: one plan from its start to its end, or everything that happens from now on. */
+export function watch(context: Context, planId: string | undefined, options: WatchOptions): Promise<number> {
+  return planId === undefined ? watchAll(context, options) : watchPlan(context, planId, options);
+}

@@ -1,0 +1,97 @@
+import type { Msg } from '@nats-io/transport-node';
+import Type, { type Static } from 'typebox';
+import { planOfSubject } from '../shared/ledger/decode.ts';
+import type { LedgerEvent } from '../shared/ledger/events.ts';
+import { validator } from '../shared/schema/validate.ts';
+import type { Context } from './context.ts';
+import { followLedger } from './ledger-source.ts';
+import { Mailbox } from './mailbox.ts';
+import type { ShownFault } from './render/error.ts';
+
+const ProgressSchema = Type.Object({
+  step_id: Type.String({ maxLength: 64 }),
+  fraction: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+  message: Type.Optional(Type.String()),
+});
+
+/** What a running step says of itself; live data, never in the ledger. */
+export type Progress = Static<typeof ProgressSchema>;
+
+export type FollowItem =
+  | { readonly kind: 'commit'; readonly events: readonly LedgerEvent[] }
+  /** A message in the ledger that is no event. */
+  | { readonly kind: 'foreign'; readonly seq: number; readonly reason: string }
+  | { readonly kind: 'progress'; readonly planId: string; readonly progress: Progress }
+  /** A command of this plan that was refused. */
+  | { readonly kind: 'refused'; readonly fault: ShownFault };
+
+export interface FollowOptions {
+  /** Undefined: every plan. */
+  readonly planId: string | undefined;
+  /** First sequence of the ledger stream to show. */
+  readonly fromSeq: number;
+  readonly signal: AbortSignal;
+  readonly progress: boolean;
+}
+
+const parseProgress = validator(ProgressSchema, 'ERR_SCHEMA');
+const parseLetter = validator(
+  Type.Object({
+    fault: Type.Object({
+      code: Type.String(),
+      message: Type.String(),
+      pointer: Type.Optional(Type.String()),
+      expected: Type.Optional(Type.String()),
+    }),
+  }),
+  'ERR_SCHEMA',
+);
+
+/** Live subjects are open to their account: what is not what it should be is left out. */
+function bodyOf(message: Msg): unknown {
+  try {
+    return message.json();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Everything that happens to one plan or to all: commits in order, refusals, live progress. Subscribed on return. */
+export async function follow(context: Context, options: FollowOptions): Promise<Mailbox<FollowItem>> {
+  const { planId, fromSeq, signal } = options;
+  const mailbox = new Mailbox<FollowItem>();
+  const auditor = await context.connection('auditor');
+  auditor.subscribe(`dead.commands.${planId ?? '*'}`, {
+    callback: (error, message) => {
+      const letter = error === null ? parseLetter(bodyOf(message)) : undefined;
+      if (letter?.ok === true) mailbox.put({ kind: 'refused', fault: letter.value.fault });
+    },
+  });
+  if (options.progress) {
+    auditor.subscribe(`streams.${planId ?? '*'}.progress`, {
+      // A user who may not see live data gets an error here, and the ledger all the same.
+      callback: (error, message) => {
+        const parsed = error === null ? parseProgress(bodyOf(message)) : undefined;
+        const plan = error === null ? message.subject.split('.')[1] : undefined;
+        if (parsed?.ok === true && plan !== undefined) {
+          mailbox.put({ kind: 'progress', planId: plan, progress: parsed.value });
+        }
+      },
+    });
+  }
+  await auditor.flush();
+  const pump = async (): Promise<void> => {
+    for await (const one of followLedger(auditor, planId, fromSeq, signal)) {
+      if (one.kind === 'commit') mailbox.put({ kind: 'commit', events: one.events });
+      else mailbox.put({ kind: 'foreign', seq: one.message.seq, reason: reasonOf(one.message.subject, one.error) });
+    }
+  };
+  pump().then(
+    () => mailbox.end(),
+    (error: unknown) => mailbox.end(error),
+  );
+  return mailbox;
+}
+
+const reasonOf = (subject: string, error: Error): string =>
+  `${planOfSubject(subject) === undefined ? subject : `plan ${planOfSubject(subject)}`}: ${error.message}`;

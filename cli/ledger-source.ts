@@ -1,0 +1,97 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { IsomorphError } from '../shared/errors/isomorph-error.ts';
+import { decodeCommit, planSubjects } from '../shared/ledger/decode.ts';
+import type { LedgerEvent } from '../shared/ledger/events.ts';
+import { readStream, type StoredMessage } from '../shared/nats/direct-read.ts';
+
+/** As `LEDGER_STREAM` of the journal, which a command that only reads need not load. */
+const STREAM = 'LEDGER';
+
+export const WHOLE_LEDGER = 'ledger.>';
+
+/** One message of the ledger stream: a commit, or why it is none. */
+export type LedgerMessage =
+  | { readonly kind: 'commit'; readonly message: StoredMessage; readonly events: readonly LedgerEvent[] }
+  | { readonly kind: 'foreign'; readonly message: StoredMessage; readonly error: IsomorphError };
+
+export function decodeMessage(message: StoredMessage): LedgerMessage {
+  try {
+    return { kind: 'commit', message, events: decodeCommit(message.data, message.subject) };
+  } catch (error) {
+    if (error instanceof IsomorphError && error.code === 'ERR_NOT_AN_EVENT') return { kind: 'foreign', message, error };
+    throw error;
+  }
+}
+
+/** Commits of one plan, or of all, as stored; ends at the end of the stream. */
+export async function* readLedger(
+  connection: NatsConnection,
+  planId: string | undefined,
+  fromSeq = 1,
+): AsyncGenerator<LedgerMessage> {
+  const filter = planId === undefined ? WHOLE_LEDGER : planSubjects(planId);
+  for await (const message of readStream(connection, { stream: STREAM, filter, fromSeq })) yield decodeMessage(message);
+}
+
+const READ_TIMEOUT_MS = 5_000;
+
+/** Stream sequence of the last message of the ledger; 0 when it is empty. */
+export async function lastSequence(connection: NatsConnection): Promise<number> {
+  const query = JSON.stringify({ last_by_subj: WHOLE_LEDGER });
+  try {
+    const reply = await connection.request(`$JS.API.DIRECT.GET.${STREAM}`, query, { timeout: READ_TIMEOUT_MS });
+    return Number(reply.headers?.get('Nats-Sequence') || 0);
+  } catch (error) {
+    throw new IsomorphError('ERR_UNAVAILABLE', `reading ${STREAM}: ${(error as Error).message}`, {}, error);
+  }
+}
+
+/** Nothing was said: look anyway, since a wake-up may be lost with its connection. */
+const IDLE_MS = 1_000;
+/** In the account of the services a subscriber hears of a commit before the stream has it, and of those it refuses. */
+const EAGER_MS = 15;
+const EAGER_READS = 8;
+
+/**
+ * Commits from `fromSeq` on, and then those to come, until `signal` is aborted. The subscription is a wake-up call
+ * only: what is yielded was read from the stream, so each commit comes once, in order, and a refused one never.
+ */
+export async function* followLedger(
+  connection: NatsConnection,
+  planId: string | undefined,
+  fromSeq: number,
+  signal: AbortSignal,
+): AsyncGenerator<LedgerMessage> {
+  let next = fromSeq;
+  let eager = 0;
+  let wake: () => void = () => undefined;
+  const subscription = connection.subscribe(planId === undefined ? WHOLE_LEDGER : planSubjects(planId), {
+    callback: () => {
+      eager = EAGER_READS;
+      wake();
+    },
+  });
+  const onAbort = (): void => wake();
+  signal.addEventListener('abort', onAbort);
+  try {
+    while (!signal.aborted) {
+      for await (const one of readLedger(connection, planId, next)) {
+        next = one.message.seq + 1;
+        yield one;
+        if (signal.aborted) return;
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, eager > 0 ? EAGER_MS : IDLE_MS);
+        if (eager > 0) eager -= 1;
+        wake = () => {
+          clearTimeout(timer);
+          setTimeout(resolve, EAGER_MS);
+        };
+        if (signal.aborted) wake();
+      });
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    subscription.unsubscribe();
+  }
+}

@@ -1,0 +1,68 @@
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { parseDocument } from 'yaml';
+import { IsomorphError } from '../shared/errors/isomorph-error.ts';
+import { isPlanId } from '../shared/plan/names.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A plan document as far as a client must know it: admission is the one judge of the rest. */
+export interface PlanDocument extends Record<string, unknown> {
+  plan_id: string;
+}
+
+async function readText(file: string, terminal: Terminal): Promise<string> {
+  if (file === '-') return text(terminal.stdin);
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new IsomorphError('ERR_NOT_FOUND', `${file}: ${(error as Error).message}`, {}, error);
+  }
+}
+
+/** YAML 1.2 holds JSON, so one parser reads both. */
+function parse(source: string, file: string): Record<string, unknown> {
+  const document = parseDocument(source, { prettyErrors: true });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const line = error.linePos?.[0].line;
+    const place = line === undefined ? file : `${file}:${line}`;
+    throw new IsomorphError('ERR_NOT_JSON', error.message.split('\n')[0] ?? '', {
+      pointer: place,
+      expected: 'a plan in YAML or JSON',
+    });
+  }
+  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new IsomorphError('ERR_SCHEMA', `${file} holds no object`, { expected: 'a plan in YAML or JSON' });
+}
+
+export interface PlanOverrides {
+  readonly planId?: string | undefined;
+  readonly adapter?: string | undefined;
+}
+
+/**
+ * The plan of a file (`-`: standard input), YAML or JSON, with what the command line overrides. Paths of a plan
+ * that is run under several ids say `{plan_id}`, which admission expands.
+ * @throws ERR_NOT_FOUND, ERR_NOT_JSON with the line, ERR_SCHEMA for no object, ERR_PLAN_ID.
+ */
+export async function readPlan(file: string, terminal: Terminal, overrides: PlanOverrides): Promise<PlanDocument> {
+  const parsed = parse(await readText(file, terminal), file);
+  const planId = overrides.planId ?? parsed.plan_id;
+  if (!isPlanId(planId)) {
+    throw new IsomorphError('ERR_PLAN_ID', `${file}: the plan_id is missing or malformed`, {
+      pointer: '/plan_id',
+      expected: 'a string of the form [a-z0-9][a-z0-9_-]{0,62}, here or by --plan-id',
+    });
+  }
+  return { ...parsed, plan_id: planId, ...(overrides.adapter === undefined ? {} : { adapter: overrides.adapter }) };
+}
+
+/** Step ids as the document gives them; for the width of a column. */
+export function stepIdsOf({ steps }: PlanDocument): string[] {
+  if (!Array.isArray(steps)) return [];
+  return steps.flatMap((step: unknown) => {
+    const id = typeof step === 'object' && step !== null && 'id' in step ? step.id : undefined;
+    return typeof id === 'string' ? [id] : [];
+  });
+}

@@ -1,0 +1,43 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { IsomorphError } from '../shared/errors/isomorph-error.ts';
+
+/** The answer of JetStream to a stored command. */
+export interface PubAck {
+  readonly stream: string;
+  readonly seq: number;
+  readonly duplicate: boolean;
+}
+
+const ACK_TIMEOUT_MS = 10_000;
+
+/** What NATS takes in one message unless configured otherwise; admission's own limit is a quarter of it. */
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * Publishes a command as a request, the way any NATS client would, and returns once it is stored.
+ * @throws ERR_TOO_LARGE; ERR_UNAVAILABLE when nothing confirms it (it may have been stored all the same).
+ */
+export async function publishCommand(
+  connection: NatsConnection,
+  subject: 'plans.submit' | 'plans.cancel',
+  body: Uint8Array,
+): Promise<PubAck> {
+  const limit = connection.info?.max_payload ?? MAX_BYTES;
+  if (body.byteLength > limit) {
+    throw new IsomorphError('ERR_TOO_LARGE', `the command has ${body.byteLength} bytes`, {
+      expected: `at most ${limit} bytes`,
+    });
+  }
+  let answer: { stream?: string; seq?: number; duplicate?: boolean; error?: { description?: string } };
+  try {
+    answer = (await connection.request(subject, body, { timeout: ACK_TIMEOUT_MS })).json();
+  } catch (error) {
+    const message = `${subject} was not confirmed: ${(error as Error).message}`;
+    throw new IsomorphError('ERR_UNAVAILABLE', message, {}, error);
+  }
+  const { stream, seq, duplicate = false, error } = answer;
+  if (error !== undefined || stream === undefined || seq === undefined) {
+    throw new IsomorphError('ERR_UNAVAILABLE', `${subject} was not stored: ${error?.description ?? 'no PubAck'}`);
+  }
+  return { stream, seq, duplicate };
+}

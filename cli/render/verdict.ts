@@ -1,0 +1,63 @@
+import type { Finding, PlanVerdict, Verdict } from '../../shared/ledger/verify.ts';
+import { plain, plural, wrap } from './text.ts';
+import { GLYPH, type Theme } from './theme.ts';
+
+/** Plans told one by one; of more only the count. */
+const NAMED_PLANS = 20;
+const SHOWN_FINDINGS = 50;
+
+export function findingLines({ place, planId, seq, code, message, expected }: Finding, theme: Theme): string[] {
+  const who = [planId, seq === undefined ? undefined : `seq ${seq}`].filter((part) => part !== undefined).join(' ');
+  const width = theme.columns - 6;
+  return [
+    `  ${theme.bad(GLYPH.bad)} ${theme.bold(place)}${who === '' ? '' : ` (${who})`}`,
+    ...wrap(`${code} ${plain(message)}`, width).map((line) => `    ${line}`),
+    ...(expected === undefined
+      ? []
+      : wrap(`expected ${plain(expected)}`, width).map((line) => theme.dim(`    ${line}`))),
+  ];
+}
+
+function planLine({ planId, events, headHash, complete, phase }: PlanVerdict, theme: Theme): string[] {
+  const state = complete ? '' : `, still ${phase}`;
+  return [`  ${planId}: ${plural(events, 'event')}${state}`, theme.dim(`    head ${headHash}`)];
+}
+
+/** What a verification found. Pure. */
+export function verdictLines(verdict: Verdict, theme: Theme): string[] {
+  const { events, plans, findings } = verdict;
+  const what = `${plural(events, 'event')} of ${plural(plans.length, 'plan')}`;
+  const good = findings.length === 0;
+  const first = good
+    ? `${theme.good(GLYPH.good)} verified: ${what}; every hash, link and transition is right`
+    : `${theme.bad(GLYPH.bad)} not verified: ${plural(findings.length, 'finding')} in ${what}`;
+  const shown = plans.length <= NAMED_PLANS ? plans.flatMap((plan) => planLine(plan, theme)) : [];
+  const more = findings.length - SHOWN_FINDINGS;
+  return [
+    first,
+    ...findings.slice(0, SHOWN_FINDINGS).flatMap((one) => findingLines(one, theme)),
+    ...(more > 0 ? [`  and ${more} more findings: --json has all`] : []),
+    ...(good ? shown : []),
+  ];
+}
+
+/** The same for programs. */
+export const verdictDocument = ({ events, plans, findings }: Verdict): unknown => ({
+  ok: findings.length === 0,
+  events,
+  plans: plans.map(({ planId, events: count, headHash, phase, complete }) => ({
+    plan_id: planId,
+    events: count,
+    head_hash: headHash,
+    phase,
+    complete,
+  })),
+  findings: findings.map(({ place, planId, seq, code, message, expected }) => ({
+    place,
+    plan_id: planId,
+    seq,
+    code,
+    message,
+    expected,
+  })),
+});

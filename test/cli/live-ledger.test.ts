@@ -1,0 +1,209 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { jetstream } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import * as assert from 'uvu/assert';
+import { Journal } from '../../shared/ledger/journal/journal.ts';
+import { connectNats } from '../../shared/nats/connect.ts';
+import { ensureTopology } from '../../shared/nats/topology.ts';
+import { type AcquiredNatsServer, acquireNatsServer } from '../../stack/nats/acquire.ts';
+import { startNatsServer } from '../../stack/nats/server.ts';
+import { suite } from '../harness/suite.ts';
+import { commitsOf, linesOf, START_MS } from './chain-fixture.ts';
+import { runCli } from './run-cli.ts';
+
+const test = suite('cli on a live ledger');
+
+/** Of the project's cache or the machine: tests fetch one elsewhere. */
+async function findServer(): Promise<AcquiredNatsServer | undefined> {
+  try {
+    return await acquireNatsServer({ env: process.env, sources: [] });
+  } catch {
+    return undefined;
+  }
+}
+
+const server = await findServer();
+test.skipUnless(server !== undefined, 'no nats-server on this machine');
+
+interface Live {
+  readonly connection: NatsConnection;
+  /** Where stack.json names the server, as `isomorph dev` writes it. */
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly url: string;
+}
+
+const withLogin = (url: string, { user, pass }: { user: string; pass: string }): string =>
+  url.replace('nats://', `nats://${user}:${pass}@`);
+
+async function withLive(use: (live: Live) => Promise<void>): Promise<void> {
+  const cwd = await mkdtemp(path.join(tmpdir(), 'isomorph-cli-'));
+  const nats = await startNatsServer({ binary: server?.path ?? '', dir: path.join(cwd, 'nats') });
+  const login = (user: 'admin' | 'service' | 'auditor'): string => withLogin(nats.url, nats.credentials[user]);
+  const connection = await connectNats({ url: login('admin'), name: 'test' });
+  try {
+    await ensureTopology(connection);
+    const info = {
+      v: 1,
+      pid: process.pid,
+      home: cwd,
+      nats: { url: nats.url, auditorUrl: login('auditor'), serviceUrl: login('service') },
+      postgres: { url: '' },
+      adapters: ['mock'],
+    };
+    await writeFile(path.join(cwd, 'stack.json'), JSON.stringify(info));
+    await use({ connection, cwd, env: { ISOMORPH_HOME: cwd }, url: login('service') });
+  } finally {
+    await connection.close();
+    await nats.stop();
+    await rm(cwd, { recursive: true, force: true });
+  }
+}
+
+/** Writes the plan of the fixture as the services would; returns when `until` commits are stored. */
+async function writePlan(connection: NatsConnection, planId: string, from = 0, until = Number.POSITIVE_INFINITY) {
+  for (const { by, atMs, drafts } of commitsOf(planId).slice(from, until)) {
+    await new Journal({ connection, by, nowMs: () => START_MS + atMs }).append(planId, () => drafts);
+  }
+}
+
+test('what is exported is what is stored, and verifies; its head is the head of the ledger', async () => {
+  await withLive(async ({ connection, cwd, env }) => {
+    await writePlan(connection, 'p');
+    const exported = await runCli(['ledger', 'export', 'p'], { cwd, env });
+    assert.is(exported.code, 0);
+    assert.is(exported.stdout, `${linesOf('p').join('\n')}\n`);
+    const file = await runCli(['ledger', 'export', 'p', '-o', 'p.ndjson', '--json'], { cwd, env });
+    const [{ head_hash: head }] = file.documents() as [{ head_hash: string }];
+    assert.is(await readFile(path.join(cwd, 'p.ndjson'), 'utf8'), exported.stdout);
+    assert.is((await runCli(['ledger', 'verify', 'p.ndjson', '--head', head], { cwd })).code, 0);
+    assert.ok((await runCli(['ledger', 'head', 'p'], { cwd, env })).stdout.startsWith(`${head}\n`));
+    assert.is((await runCli(['ledger', 'verify'], { cwd, env })).code, 0);
+    const unknown = await runCli(['ledger', 'export', 'nope'], { cwd, env });
+    assert.is(unknown.code, 1);
+    assert.match(unknown.stderr, /^error ERR_PLAN_UNKNOWN/);
+  });
+});
+
+test('a message that is no event is skipped by every reader and found by verify', async () => {
+  await withLive(async ({ connection, cwd, env }) => {
+    await writePlan(connection, 'p');
+    await jetstream(connection).publish('ledger.p.plan.settled', 'no event');
+    const exported = await runCli(['ledger', 'export', 'p'], { cwd, env });
+    assert.is(exported.stdout, `${linesOf('p').join('\n')}\n`);
+    assert.match(exported.stderr, /is no event, skipped/);
+    const verified = await runCli(['ledger', 'verify'], { cwd, env });
+    assert.is(verified.code, 1);
+    assert.match(verified.stdout, /✗ message \d+\n +ERR_NOT_AN_EVENT/);
+  });
+});
+
+test('plans and one plan are shown from the ledger alone', async () => {
+  await withLive(async ({ connection, cwd, env, url }) => {
+    await writePlan(connection, 'done');
+    await writePlan(connection, 'open', 0, 3);
+    // By NATS_URL, with nothing else named: no Postgres, no artifacts.
+    const plans = await runCli(['plans', '--json'], { cwd, env: { NATS_URL: url } });
+    const [listed] = plans.documents() as [{ plan_id: string; status: string }[]];
+    assert.equal(listed.map(({ plan_id, status }) => `${plan_id} ${status}`).sort(), [
+      'done succeeded',
+      'open running',
+    ]);
+    const shown = await runCli(['show', 'done'], { cwd, env });
+    assert.is(shown.code, 0);
+    assert.match(shown.stdout, /^done {2}succeeded\n/);
+    assert.match(shown.stdout, /\n {2}ledger +18 events, chain verified\n/);
+    const document = (await runCli(['show', 'open', '--json'], { cwd, env })).documents()[0] as { status: string };
+    assert.is(document.status, 'running');
+  });
+});
+
+test('watch follows a plan from its start to its end, and its exit code is how it ended', async () => {
+  await withLive(async ({ connection, cwd, env }) => {
+    await writePlan(connection, 'p', 0, 4);
+    const watching = runCli(['watch', 'p'], { cwd, env });
+    await writePlan(connection, 'p', 4);
+    const { code, stdout } = await watching;
+    assert.is(code, 0);
+    assert.match(stdout, /✗ flaky +attempt 1 failed: ERR_EXIT[\s\S]*↻ flaky[\s\S]*✓ plan +succeeded after 1\.8 s/);
+    const events = (await runCli(['watch', 'p', '--json'], { cwd, env })).documents() as { event: { seq: number } }[];
+    assert.equal(
+      events.map(({ event }) => event.seq),
+      Array.from({ length: 18 }, (_, index) => index + 1),
+    );
+  });
+});
+
+test('a commit that the stream refuses is never shown', async () => {
+  await withLive(async ({ connection, cwd, url }) => {
+    // Inside the account of the services, whose subscribers hear every publish.
+    const env = { NATS_URL: url };
+    await writePlan(connection, 'p', 0, 4);
+    let shown: () => void = () => undefined;
+    // It shows the past once it listens for the future.
+    const listening = new Promise<void>((resolve) => {
+      shown = resolve;
+    });
+    const watching = runCli(['watch', 'p', '--json'], { cwd, env, onOutput: () => shown() });
+    await listening;
+    // Heard by every subscriber of the subject, and stored by none: it lost its race.
+    const expect = { lastSubjectSequence: 1, lastSubjectSequenceSubject: 'ledger.p.>' };
+    const refused = jetstream(connection).publish('ledger.p.plan.settled', linesOf('p').at(-1) ?? '', { expect });
+    await refused.then(
+      () => assert.unreachable('the stream took it'),
+      () => undefined,
+    );
+    await writePlan(connection, 'p', 4);
+    const seqs = ((await watching).documents() as { event: { seq: number } }[]).map(({ event }) => event.seq);
+    assert.equal(
+      seqs,
+      Array.from({ length: 18 }, (_, index) => index + 1),
+    );
+  });
+});
+
+test('submit is stored and acknowledged; without --wait nobody has judged it yet', async () => {
+  await withLive(async ({ cwd, env }) => {
+    const { code, documents } = await runCli(['submit', '-', '--json'], { cwd, env, stdin: 'plan_id: p\nsteps: []' });
+    assert.is(code, 0);
+    assert.equal(documents(), [{ plan_id: 'p', ack: { stream: 'COMMANDS', seq: 1, duplicate: false } }]);
+  });
+});
+
+test('submit --wait shows a refused command with its code and place', async () => {
+  await withLive(async ({ connection, cwd, env }) => {
+    const fault = { code: 'ERR_TOO_LARGE', message: 'too much', pointer: '', expected: 'less' };
+    // What admission does with a command that no plan can come of.
+    connection.subscribe('plans.submit', {
+      callback: () => connection.publish('dead.commands.p', JSON.stringify({ fault })),
+    });
+    await connection.flush();
+    const refused = await runCli(['submit', '-', '--wait'], { cwd, env, stdin: 'plan_id: p\nsteps: []' });
+    assert.is(refused.code, 1);
+    assert.match(refused.stdout, /✗ the command was refused\n {2}ERR_TOO_LARGE too much/);
+  });
+});
+
+test('submit --wait of a plan_id that another body has is refused, whatever that plan does', async () => {
+  await withLive(async ({ connection, cwd, env }) => {
+    await writePlan(connection, 'p');
+    const { code, stdout } = await runCli(['submit', '-', '--wait'], { cwd, env, stdin: 'plan_id: p\nsteps: []' });
+    assert.is(code, 1);
+    assert.match(stdout, /ERR_PLAN_CONFLICT/);
+    assert.not.match(stdout, /succeeded/);
+  });
+});
+
+test('cancel knows what cannot be cancelled', async () => {
+  await withLive(async ({ connection, cwd, env }) => {
+    await writePlan(connection, 'done');
+    await writePlan(connection, 'open', 0, 3);
+    assert.match((await runCli(['cancel', 'nope'], { cwd, env })).stderr, /^error ERR_PLAN_UNKNOWN/);
+    assert.match((await runCli(['cancel', 'done'], { cwd, env })).stderr, /^error ERR_PLAN_SETTLED/);
+    assert.is((await runCli(['cancel', 'open'], { cwd, env })).code, 0);
+  });
+});
+
+test.run();
