@@ -110,6 +110,13 @@ export const ERROR_TABLE = {
   ERR_CANCELLED: row('The plan was cancelled.', false, 'Submit it again if it was a mistake.'),
   ERR_PREDICATE: row('A success predicate does not hold.', false, 'Read what the predicate found.'),
 
+  // Scratch
+  ERR_RECEIPT: row(
+    'A receipt handle has expired, was used, or belongs to another topic.',
+    false,
+    'Consume again: the message is delivered to whoever is next.',
+  ),
+
   // Ledger
   ERR_NOT_AN_EVENT: row(
     'A message in the ledger stream is no event.',
