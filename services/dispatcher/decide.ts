@@ -8,10 +8,23 @@ import { progressOf } from '../../shared/plan/progress.ts';
 /** Steps scheduled in one commit; the commit itself triggers the next round. */
 const STEPS_PER_COMMIT = 100;
 
-/** Reserves and schedules what is ready and payable. */
-export function decideSchedule(state: PlanState, plan: AdmittedPlan): Draft[] {
+/** A retry may be waiting out its backoff for an hour: it must not keep an ending plan open. */
+const revoke = ({ executionId }: Execution): Draft => ({
+  kind: 'execution.failed',
+  data: {
+    execution_id: executionId,
+    code: 'ERR_CANCELLED',
+    message: 'the plan was ending before it could start',
+    retryable: false,
+    duration_ms: 0,
+  },
+});
+
+/** What a plan asks for now: reserves and schedules what is ready and payable, or revokes what may not start any more. */
+export function decideNext(state: PlanState, plan: AdmittedPlan): Draft[] {
   if (state.phase !== 'admitted') return [];
-  const { schedulable } = progressOf(state, plan);
+  const { schedulable, revocable } = progressOf(state, plan);
+  if (revocable.length > 0) return revocable.slice(0, STEPS_PER_COMMIT).map(revoke);
   return schedulable.slice(0, STEPS_PER_COMMIT).flatMap(({ step, attempt, notBeforeMs }): Draft[] => {
     const id = executionId(state.planId, step.id, attempt);
     const reserve = reserveFor(processorOf(plan, step));

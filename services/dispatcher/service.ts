@@ -12,7 +12,7 @@ import { AdmittedPlans } from '../../shared/service/admitted-plans.ts';
 import type { ServiceDeps } from '../../shared/service/deps.ts';
 import { followLedger } from '../../shared/service/follow-ledger.ts';
 import type { ArtifactStore } from '../../shared/world/store.ts';
-import { decideDeadline, decideSchedule } from './decide.ts';
+import { decideDeadline, decideNext } from './decide.ts';
 import { Worker } from './worker.ts';
 
 export interface DispatcherDeps extends ServiceDeps {
@@ -115,7 +115,7 @@ class Dispatcher {
     await Promise.all(events.map((event) => this.#effect(event, seq)));
     if (state.phase !== 'admitted') return;
     const plan = await this.#plans.of(state);
-    await this.#journal.append(state.planId, (now) => decideSchedule(now, plan));
+    await this.#journal.append(state.planId, (now) => decideNext(now, plan));
   }
 
   async #effect(event: LedgerEvent, ledgerSeq: number): Promise<void> {

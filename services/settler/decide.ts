@@ -69,6 +69,8 @@ function stepFaults(progress: PlanProgress): Fault[] {
   return [...progress.steps].flatMap(([id, step]) => {
     if (step.status !== 'failed') return [];
     const { end, executionId } = step.execution;
+    // Revoked because another step failed: that one tells why.
+    if (end?.status === 'failed' && end.code === 'ERR_CANCELLED') return [];
     const pointer = `/steps/${id}`;
     if (end?.status === 'failed')
       return [{ code: end.code as Fault['code'], message: `${executionId}: ${end.message}`, pointer }];

@@ -31,6 +31,8 @@ export interface PlanProgress {
   }[];
   /** Ready, but unpayable for good: nothing that is still held will come back. */
   readonly unpayable: readonly string[];
+  /** Scheduled executions that have not started and no longer shall: the plan is ending. */
+  readonly revocable: readonly Execution[];
   /** True when nothing is open and nothing can start any more. */
   readonly finished: boolean;
 }
@@ -74,9 +76,10 @@ function stepsOf(state: PlanState, plan: AdmittedPlan): Map<string, StepProgress
 }
 
 /** Nothing new starts once the plan is being cancelled or one of its steps has failed for good. */
-function stopStarting(state: PlanState, steps: Map<string, StepProgress>): void {
-  const failed = [...steps.values()].some((step) => step.status === 'failed');
-  if (!failed && state.cancelRequested === undefined) return;
+const isEnding = (state: PlanState, steps: ReadonlyMap<string, StepProgress>): boolean =>
+  state.cancelRequested !== undefined || [...steps.values()].some((step) => step.status === 'failed');
+
+function stopStarting(steps: Map<string, StepProgress>): void {
   for (const [id, step] of steps) {
     if (step.status === 'waiting' || step.status === 'ready') steps.set(id, { status: 'skipped' });
   }
@@ -88,7 +91,8 @@ function stopStarting(state: PlanState, steps: Map<string, StepProgress>): void 
  */
 export function progressOf(state: PlanState, plan: AdmittedPlan): PlanProgress {
   const steps = stepsOf(state, plan);
-  stopStarting(state, steps);
+  const ending = isEnding(state, steps);
+  if (ending) stopStarting(steps);
   const schedulable: PlanProgress['schedulable'][number][] = [];
   const unfunded: string[] = [];
   let left = state.budget.limit - state.budget.spent - state.budget.held;
@@ -109,6 +113,7 @@ export function progressOf(state: PlanState, plan: AdmittedPlan): PlanProgress {
     steps,
     schedulable,
     unpayable: unsettled || schedulable.length > 0 ? [] : unfunded,
+    revocable: ending ? executions.filter(({ started, end }) => started === undefined && end === undefined) : [],
     finished: !unsettled && schedulable.length === 0,
   };
 }

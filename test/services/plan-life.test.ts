@@ -149,6 +149,20 @@ test('a cancelled plan ends its runs and starts no more', async () => {
   assert.equal(endsOf(state), ['stopped.long.1 failed ERR_CANCELLED']);
 });
 
+test('a cancelled plan does not wait out the backoff of a retry', async () => {
+  const retry = { max_attempts: 2, backoff_s: 3600 };
+  const plan = probePlan('backing-off', { params: { fail_attempts: 1 }, retry });
+  await its.submit(plan);
+  const waiting = async () => (await its.read('backing-off')).state.executions.get('backing-off.probe.2') !== undefined;
+  const commits = its.client.subscribe('ledger.backing-off.>');
+  await its.client.flush();
+  if (!(await waiting())) for await (const _ of commits) if (await waiting()) break;
+  await its.client.request('plans.cancel', JSON.stringify({ plan_id: 'backing-off' }));
+  const state = await its.ended('backing-off');
+  assert.is(state.settled?.status, 'cancelled');
+  assert.equal(endsOf(state), ['backing-off.probe.1 failed ERR_EXIT', 'backing-off.probe.2 failed ERR_CANCELLED']);
+});
+
 test('a plan that outlives its deadline fails', async () => {
   const state = await run(probePlan('late', { params: { mode: 'hang' } }, { timeout_s: 1 }));
   assert.equal([state.settled?.status, state.settled?.faults[0]?.code], ['failed', 'ERR_TIMEOUT']);
