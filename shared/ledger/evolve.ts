@@ -120,7 +120,12 @@ function recordFact(state: Scratchpad, event: OfFact): void {
 }
 
 function settlePlan(state: Scratchpad, event: Extract<LedgerEvent, { kind: 'plan.settled' }>): void {
-  if (state.budget.held !== 0) illegal(event, `${state.budget.held} micro-dollars are still held`);
+  const { held, spent } = state.budget;
+  if (held !== 0) illegal(event, `${held} micro-dollars are still held`);
+  // One that reserved nothing holds nothing, and would be forgotten without its end and its receipt.
+  const open = [...state.executions.values()].find((execution) => execution.settled === undefined);
+  if (open !== undefined) illegal(event, `${open.executionId} is not settled`);
+  if (event.data.spent_usd_micro !== spent) illegal(event, `the plan spent ${spent}`);
   state.phase = 'settled';
   state.settled = event.data;
   state.settledAt = event.ts;
