@@ -1,19 +1,17 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { checkLink, type Head, headOf } from '../../shared/ledger/chain.ts';
-import { decodeCommit, decodeText, planOfSubject } from '../../shared/ledger/decode.ts';
+import { planOfSubject } from '../../shared/ledger/decode.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { evolve } from '../../shared/ledger/evolve.ts';
 import type { ForeignMessage } from '../../shared/ledger/journal/journal.ts';
 import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
 import type { StoredMessage } from '../../shared/nats/direct-read.ts';
+import { commitLines, type EventLine } from '../../shared/projection/commit.ts';
 
 /** One event on its way into the table `events`. */
-export interface ProjectedEvent {
+export interface ProjectedEvent extends EventLine {
   readonly streamSeq: number;
   readonly indexInCommit: number;
-  readonly event: LedgerEvent;
-  /** Its exact canonical text. */
-  readonly line: string;
 }
 
 /** Where the ledger stops to be a ledger. */
@@ -45,12 +43,10 @@ type Commit = { readonly streamSeq: number; readonly events: readonly ProjectedE
 /** The events of a message, or why it is none of the ledger's. */
 function decodeMessage({ data, subject, seq }: StoredMessage): Commit | ForeignMessage {
   try {
-    const lines = decodeText(data).split('\n');
-    const events = decodeCommit(data, subject).map((event, indexInCommit) => ({
+    const events = commitLines({ data, subject }).map((one, indexInCommit) => ({
+      ...one,
       streamSeq: seq,
       indexInCommit,
-      event,
-      line: lines[indexInCommit] ?? '',
     }));
     return { streamSeq: seq, events };
   } catch (error) {

@@ -61,8 +61,8 @@ export class Plans {
     this.#documents = new AdmittedPlans(store);
   }
 
-  /** Plans as of the position in Postgres; those without events are left out. */
-  async load(planIds: readonly string[]): Promise<ReadonlyMap<string, Projected>> {
+  /** Plans as of `position`; those without events are left out. */
+  async load(planIds: readonly string[], position: number): Promise<ReadonlyMap<string, Projected>> {
     const found = new Map<string, Projected>();
     const unknown: string[] = [];
     for (const planId of planIds) {
@@ -70,7 +70,7 @@ export class Plans {
       if (cached === undefined) unknown.push(planId);
       else found.set(planId, cached);
     }
-    for (const state of await this.#read(unknown)) found.set(state.planId, { state, rows: undefined });
+    for (const state of await this.#read(unknown, position)) found.set(state.planId, { state, rows: undefined });
     return found;
   }
 
@@ -102,11 +102,12 @@ export class Plans {
     }
   }
 
-  async #read(planIds: readonly string[]): Promise<PlanState[]> {
+  async #read(planIds: readonly string[], position: number): Promise<PlanState[]> {
     if (planIds.length === 0) return [];
     const { rows } = await this.#pool.query<{ plan_id: string; bytes: Buffer }>(
-      'select plan_id, bytes from isomorph.events where plan_id = any($1) order by plan_id, seq',
-      [planIds],
+      `select plan_id, bytes from isomorph.events where plan_id = any($1) and stream_seq <= $2
+       order by plan_id, seq`,
+      [planIds, position],
     );
     const byPlan = new Map<string, string[]>();
     for (const { plan_id: planId, bytes } of rows) {

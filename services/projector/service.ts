@@ -151,7 +151,7 @@ class Projector implements Projection {
   async #project(messages: readonly StoredMessage[]): Promise<void> {
     const from = this.#position;
     if (from === undefined) throw new IsomorphError('ERR_INTERNAL', 'a batch without a position');
-    const before = await this.#plans.load(plansOf(messages));
+    const before = await this.#plans.load(plansOf(messages), from);
     const decision = decide(new Map([...before].map(([planId, { state }]) => [planId, state])), messages);
     await this.#write(from, before, decision);
     for (const foreign of decision.foreign) this.#deps.onForeign(foreign);

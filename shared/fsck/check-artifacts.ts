@@ -1,0 +1,98 @@
+import pLimit from 'p-limit';
+import { IsomorphError } from '../errors/isomorph-error.ts';
+import type { Cid } from '../world/cid.ts';
+import { hashBody } from '../world/content.ts';
+import type { ArtifactStore } from '../world/store.ts';
+import type { Findings } from './finding.ts';
+import type { NamedArtifact } from './named-artifacts.ts';
+
+const ARTIFACTS_AT_ONCE = 8;
+
+/** `all` reads every byte; `none` believes what the store has recorded of it. */
+export type HashMode = 'all' | 'none';
+
+interface Content {
+  readonly cid: Cid;
+  readonly sha256: string;
+  readonly size: number;
+}
+
+async function contentOf(store: ArtifactStore, path: string, hash: HashMode): Promise<Content | undefined> {
+  if (hash === 'none') return store.stat(path);
+  try {
+    const { body } = await store.get({ worldPath: path });
+    return await hashBody(body);
+  } catch (error) {
+    if (error instanceof IsomorphError && error.code === 'ERR_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+interface Fault {
+  readonly code: string;
+  readonly message: string;
+  readonly expected?: string;
+  readonly found?: string;
+}
+
+/** What is wrong with what the store has at the path of an artifact. */
+function judge(named: NamedArtifact, content: Content | undefined): Fault | undefined {
+  if (content === undefined) return { code: 'ERR_NOT_FOUND', message: 'the artifact is missing', expected: named.cid };
+  for (const field of ['cid', 'sha256', 'size'] as const) {
+    const expected = named[field];
+    if (expected === undefined || expected === content[field]) continue;
+    return {
+      code: 'ERR_CID_MISMATCH',
+      message: `its ${field} is not the one that the ledger has`,
+      expected: `${expected}`,
+      found: `${content[field]}`,
+    };
+  }
+  return undefined;
+}
+
+async function check(store: ArtifactStore, named: NamedArtifact, hash: HashMode): Promise<Fault | undefined> {
+  try {
+    return judge(named, await contentOf(store, named.path, hash));
+  } catch (error) {
+    // Whoever cannot ask cannot find; anything else the store says is said of this artifact.
+    if (!(error instanceof IsomorphError) || error.retryable) throw error;
+    return {
+      code: error.code,
+      message: error.message,
+      ...(error.place.expected ? { expected: error.place.expected } : {}),
+    };
+  }
+}
+
+export interface ArtifactCheckOptions {
+  readonly store: ArtifactStore;
+  readonly hash: HashMode;
+  readonly findings: Findings;
+  onProgress(checked: number): void;
+}
+
+/**
+ * Whether every artifact that the ledger names is in the World with that content. Live series are not: they do not last.
+ * @returns how many were checked
+ * @throws ERR_UNAVAILABLE when the store cannot be asked
+ */
+export async function checkArtifacts(
+  artifacts: Iterable<NamedArtifact>,
+  { store, hash, findings, onProgress }: ArtifactCheckOptions,
+): Promise<number> {
+  const limit = pLimit(ARTIFACTS_AT_ONCE);
+  const lasting = [...artifacts].filter(({ path }) => path.startsWith('/artifacts/'));
+  let checked = 0;
+  const one = async (named: NamedArtifact): Promise<void> => {
+    const fault = await check(store, named, hash);
+    checked += 1;
+    onProgress(checked);
+    if (fault === undefined) return;
+    const { planId, seq, path: place } = named;
+    const { code, message, expected, found } = fault;
+    findings.add({ where: 'artifacts', place, planId, seq, code, message, expected, found, row: undefined });
+  };
+  await Promise.all(lasting.map((named) => limit(() => one(named))));
+  return checked;
+}

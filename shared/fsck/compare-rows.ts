@@ -1,0 +1,175 @@
+import type pg from 'pg';
+import { IsomorphError } from '../errors/isomorph-error.ts';
+import type { PlanState } from '../ledger/state.ts';
+import { transaction } from '../projection/postgres.ts';
+import { rowsOf } from '../projection/rows.ts';
+import { decodeStored, selectList } from '../projection/sql.ts';
+import {
+  type AnyRow,
+  columnsOf,
+  encodeCell,
+  keyColumns,
+  type Rows,
+  TABLE_NAMES,
+  type TableName,
+} from '../projection/tables.ts';
+import { AdmittedPlans } from '../service/admitted-plans.ts';
+import type { ArtifactStore } from '../world/store.ts';
+import { type Cells, differences, extraRow, type Findings, missingRow, pick } from './finding.ts';
+import type { LedgerReader } from './ledger-reader.ts';
+
+/** Plans that are compared at once. */
+const CHUNK = 100;
+
+/** Plan ids above one and up to another; null is no bound. */
+interface Range {
+  readonly above: string | null;
+  readonly upTo: string | null;
+}
+
+type Stored = Readonly<Record<string, string | null>>;
+
+/** Rows of a range of plans as they were at one instant. */
+interface Snapshot {
+  readonly position: number;
+  readonly rows: ReadonlyMap<TableName, readonly Stored[]>;
+}
+
+function rangesOf(planIds: readonly string[]): Range[] {
+  const ranges: Range[] = [];
+  let above: string | null = null;
+  for (let at = CHUNK - 1; at < planIds.length - 1; at += CHUNK) {
+    const upTo = planIds[at] ?? null;
+    ranges.push({ above, upTo });
+    above = upTo;
+  }
+  return [...ranges, { above, upTo: null }];
+}
+
+const inRange = (planId: string, { above, upTo }: Range): boolean =>
+  (above === null || planId > above) && (upTo === null || planId <= upTo);
+
+/** One short transaction: the rows and the position that they belong to. */
+const readSnapshot = (pool: pg.Pool, { above, upTo }: Range): Promise<Snapshot> =>
+  transaction(pool, async (client) => {
+    await client.query('set transaction isolation level repeatable read, read only');
+    const position = await client.query<{ stream_seq: string }>('select stream_seq from isomorph.position');
+    const rows = new Map<TableName, readonly Stored[]>();
+    for (const table of TABLE_NAMES) {
+      const found = await client.query<Stored>(
+        `select ${selectList(columnsOf(table))} from isomorph.${table}
+         where ($1::text is null or plan_id > $1) and ($2::text is null or plan_id <= $2)`,
+        [above, upTo],
+      );
+      rows.set(table, found.rows);
+    }
+    return { position: Number(position.rows[0]?.stream_seq ?? 0), rows };
+  });
+
+const encodeRow = (table: TableName, row: AnyRow): Cells =>
+  new Map(columnsOf(table).map(([name, type]) => [name, encodeCell(type, row[name] ?? null)]));
+
+const decodeRow = (table: TableName, row: Stored): Cells =>
+  new Map(columnsOf(table).map(([name, type]) => [name, decodeStored(type, row[name] ?? null)]));
+
+const keyOf = (table: TableName, cells: Cells): Record<string, string> => pick(cells, keyColumns(table));
+
+const byKey = (table: TableName, rows: readonly Cells[]): Map<string, Cells> =>
+  new Map(rows.map((cells) => [JSON.stringify(keyOf(table, cells)), cells]));
+
+/** What is expected of one plan. */
+interface Expected {
+  readonly rows: Rows;
+  /** False when the admitted document cannot be read: its steps and title are not known then. */
+  readonly whole: boolean;
+}
+
+/** Compares all tables that are derived from states of plans with what the ledger says now. */
+export class RowComparison {
+  readonly #pool: pg.Pool;
+  readonly #documents: AdmittedPlans;
+  readonly #findings: Findings;
+  #rows = 0;
+
+  constructor(pool: pg.Pool, store: ArtifactStore, findings: Findings) {
+    this.#pool = pool;
+    this.#documents = new AdmittedPlans(store);
+    this.#findings = findings;
+  }
+
+  /** Rows that were compared. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /**
+   * Plan after plan, each as of the position that Postgres has when its rows are read: projecting may go on meanwhile.
+   * @param reader at the position or before it
+   */
+  async run(reader: LedgerReader, onProgress: (rows: number) => void): Promise<void> {
+    const planIds = reader.verifier
+      .verdict()
+      .plans.map(({ planId }) => planId)
+      .sort();
+    for (const range of rangesOf(planIds)) {
+      const snapshot = await readSnapshot(this.#pool, range);
+      if (snapshot.position < reader.lastSeq) {
+        throw new IsomorphError('ERR_UNAVAILABLE', 'the projection was set back while it was checked');
+      }
+      await reader.skipTo(snapshot.position);
+      await this.#compare(reader, range, snapshot);
+      onProgress(this.#rows);
+    }
+  }
+
+  async #compare(reader: LedgerReader, range: Range, { rows }: Snapshot): Promise<void> {
+    const { plans, findings } = reader.verifier.verdict();
+    // What follows from a broken ledger is not known; that it is broken is told already.
+    const broken = new Set(findings.map(({ planId }) => planId));
+    const expected = new Map<string, Expected>();
+    for (const { planId } of plans) {
+      const state = reader.verifier.state(planId);
+      if (state === undefined || broken.has(planId) || !inRange(planId, range)) continue;
+      expected.set(planId, await this.#expected(state));
+    }
+    for (const table of TABLE_NAMES) {
+      const found = (rows.get(table) ?? []).map((row) => decodeRow(table, row));
+      this.#compareTable(
+        table,
+        expected,
+        found.filter((cells) => !broken.has(cells.get('plan_id') ?? '')),
+      );
+    }
+  }
+
+  #compareTable(table: TableName, expected: ReadonlyMap<string, Expected>, stored: readonly Cells[]): void {
+    const found = byKey(table, stored);
+    for (const { rows, whole } of expected.values()) {
+      if (table === 'steps' && !whole) continue;
+      for (const cells of rows[table].map((row) => encodeRow(table, row))) {
+        this.#rows += 1;
+        const key = keyOf(table, cells);
+        const row = found.get(JSON.stringify(key));
+        found.delete(JSON.stringify(key));
+        const known = whole ? cells : new Map([...cells].filter(([column]) => column !== 'title'));
+        if (row === undefined) this.#findings.add(missingRow(table, key));
+        else this.#findings.add(...differences(table, keyColumns(table), known, row));
+      }
+    }
+    for (const cells of found.values()) {
+      const unknown = table === 'steps' && expected.get(cells.get('plan_id') ?? '')?.whole === false;
+      if (!unknown) this.#findings.add(extraRow(table, keyOf(table, cells)));
+    }
+  }
+
+  async #expected(state: PlanState): Promise<Expected> {
+    if (state.admitted === undefined) return { rows: rowsOf(state, undefined), whole: true };
+    try {
+      return { rows: rowsOf(state, await this.#documents.of(state)), whole: true };
+    } catch (error) {
+      // That it is missing or altered is told where the artifacts are checked.
+      if (!(error instanceof IsomorphError) || error.retryable) throw error;
+      return { rows: rowsOf(state, undefined), whole: false };
+    }
+  }
+}
