@@ -23,7 +23,12 @@ export interface StackInfo {
   readonly pid: number;
   readonly startedAt: string;
   readonly home: string;
-  readonly nats: { readonly url: string; readonly auditorUrl: string; readonly serviceUrl: string };
+  readonly nats: {
+    readonly url: string;
+    readonly auditorUrl: string;
+    readonly serviceUrl: string;
+    readonly pid: number;
+  };
   readonly postgres: { readonly url: string };
   readonly artifacts: { readonly url: string; readonly gatewayUrl: string; readonly gatewayKeyFile: string };
   readonly registry: string;
@@ -155,6 +160,7 @@ function infoOf(places: Places, { nats, postgres, gateway }: Parts, config: Conf
       url: nats.url,
       auditorUrl: withLogin(nats.url, nats.credentials.auditor),
       serviceUrl: withLogin(nats.url, nats.credentials.service),
+      pid: nats.pid,
     },
     postgres: { url: postgres.url },
     artifacts: { url: places.artifactsUrl, gatewayUrl: gateway.url, gatewayKeyFile: places.keyFile },

@@ -51,18 +51,41 @@ export async function heard(
   throw new Error(`${subject} ended without a message`);
 }
 
-async function whenEnded(client: NatsConnection, planId: string, read: () => Promise<Snapshot>): Promise<PlanState> {
-  const subscription = client.subscribe(`ledger.${planId}.plan.*`);
-  await client.flush();
-  const hasEnded = ({ state }: Snapshot): boolean => state.phase === 'settled' || state.phase === 'rejected';
-  try {
-    let snapshot = await read();
-    if (hasEnded(snapshot)) return snapshot.state;
-    for await (const _ of subscription) {
-      snapshot = await read();
-      if (hasEnded(snapshot)) return snapshot.state;
+/** Turns of `wake`, for those who look again after each: none is lost while they are looking. */
+class Waker {
+  #pending = false;
+  #resolve: (() => void) | undefined;
+
+  wake(): void {
+    this.#pending = true;
+    this.#resolve?.();
+  }
+
+  async next(): Promise<void> {
+    if (!this.#pending) {
+      await new Promise<void>((resolve) => {
+        this.#resolve = resolve;
+      });
     }
-    throw new Error(`${planId}: the connection closed before the plan ended`);
+    this.#pending = false;
+  }
+}
+
+/** Wakes at each commit of the plan, and after an outage, during which commits may have been missed. */
+async function whenEnded(client: NatsConnection, planId: string, read: () => Promise<Snapshot>): Promise<PlanState> {
+  const waker = new Waker();
+  const subscription = client.subscribe(`ledger.${planId}.plan.*`, { callback: () => waker.wake() });
+  const statuses = client.status();
+  void (async () => {
+    for await (const { type } of statuses) if (type === 'reconnect') waker.wake();
+  })();
+  await client.flush();
+  try {
+    for (;;) {
+      const { state } = await read();
+      if (state.phase === 'settled' || state.phase === 'rejected') return state;
+      await waker.next();
+    }
   } finally {
     subscription.unsubscribe();
   }
