@@ -3,6 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { delay } from '../../shared/async/delay.ts';
+import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { ServiceName } from '../../shared/ledger/events.ts';
 import { Journal, type Snapshot } from '../../shared/ledger/journal/journal.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
@@ -71,6 +73,18 @@ class Waker {
   }
 }
 
+/** Repeats a read while its server is away. */
+async function whenAvailable<T>(read: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof IsomorphError) || error.code !== 'ERR_UNAVAILABLE') throw error;
+      await delay(50);
+    }
+  }
+}
+
 /** Wakes at each commit of the plan, and after an outage, during which commits may have been missed. */
 async function whenEnded(client: NatsConnection, planId: string, read: () => Promise<Snapshot>): Promise<PlanState> {
   const waker = new Waker();
@@ -79,10 +93,11 @@ async function whenEnded(client: NatsConnection, planId: string, read: () => Pro
   void (async () => {
     for await (const { type } of statuses) if (type === 'reconnect') waker.wake();
   })();
-  await client.flush();
+  // Fails in an outage only, and then the reconnect wakes us.
+  await client.flush().catch(() => undefined);
   try {
     for (;;) {
-      const { state } = await read();
+      const { state } = await whenAvailable(read);
       if (state.phase === 'settled' || state.phase === 'rejected') return state;
       await waker.next();
     }
