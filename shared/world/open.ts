@@ -6,12 +6,13 @@ type OpenDriver = (url: URL, options: StoreOptions) => Promise<ArtifactStore>;
 
 const DRIVERS: Readonly<Record<string, () => Promise<OpenDriver>>> = {
   file: async () => (await import('./drivers/file.ts')).openFileStore,
+  s3: async () => (await import('./drivers/s3.ts')).openS3Store,
 };
 
 export const ARTIFACT_STORE_SCHEMES = Object.keys(DRIVERS);
 
 /**
- * Opens the store that a URL names, e.g. `file:///srv/isomorph`.
+ * Opens the store that a URL names, e.g. `file:///srv/isomorph` or `s3://bucket?endpoint=…`.
  * @throws IsomorphError ERR_CONFIG for a URL that no driver knows; ERR_UNAVAILABLE when the backend cannot be reached
  */
 export async function openArtifactStore(url: string, options: StoreOptions = {}): Promise<ArtifactStore> {

@@ -112,3 +112,13 @@ export const keyOf = (path: string): string => path.slice(1);
 
 /** The canonical path that a key belongs to. */
 export const pathOfKey = (key: string): string => `/${key}`;
+
+/** Whether something in a store has a name that the store could have given it. */
+export function isCanonicalKey(key: string): boolean {
+  try {
+    return canonicalWorldPath(pathOfKey(key), 'exact') === pathOfKey(key);
+  } catch (error) {
+    if (error instanceof IsomorphError) return false;
+    throw error;
+  }
+}

@@ -3,6 +3,7 @@
  * `file.test.ts` shows it.
  */
 import type { ArtifactStore, StoreCapabilities } from '../../shared/world/store.ts';
+import type { Available } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
 import { objectCases } from './conformance-objects.ts';
 import { uploadCases } from './conformance-uploads.ts';
@@ -28,9 +29,36 @@ export type MakeStore = () => Promise<StoreUnderTest>;
 /** A test of the suite: its name, and what it does with a store of its own. */
 export type StoreCase = readonly [title: string, run: (subject: StoreUnderTest) => Promise<void>];
 
-export function artifactStoreConformance(name: string, makeStore: MakeStore, capabilities: StoreCapabilities): void {
+/** What a driver's test says beside how to make a store. */
+export interface ConformanceOptions {
+  /** The server that all stores of this suite are made on. */
+  readonly server?: {
+    readonly available: Available;
+    start(): Promise<void>;
+    stop(): Promise<void>;
+  };
+  /** Cases that this backend is known to fail, and why: they are left out. */
+  readonly lacks?: Readonly<Record<string, string>>;
+}
+
+export function artifactStoreConformance(
+  name: string,
+  makeStore: MakeStore,
+  capabilities: StoreCapabilities,
+  { server, lacks = {} }: ConformanceOptions = {},
+): void {
   const test = suite(`artifact store: ${name}`);
-  for (const [title, run] of [...objectCases(capabilities), ...uploadCases(capabilities), ...urlCases(capabilities)]) {
+  if (server !== undefined) {
+    const { available } = server;
+    test.skipUnless(available.ok, available.ok ? '' : available.reason);
+    test.before(() => server.start());
+    test.after(() => server.stop());
+  }
+  const cases = [...objectCases(capabilities), ...uploadCases(capabilities), ...urlCases(capabilities)];
+  const titles = new Set(cases.map(([title]) => title));
+  for (const title of Object.keys(lacks)) if (!titles.has(title)) throw new Error(`there is no case "${title}"`);
+  for (const [title, run] of cases) {
+    if (Object.hasOwn(lacks, title)) continue;
     test(title, async () => {
       const subject = await makeStore();
       try {

@@ -1,10 +1,8 @@
 /** What writers leave behind that were killed, and what people do to the folder. */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, link, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import * as assert from 'uvu/assert';
 import { cidOf } from '../../shared/world/cid.ts';
 import { openFileStore } from '../../shared/world/drivers/file.ts';
@@ -12,9 +10,8 @@ import { openArtifactStore } from '../../shared/world/open.ts';
 import type { ArtifactStore, UploadName } from '../../shared/world/store.ts';
 import { suite } from '../harness/suite.ts';
 import { makeFolder } from './file-store.ts';
+import { surviveKills } from './killed-writer.ts';
 import { bytesOf, listAll, noise, pieces, putText, refusal, textOf } from './samples.ts';
-
-const WRITER = fileURLToPath(new URL('./put-many.ts', import.meta.url));
 
 const test = suite('file store: crashes and hands');
 
@@ -27,56 +24,11 @@ async function withFolder(run: (folder: string, store: ArtifactStore) => Promise
   }
 }
 
-/** Runs the writer and kills it when it has reported so many puts; returns what it reported. */
-async function killedWriter(folder: string, round: number, killAfter: number): Promise<ReadonlyMap<string, string>> {
-  const child = spawn(process.execPath, ['--import', 'tsx', WRITER, folder, String(round)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = new Promise((resolve) => child.once('close', resolve));
-  const reported = new Map<string, string>();
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [path = '', cid] = line.split(' ');
-    if (cid !== undefined) reported.set(path, cid);
-    if (path === 'ready' || cid !== undefined) {
-      if (reported.size >= killAfter) child.kill('SIGKILL');
-    }
-  }
-  await ended;
-  return reported;
-}
-
-/** Every visible object is whole and described by its own metadata. */
-async function checkAll(folder: string, store: ArtifactStore): Promise<ReadonlyMap<string, string>> {
-  const seen = new Map<string, string>();
-  for (const { path, size } of await listAll(store, '/artifacts/', 50)) {
-    const found = await store.stat(path);
-    const bytes = await readFile(join(folder, path));
-    assert.is(found?.cid, cidOf(bytes), path);
-    assert.is(found?.sha256, createHash('sha256').update(bytes).digest('hex'), path);
-    assert.is(found?.size, bytes.byteLength, path);
-    assert.is(size, bytes.byteLength, path);
-    assert.is(found?.contentType, 'image/png', path);
-    seen.set(path, found?.cid ?? '');
-  }
-  return seen;
-}
-
 test('kill -9 amid 200 concurrent puts: what is listed is whole, what was reported is there', () =>
   withFolder(async (folder, store) => {
-    for (const [round, killAfter] of [0, 1, 10, 60].entries()) {
-      const reported = await killedWriter(folder, round, killAfter);
-      assert.ok(reported.size >= killAfter);
-      const seen = await checkAll(folder, store);
-      for (const [path, cid] of reported) assert.is(seen.get(path), cid, path);
-    }
-    // What the killed ones began, a later writer can finish, and the leftovers can be swept.
-    const reported = await killedWriter(folder, 0, 1000);
-    assert.ok(reported.size > 0);
-    await checkAll(folder, store);
-    const tomorrow = await openFileStore(pathToFileURL(folder), { nowMs: () => Date.now() + 86_400_000 });
-    await tomorrow.sweepUploads({ olderThanS: 3600 });
-    assert.is(await tomorrow.sweepUploads({ olderThanS: 3600 }), 0);
-    assert.is((await checkAll(folder, store)).size, (await listAll(store, '/artifacts/')).length);
+    const url = pathToFileURL(folder);
+    const tomorrow = await openFileStore(url, { nowMs: () => Date.now() + 86_400_000 });
+    await surviveKills({ url: url.href, largestBytes: 300_000 }, store, tomorrow);
   }));
 
 /** Does what a writer does up to the instant before its object becomes visible, and stops there. */

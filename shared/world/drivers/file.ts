@@ -31,7 +31,7 @@ import type {
   StoreOptions,
   UploadName,
 } from '../store.ts';
-import { canonicalWorldPath, FACETS, keyOf, pathOfKey } from '../world-path.ts';
+import { canonicalWorldPath, FACETS, isCanonicalKey, keyOf, pathOfKey } from '../world-path.ts';
 import { readFileRange, writeNewFile } from './file/bytes.ts';
 import { Folders, guarded, withTemporary } from './file/durable.ts';
 import { Objects } from './file/objects.ts';
@@ -49,16 +49,6 @@ export interface FileArtifactStore extends ArtifactStore {
   receiveUpload(
     request: UploadName & { readonly body: AsyncIterable<Uint8Array>; readonly maxBytes: number },
   ): Promise<{ readonly size: number }>;
-}
-
-/** Whether a file in the folder has a name that the store could have given it. */
-function isKey(key: string): boolean {
-  try {
-    return canonicalWorldPath(pathOfKey(key)) === pathOfKey(key);
-  } catch (error) {
-    if (error instanceof IsomorphError) return false;
-    throw error;
-  }
 }
 
 class FileStore implements FileArtifactStore {
@@ -140,7 +130,7 @@ class FileStore implements FileArtifactStore {
     return guarded(`list ${folder}`, async () => {
       const entries: ListEntry[] = [];
       for await (const key of walkKeys(this.#root, folder, cursor)) {
-        if (!isKey(key)) continue;
+        if (!isCanonicalKey(key)) continue;
         // One more than fits tells that there is a next page.
         if (entries.length === most) return { entries, cursor: keyOf(entries.at(-1)?.path ?? '') };
         entries.push({ path: pathOfKey(key), size: (await lstat(join(this.#root, key))).size });

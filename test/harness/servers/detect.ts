@@ -3,21 +3,31 @@ import { execFile } from 'node:child_process';
 import { access, constants, readdir } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
+import { forkyRoot, whyNoForky } from './forky.ts';
 
 const run = promisify(execFile);
 
-export const SERVER_NAMES = ['redis-server', 'postgres', 'b3sum', 'jq'] as const;
+/** Programs of the machine itself. */
+export const PROGRAM_NAMES = ['redis-server', 'postgres', 'b3sum', 'jq'] as const;
+export type ProgramName = (typeof PROGRAM_NAMES)[number];
+
+export const SERVER_NAMES = [...PROGRAM_NAMES, 'ceph', 'moto'] as const;
 export type ServerName = (typeof SERVER_NAMES)[number];
 
 export type Available = { readonly ok: true; readonly path: string } | { readonly ok: false; readonly reason: string };
 
 /** What the real one answers to `--version`: a name on PATH alone proves nothing. */
-const ANSWERS: Readonly<Record<ServerName, RegExp>> = {
+const ANSWERS: Readonly<Record<ProgramName, RegExp>> = {
   'redis-server': /^(Redis|Valkey) server v=\d/,
   postgres: /^postgres \(PostgreSQL\) \d/,
   b3sum: /^b3sum \d/,
   jq: /^jq-?\s?\d/,
 };
+
+/** Servers in a folder of their own (forky.ts), and the last of the programs that each needs. */
+const IN_FORKY = { ceph: 'usr/bin/radosgw', moto: 'usr/bin/moto_server' } as const;
+
+export const isInForky = (name: ServerName): name is keyof typeof IN_FORKY => Object.hasOwn(IN_FORKY, name);
 
 const DEBIAN_POSTGRES = '/usr/lib/postgresql';
 
@@ -41,6 +51,10 @@ async function debianPostgresDirs(): Promise<string[]> {
  * also needs the `initdb` of its own folder, so that both are of one version.
  */
 export async function findServer(name: ServerName): Promise<Available> {
+  if (isInForky(name)) {
+    const reason = await whyNoForky(IN_FORKY[name]);
+    return reason === undefined ? { ok: true, path: join(forkyRoot(), IN_FORKY[name]) } : { ok: false, reason };
+  }
   const onPath = (process.env.PATH ?? '').split(delimiter).filter(isAbsolute);
   const dirs = name === 'postgres' ? [...(await debianPostgresDirs()), ...onPath] : onPath;
   const refused: string[] = [];

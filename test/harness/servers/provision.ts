@@ -2,11 +2,12 @@
 import { execFile } from 'node:child_process';
 import { access, chmod, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { available, forgetWhatWasFound, type ServerName } from './detect.ts';
+import { available, forgetWhatWasFound, isInForky, type ProgramName, type ServerName } from './detect.ts';
+import { ensureForky } from './forky.ts';
 
 const run = promisify(execFile);
 
-const PACKAGES: Readonly<Record<ServerName, string>> = {
+const PACKAGES: Readonly<Record<ProgramName, string>> = {
   'redis-server': 'redis-server',
   postgres: 'postgresql',
   b3sum: 'b3sum',
@@ -75,10 +76,11 @@ export async function ensureDebianPackages(packages: readonly string[]): Promise
 export async function provision(names: readonly ServerName[]): Promise<void> {
   const missing: ServerName[] = [];
   for (const name of names) if (!(await available(name)).ok) missing.push(name);
-  await ensureDebianPackages(missing.map((name) => PACKAGES[name]));
+  await ensureDebianPackages(missing.flatMap((name) => (isInForky(name) ? [] : PACKAGES[name])));
+  if (missing.some(isInForky)) await ensureForky();
   forgetWhatWasFound();
   for (const name of missing) {
     const now = await available(name);
-    if (!now.ok) throw new Error(`${PACKAGES[name]} was installed, but ${now.reason}`);
+    if (!now.ok) throw new Error(`${name} was installed, but ${now.reason}`);
   }
 }

@@ -1,0 +1,321 @@
+/**
+ * The calls of S3 that the store needs, in its own words. The one file that knows the SDK: another client would
+ * replace this file and nothing else (docs/adr/0023).
+ */
+import type { Readable } from 'node:stream';
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateBucketCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  ListPartsCommand,
+  PutObjectCommand,
+  S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import type { Audience, ByteRange } from '../../store.ts';
+import { guarded, statusOf } from './faults.ts';
+import type { BucketLocation } from './location.ts';
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+export interface ObjectHead {
+  /** Bytes of the whole object. */
+  readonly size: number;
+  readonly etag: string;
+  readonly contentType: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** What must hold for a write to happen: nothing is there, or exactly this object is. */
+export type Condition = { readonly absent: true } | { readonly etag: string };
+
+/** `refused`: the condition does not hold (412). `conflict`: another write is under way, ask again (409). */
+export type WriteOutcome = 'done' | 'refused' | 'conflict';
+
+export interface Listed {
+  readonly key: string;
+  readonly size: number;
+  readonly modifiedMs: number;
+}
+
+export interface MultipartName {
+  readonly key: string;
+  readonly id: string;
+}
+
+interface Described {
+  readonly key: string;
+  readonly contentType: string;
+  readonly metadata?: Record<string, string>;
+}
+
+interface Presigning {
+  readonly key: string;
+  readonly ttlS: number;
+  readonly signingDate: Date;
+  readonly audience: Audience;
+}
+
+const CONNECTIONS_MAX = 128;
+const CONNECT_TIMEOUT_MS = 5000;
+/** Until the head of an answer: a server may take long to put a large object together. */
+const ANSWER_TIMEOUT_MS = 120_000;
+/** The first try and two more, as the SDK sees fit: throttling, 5xx, connections that broke. */
+const ATTEMPTS_MAX = 3;
+
+function connect(at: BucketLocation, endpoint: string | undefined, credentials: Credentials | undefined): S3Client {
+  // The notice is for those who choose the version of Node; users of a command line are not asked.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+  return new S3Client({
+    region: at.region,
+    forcePathStyle: at.pathStyle,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(credentials === undefined ? {} : { credentials }),
+    maxAttempts: ATTEMPTS_MAX,
+    // Signed hashes protect what we send. The SDK's own checksums halve the rate, many servers do not know them, and in a
+    // presigned URL they would bind the CRC of an empty body.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      httpAgent: { keepAlive: true, maxSockets: CONNECTIONS_MAX },
+      httpsAgent: { keepAlive: true, maxSockets: CONNECTIONS_MAX },
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: ANSWER_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+    },
+  });
+}
+
+const rangeHeader = ({ offset, length }: ByteRange): string =>
+  `bytes=${offset}-${length === undefined ? '' : offset + length - 1}`;
+
+const conditionFields = (condition: Condition | undefined): { IfNoneMatch?: string; IfMatch?: string } => {
+  if (condition === undefined) return {};
+  return 'etag' in condition ? { IfMatch: condition.etag } : { IfNoneMatch: '*' };
+};
+
+interface Answer {
+  readonly ContentLength?: number | undefined;
+  readonly ContentRange?: string | undefined;
+  readonly ContentType?: string | undefined;
+  readonly ETag?: string | undefined;
+  readonly Metadata?: Record<string, string> | undefined;
+}
+
+const headOf = (answer: Answer): ObjectHead => ({
+  size: Number(/\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1] ?? answer.ContentLength ?? 0),
+  etag: answer.ETag ?? '',
+  contentType: answer.ContentType ?? 'application/octet-stream',
+  metadata: answer.Metadata ?? {},
+});
+
+export class Bucket {
+  readonly #name: string;
+  readonly #client: S3Client;
+  readonly #publicClient: S3Client;
+
+  constructor(at: BucketLocation, credentials: Credentials | undefined) {
+    this.#name = at.bucket;
+    this.#client = connect(at, at.endpoint, credentials);
+    this.#publicClient = at.publicEndpoint === at.endpoint ? this.#client : connect(at, at.publicEndpoint, credentials);
+  }
+
+  /** Makes the bucket unless it is there. */
+  async make(): Promise<void> {
+    await guarded(`make the bucket ${this.#name}`, async () => {
+      try {
+        await this.#client.send(new CreateBucketCommand({ Bucket: this.#name }));
+      } catch (error) {
+        if (statusOf(error) !== 409) throw error;
+      }
+    });
+  }
+
+  /** @param sha256 hex digest of `data`, where it is known: saves the signer another pass */
+  put(request: Described & { data: Uint8Array; sha256?: string; condition?: Condition }): Promise<WriteOutcome> {
+    const { key, contentType, metadata, data, sha256, condition } = request;
+    const command = new PutObjectCommand({
+      ...{ Bucket: this.#name, Key: key, Body: data, ContentType: contentType, ContentLength: data.byteLength },
+      ...(metadata === undefined ? {} : { Metadata: metadata }),
+      ...conditionFields(condition),
+    });
+    if (sha256 !== undefined) {
+      command.middlewareStack.add(
+        (next) => (args) => {
+          const { headers } = args.request as { headers: Record<string, string> };
+          headers['x-amz-content-sha256'] = sha256;
+          return next(args);
+        },
+        { step: 'build', name: 'knownContentHash' },
+      );
+    }
+    return this.#conditional(`put ${key}`, () => this.#client.send(command));
+  }
+
+  async head(key: string): Promise<ObjectHead | undefined> {
+    const command = new HeadObjectCommand({ Bucket: this.#name, Key: key });
+    const answer = await this.#unlessMissing(`stat ${key}`, () => this.#client.send(command));
+    return answer === undefined ? undefined : headOf(answer);
+  }
+
+  /** Undefined: nothing is there. `outside`: the range begins behind the end. The body must be read or destroyed. */
+  async get(
+    key: string,
+    range?: ByteRange,
+    etag?: string,
+  ): Promise<{ readonly head: ObjectHead; readonly body: Readable } | 'outside' | undefined> {
+    const command = new GetObjectCommand({
+      ...{ Bucket: this.#name, Key: key },
+      ...(range === undefined ? {} : { Range: rangeHeader(range) }),
+      ...(etag === undefined ? {} : { IfMatch: etag }),
+    });
+    return this.#unlessMissing(`get ${key}`, async () => {
+      try {
+        const answer = await this.#client.send(command);
+        return { head: headOf(answer), body: answer.Body as Readable };
+      } catch (error) {
+        if (statusOf(error) === 416) return 'outside';
+        throw error;
+      }
+    });
+  }
+
+  /** What is not there is removed already. */
+  async remove(key: string): Promise<void> {
+    const command = new DeleteObjectCommand({ Bucket: this.#name, Key: key });
+    await this.#unlessMissing(`remove ${key}`, () => this.#client.send(command));
+  }
+
+  /** Keys under a prefix in byte order. */
+  async list(request: { prefix: string; after?: string; limit?: number }): Promise<{ found: Listed[]; more: boolean }> {
+    const command = new ListObjectsV2Command({
+      ...{ Bucket: this.#name, Prefix: request.prefix },
+      ...(request.after === undefined ? {} : { StartAfter: request.after }),
+      ...(request.limit === undefined ? {} : { MaxKeys: request.limit }),
+    });
+    const answer = await guarded(`list ${request.prefix}`, () => this.#client.send(command));
+    const found = (answer.Contents ?? []).map(({ Key = '', Size = 0, LastModified }) => ({
+      ...{ key: Key, size: Size, modifiedMs: LastModified?.getTime() ?? 0 },
+    }));
+    return { found, more: answer.IsTruncated === true };
+  }
+
+  /** Begins an object in parts; invisible until `completeMultipart`. */
+  async createMultipart({ key, contentType, metadata }: Described): Promise<MultipartName> {
+    const command = new CreateMultipartUploadCommand({
+      ...{ Bucket: this.#name, Key: key, ContentType: contentType },
+      ...(metadata === undefined ? {} : { Metadata: metadata }),
+    });
+    const { UploadId: id = '' } = await guarded(`put ${key}`, () => this.#client.send(command));
+    return { key, id };
+  }
+
+  /** @param number from 1 @returns the ETag of the part */
+  async putPart({ key, id }: MultipartName, number: number, data: Uint8Array): Promise<string> {
+    const command = new UploadPartCommand({
+      ...{ Bucket: this.#name, Key: key, UploadId: id, PartNumber: number },
+      ...{ Body: data, ContentLength: data.byteLength },
+    });
+    const { ETag: etag = '' } = await guarded(`put part ${number} of ${key}`, () => this.#client.send(command));
+    return etag;
+  }
+
+  /** `conflict` also when the upload is gone: an earlier try that seemed to fail may have completed it. */
+  completeMultipart(name: MultipartName, etags: readonly string[], condition: Condition): Promise<WriteOutcome> {
+    const command = new CompleteMultipartUploadCommand({
+      ...{ Bucket: this.#name, Key: name.key, UploadId: name.id },
+      MultipartUpload: { Parts: etags.map((ETag, index) => ({ ETag, PartNumber: index + 1 })) },
+      ...conditionFields(condition),
+    });
+    return this.#conditional(`complete ${name.key}`, () => this.#client.send(command));
+  }
+
+  async abortMultipart({ key, id }: MultipartName): Promise<void> {
+    const command = new AbortMultipartUploadCommand({ Bucket: this.#name, Key: key, UploadId: id });
+    await this.#unlessMissing(`abort ${key}`, () => this.#client.send(command));
+  }
+
+  /** Objects in parts that were begun and not completed, with the instant of their last part or their beginning. */
+  async *multiparts(prefix: string): AsyncGenerator<MultipartName & { readonly modifiedMs: number }> {
+    let markers: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
+    while (markers !== undefined) {
+      const command: ListMultipartUploadsCommand = new ListMultipartUploadsCommand({
+        ...{ Bucket: this.#name, Prefix: prefix },
+        ...markers,
+      });
+      const page = await guarded(`list uploads under ${prefix}`, () => this.#client.send(command));
+      for (const { Key: key = '', UploadId: id = '', Initiated } of page.Uploads ?? []) {
+        const lastPartMs = await this.#lastPartMs({ key, id });
+        yield { key, id, modifiedMs: Math.max(Initiated?.getTime() ?? 0, lastPartMs) };
+      }
+      const { IsTruncated, NextKeyMarker = '', NextUploadIdMarker = '' } = page;
+      markers = IsTruncated ? { KeyMarker: NextKeyMarker, UploadIdMarker: NextUploadIdMarker } : undefined;
+    }
+  }
+
+  /** The newest of the first thousand parts: later ones only make an upload younger than it is taken to be. */
+  async #lastPartMs({ key, id }: MultipartName): Promise<number> {
+    const command = new ListPartsCommand({ Bucket: this.#name, Key: key, UploadId: id });
+    const answer = await this.#unlessMissing(`list parts of ${key}`, () => this.#client.send(command));
+    return Math.max(0, ...(answer?.Parts ?? []).map(({ LastModified }) => LastModified?.getTime() ?? 0));
+  }
+
+  presignGet({ key, ttlS, signingDate, audience }: Presigning): Promise<string> {
+    const command = new GetObjectCommand({ Bucket: this.#name, Key: key });
+    return guarded(`sign ${key}`, () => getSignedUrl(this.#for(audience), command, { expiresIn: ttlS, signingDate }));
+  }
+
+  presignPut({ key, ttlS, signingDate, audience, contentType }: Presigning & { contentType: string }): Promise<string> {
+    const command = new PutObjectCommand({ Bucket: this.#name, Key: key, ContentType: contentType });
+    const signableHeaders = new Set(['host', 'content-type']);
+    return guarded(`sign ${key}`, () =>
+      getSignedUrl(this.#for(audience), command, { expiresIn: ttlS, signingDate, signableHeaders }),
+    );
+  }
+
+  close(): void {
+    this.#client.destroy();
+    this.#publicClient.destroy();
+  }
+
+  #for(audience: Audience): S3Client {
+    return audience === 'public' ? this.#publicClient : this.#client;
+  }
+
+  #conditional(what: string, send: () => Promise<unknown>): Promise<WriteOutcome> {
+    return guarded(what, async () => {
+      try {
+        await send();
+        return 'done';
+      } catch (error) {
+        const status = statusOf(error);
+        if (status === 412) return 'refused';
+        const gone = error instanceof Error && /^(NoSuchUpload|NoSuchKey)$/.test(error.name);
+        if (status === 409 || gone) return 'conflict';
+        throw error;
+      }
+    });
+  }
+
+  #unlessMissing<T>(what: string, send: () => Promise<T>): Promise<T | undefined> {
+    return guarded(what, async () => {
+      try {
+        return await send();
+      } catch (error) {
+        const bucketMissing = error instanceof Error && error.name === 'NoSuchBucket';
+        if (statusOf(error) === 404 && !bucketMissing) return undefined;
+        throw error;
+      }
+    });
+  }
+}

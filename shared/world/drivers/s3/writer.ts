@@ -1,0 +1,185 @@
+/** Creation of objects: in one request, or in parts; visible whole or not at all, and the first one stays. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { IsomorphError } from '../../../errors/isomorph-error.ts';
+import { checkCid, meetExisting } from '../../checks.ts';
+import type { Cid } from '../../cid.ts';
+import { type ContentDigest, type ContentHash, createContentHash } from '../../content.ts';
+import type { ArtifactStat, PutResult } from '../../store.ts';
+import { type Part, partsOf } from './body.ts';
+import type { Bucket, Condition, MultipartName, ObjectHead, WriteOutcome } from './bucket.ts';
+import { type Layout, randomName } from './layout.ts';
+import { metadataOf, type Records } from './records.ts';
+
+export interface Found {
+  readonly head: ObjectHead;
+  readonly stat: ArtifactStat;
+}
+
+export interface WriteRequest {
+  /** Canonical. */
+  readonly path: string;
+  readonly contentType: string;
+  readonly expectedCid?: Cid | undefined;
+  /** The one object that may be overwritten. */
+  readonly replacing?: Found | undefined;
+}
+
+const PARTS_IN_FLIGHT = 2;
+const CONFLICTS_MAX = 8;
+const CONFLICT_PAUSE_MS = 50;
+
+const created = ({ cid, sha256, size }: ContentDigest): PutResult => ({ cid, sha256, size, created: true });
+
+function digestOfBytes(data: Uint8Array): ContentDigest {
+  const hash = createContentHash();
+  hash.update(data);
+  return hash.digest();
+}
+
+export class Writer {
+  readonly #bucket: Bucket;
+  readonly #layout: Layout;
+  readonly #records: Records;
+
+  constructor(bucket: Bucket, layout: Layout, records: Records) {
+    this.#bucket = bucket;
+    this.#layout = layout;
+    this.#records = records;
+  }
+
+  async find(path: string): Promise<Found | undefined> {
+    const head = await this.#bucket.head(this.#layout.object(path));
+    return head === undefined ? undefined : { head, stat: await this.#records.describe(path, head) };
+  }
+
+  async writeBody(request: WriteRequest, body: AsyncIterable<Uint8Array>): Promise<PutResult> {
+    const parts = partsOf(body);
+    try {
+      const { value: first } = await parts.next();
+      if (first === undefined) throw new IsomorphError('ERR_INTERNAL', `${request.path}: a body without a part`);
+      if (first.last) return await this.writeBytes(request, first.data);
+      return await this.#writeParts(request, first, parts);
+    } finally {
+      await parts.return(undefined);
+    }
+  }
+
+  /** @param data at most PART_BYTES */
+  async writeBytes(request: WriteRequest, data: Uint8Array): Promise<PutResult> {
+    const { path, contentType, replacing } = request;
+    const digest = digestOfBytes(data);
+    checkCid(path, digest.cid, request.expectedCid);
+    if (replacing?.stat.cid === digest.cid) return meetExisting(path, replacing.stat, digest.cid);
+    const writer = randomName();
+    const key = this.#layout.object(path);
+    const metadata = metadataOf(digest, writer);
+    return this.#settle(request, digest, writer, (condition) =>
+      this.#bucket.put({ key, data, sha256: digest.sha256, contentType, metadata, condition }),
+    );
+  }
+
+  async #writeParts(request: WriteRequest, first: Part, rest: AsyncIterable<Part>): Promise<PutResult> {
+    const { path, contentType, replacing } = request;
+    const hash = createContentHash();
+    const existing = replacing === undefined ? await this.find(path) : undefined;
+    if (existing !== undefined) return this.#compare(request, existing, hash, first, rest);
+    const writer = randomName();
+    const key = this.#layout.object(path);
+    const upload = await this.#bucket.createMultipart({ key, contentType, metadata: { record: writer, writer } });
+    let completed = false;
+    try {
+      const etags = await this.#sendParts(upload, hash, first, rest);
+      const digest = hash.digest();
+      checkCid(path, digest.cid, request.expectedCid);
+      if (replacing?.stat.cid === digest.cid) return meetExisting(path, replacing.stat, digest.cid);
+      await this.#records.write(writer, path, digest);
+      const result = await this.#settle(request, digest, writer, (condition) =>
+        this.#bucket.completeMultipart(upload, etags, condition),
+      );
+      completed = result.created;
+      return result;
+    } finally {
+      // What cannot be aborted now (the server is gone, the process dies) is swept later.
+      if (!completed) await this.#bucket.abortMultipart(upload).catch(() => undefined);
+    }
+  }
+
+  /** Nothing needs to be sent to a path that is taken: its hash decides. */
+  async #compare(
+    { path, expectedCid }: WriteRequest,
+    existing: Found,
+    hash: ContentHash,
+    first: Part,
+    rest: AsyncIterable<Part>,
+  ): Promise<PutResult> {
+    hash.update(first.data);
+    first.release();
+    for await (const part of rest) {
+      hash.update(part.data);
+      part.release();
+    }
+    const { cid } = hash.digest();
+    checkCid(path, cid, expectedCid);
+    return meetExisting(path, existing.stat, cid);
+  }
+
+  /** A few parts at once; returns their ETags in order. When the body or a part fails, all that was sent has ended. */
+  async #sendParts(
+    upload: MultipartName,
+    hash: ContentHash,
+    first: Part,
+    rest: AsyncIterable<Part>,
+  ): Promise<readonly string[]> {
+    const etags: string[] = [];
+    const inFlight = new Set<Promise<void>>();
+    const faults: unknown[] = [];
+    const send = async (part: Part): Promise<void> => {
+      try {
+        etags[part.number - 1] = await this.#bucket.putPart(upload, part.number, part.data);
+        part.release();
+      } catch (error) {
+        faults.push(error);
+      }
+    };
+    const begin = async (part: Part): Promise<void> => {
+      const sending: Promise<void> = send(part).finally(() => inFlight.delete(sending));
+      inFlight.add(sending);
+      // While the bytes are on their way, they are hashed.
+      hash.update(part.data);
+      if (inFlight.size >= PARTS_IN_FLIGHT) await Promise.race(inFlight);
+    };
+    try {
+      await begin(first);
+      for await (const part of rest) {
+        if (faults.length > 0) break;
+        await begin(part);
+      }
+    } finally {
+      await Promise.all(inFlight);
+    }
+    if (faults.length > 0) throw faults[0];
+    return etags;
+  }
+
+  /** Writes under a condition and finds out what an answer other than success means. */
+  async #settle(
+    { path, replacing }: WriteRequest,
+    digest: ContentDigest,
+    writer: string,
+    write: (condition: Condition) => Promise<WriteOutcome>,
+  ): Promise<PutResult> {
+    for (let attempt = 0; attempt < CONFLICTS_MAX; attempt += 1) {
+      const condition: Condition = replacing === undefined ? { absent: true } : { etag: replacing.head.etag };
+      const outcome = await write(condition);
+      if (outcome === 'done') return created(digest);
+      const found = await this.find(path);
+      // An earlier try of this very call, whose answer was lost on the way.
+      if (found?.head.metadata.writer === writer) return created(digest);
+      const stillReplaceable = found !== undefined && found.head.etag === replacing?.head.etag;
+      if (found !== undefined && !stillReplaceable) return meetExisting(path, found.stat, digest.cid);
+      if (found === undefined && replacing !== undefined) break;
+      await delay(Math.random() * CONFLICT_PAUSE_MS * 2 ** attempt);
+    }
+    throw new IsomorphError('ERR_UNAVAILABLE', `${path}: other writers are in the way`, { pointer: path });
+  }
+}

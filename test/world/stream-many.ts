@@ -1,0 +1,28 @@
+/** Puts, promotes or gets one large object and prints the most memory it took, in bytes: a process of its own. */
+import { readFile } from 'node:fs/promises';
+import { openArtifactStore } from '../../shared/world/open.ts';
+import { noise } from './samples.ts';
+
+const [url = '', direction = '', bytes = ''] = process.argv.slice(2);
+const PIECE = noise(1024 * 1024);
+const upload = { uploadId: 'p.s.1', worldPath: '/artifacts/promoted', contentType: 'application/octet-stream' };
+
+async function* stream(): AsyncGenerator<Uint8Array> {
+  for (let sent = 0; sent < Number(bytes); sent += PIECE.byteLength) yield PIECE;
+}
+
+const store = await openArtifactStore(url);
+if (direction === 'put') {
+  await store.put({ worldPath: '/artifacts/stream', body: stream(), contentType: 'application/octet-stream' });
+} else if (direction === 'promote') {
+  await store.promote(upload);
+} else {
+  const stat = await store.stat('/artifacts/stream');
+  if (stat === undefined) throw new Error('nothing to get');
+  const { body } = await store.get({ worldPath: stat.path, expectedCid: stat.cid });
+  for await (const chunk of body) if (chunk.byteLength === 0) throw new Error('an empty chunk');
+}
+await store.close();
+// Not getrusage: that counts what the parent had before this program took its place.
+const status = await readFile('/proc/self/status', 'utf8');
+process.stdout.write(`${Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024}\n`);
