@@ -1,0 +1,119 @@
+import fc from 'fast-check';
+import type { Draft, ServiceName } from '../../shared/ledger/events.ts';
+import type { Execution, PlanState } from '../../shared/ledger/state.ts';
+import {
+  admitted,
+  Chain,
+  cancelRequested,
+  checked,
+  fact,
+  failed,
+  lost,
+  rejected,
+  scheduled,
+  settled,
+  settledExecution,
+  started,
+  submitted,
+  succeeded,
+  written,
+} from './plan-history.ts';
+
+interface Command {
+  readonly by: ServiceName;
+  readonly drafts: readonly Draft[];
+}
+
+const STEPS = ['fetch', 'train', 'judge'] as const;
+const MAX_ATTEMPTS = 4;
+const LIMITS = [5_000, 400, 50, 0];
+
+function scheduleCommands(state: PlanState, flavour: number): Command[] {
+  const left = state.budget.limit - state.budget.spent - state.budget.held;
+  return STEPS.flatMap((stepId): Command[] => {
+    const ids = state.attempts.get(stepId) ?? [];
+    const last = state.executions.get(ids.at(-1) ?? '');
+    const open = last !== undefined && last.end === undefined;
+    if (open || last?.end?.status === 'succeeded' || ids.length >= MAX_ATTEMPTS) return [];
+    // Up to and with the last micro-dollar that is left.
+    const reserve = flavour % 4 === 0 ? 0 : Math.floor((left * (flavour % 4)) / 3);
+    return [{ by: 'dispatcher', drafts: scheduled(state.planId, stepId, ids.length + 1, reserve) }];
+  });
+}
+
+function executionCommands(state: PlanState, execution: Execution, flavour: number): Command[] {
+  const { executionId: id, stepId, reservedUsdMicro: reserved } = execution;
+  const durationMs = flavour % 5_000;
+  if (execution.end === undefined) {
+    const start: Command = { by: 'dispatcher', drafts: [started(id)] };
+    const output = written(state.planId, stepId, `out-${execution.attempt}.json`, id);
+    const ends: Command[] = [
+      { by: 'dispatcher', drafts: [output, succeeded(id, durationMs)] },
+      { by: 'dispatcher', drafts: [failed(id, durationMs)] },
+      { by: 'dispatcher', drafts: [lost(id, durationMs)] },
+    ];
+    return execution.started === undefined ? [start, start, ...ends] : ends;
+  }
+  if (execution.settled !== undefined) return [];
+  const actual = Math.floor((reserved * (flavour % 5)) / 4);
+  return [{ by: 'settler', drafts: settledExecution(state.planId, id, reserved, actual) }];
+}
+
+/** Every legal next commit; `flavour` varies amounts. */
+function commandsOf(state: PlanState, flavour: number): Command[] {
+  const { planId, phase, budget } = state;
+  if (phase === 'absent') {
+    const limit = LIMITS[flavour % LIMITS.length] ?? 0;
+    const admit: Command = { by: 'admission', drafts: [submitted(planId), admitted(planId, limit)] };
+    const reject: Command = { by: 'admission', drafts: [submitted(planId), rejected('too much')] };
+    return [admit, admit, admit, admit, admit, admit, admit, reject];
+  }
+  if (phase !== 'admitted') return [];
+  const facts = state.facts.size;
+  const atRest = budget.held === 0 && [...state.executions.values()].every((one) => one.settled !== undefined);
+  return [
+    ...scheduleCommands(state, flavour),
+    ...[...state.executions.values()].flatMap((execution) => executionCommands(state, execution, flavour)),
+    { by: 'sampler', drafts: [fact(facts), fact(facts + 1)] },
+    { by: 'settler', drafts: [checked(state.predicates.length, flavour % 2 === 0)] },
+    { by: 'admission', drafts: [cancelRequested(flavour % 2 === 0 ? 'client' : 'deadline')] },
+    ...(atRest && flavour % 50 === 0 ? [{ by: 'settler', drafts: [settled('failed', budget.spent)] }] : []),
+  ] as Command[];
+}
+
+/** Brings an admitted plan to its end. */
+function finish(chain: Chain): void {
+  for (const { executionId, end } of chain.state.executions.values()) {
+    if (end === undefined) chain.append('dispatcher', [lost(executionId, 7)]);
+  }
+  for (const { executionId, settled: done, reservedUsdMicro } of chain.state.executions.values()) {
+    if (done === undefined)
+      chain.append('settler', settledExecution(chain.planId, executionId, reservedUsdMicro, reservedUsdMicro));
+  }
+  if (chain.state.phase === 'admitted') chain.append('settler', [settled('failed', chain.state.budget.spent)]);
+}
+
+/** The history that a list of choices leads to. The same choices, the same bytes. */
+export function historyOf(planId: string, choices: readonly number[], complete = false): Chain {
+  const chain = new Chain(planId);
+  for (const choice of choices.length === 0 ? [0] : choices) {
+    const flavour = Math.floor(choice / 64);
+    const commands = commandsOf(chain.state, flavour);
+    const command = commands[choice % Math.max(1, commands.length)];
+    if (command === undefined) break;
+    chain.append(command.by, command.drafts, choice % 50);
+  }
+  if (complete) finish(chain);
+  return chain;
+}
+
+/** Without a bias to small numbers and short lists, which would schedule little and end early. */
+const choices = (maxLength: number) => fc.array(fc.noBias(fc.nat({ max: 1 << 20 })), { maxLength, size: 'max' });
+
+/** Legal histories of a plan, open or ended. */
+export const histories = (maxCommits = 40): fc.Arbitrary<Chain> =>
+  choices(maxCommits).map((list) => historyOf('plan', list));
+
+/** Legal histories that end in plan.settled. */
+export const completeHistories = (maxCommits = 25): fc.Arbitrary<Chain> =>
+  choices(maxCommits).map((list) => historyOf('plan', list, true));

@@ -1,0 +1,104 @@
+/**
+ * Writes the golden ledgers and their summaries: `node --import tsx test/ledger/golden/make.ts`.
+ * They are ledgers that exist: every later version must read them, and read the same out of them. A new kind of event gets a
+ * new ledger here; one that is committed is never made anew.
+ */
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { canonicalText } from '../../../shared/ledger/canonical.ts';
+import type { Draft } from '../../../shared/ledger/events.ts';
+import {
+  admitted,
+  admittedChain,
+  Chain,
+  cancelRequested,
+  checked,
+  fact,
+  failed,
+  lost,
+  rejected,
+  scheduled,
+  settled,
+  settledExecution,
+  started,
+  submitted,
+  succeeded,
+  written,
+} from '../plan-history.ts';
+import { summarize } from './summary.ts';
+
+const lease: Draft = {
+  kind: 'lease.declared',
+  data: { step_id: 'train', selector: '/artifacts/outputs/golden-retried/**', mode: 'write' },
+};
+
+/** Runs a step up to its end, and settles it. */
+function attempt(
+  chain: Chain,
+  stepId: string,
+  number: number,
+  [reserve, actual]: [number, number],
+  end: Draft[],
+): void {
+  const id = `${chain.planId}.${stepId}.${number}`;
+  chain.append('dispatcher', scheduled(chain.planId, stepId, number, reserve), 30);
+  chain.append('dispatcher', [started(id)], 1_500);
+  chain.append('dispatcher', end, 900);
+  chain.append('settler', settledExecution(chain.planId, id, reserve, actual), 20);
+}
+
+/** Fails, is lost, succeeds; scratch is used meanwhile; a read-only step reserves nothing. */
+function retried(): Chain {
+  const planId = 'golden-retried';
+  const chain = new Chain(planId).append('admission', [submitted(planId), lease, admitted(planId, 1_000)], 0);
+  attempt(chain, 'train', 1, [300, 120], [failed(`${planId}.train.1`, 880)]);
+  attempt(chain, 'train', 2, [300, 0], [lost(`${planId}.train.2`, 0)]);
+  chain.append('sampler', [0, 1, 2, 3, 4, 5].map(fact), 5);
+  const id = `${planId}.train.3`;
+  attempt(chain, 'train', 3, [300, 300], [written(planId, 'train', 'modell-größe.json', id), succeeded(id, 897)]);
+  attempt(chain, 'judge', 1, [0, 0], [succeeded(`${planId}.judge.1`, 3)]);
+  return chain.append('settler', [checked(0, true), checked(1, true), settled('succeeded', 420)], 40);
+}
+
+function failing(): Chain {
+  const planId = 'golden-failed';
+  const chain = admittedChain(planId, 500);
+  const id = `${planId}.fetch.1`;
+  attempt(chain, 'fetch', 1, [200, 7], [failed(id, 12, { retryable: false, exit_code: 65, code: 'ERR_EXIT' })]);
+  chain.append('dispatcher', [cancelRequested('deadline')], 86_400_000);
+  const fault = { code: 'ERR_EXIT', message: `${id}: Größe 3 ≠ 4`, pointer: '/steps/fetch' };
+  const end: Draft = { kind: 'plan.settled', data: { status: 'failed', spent_usd_micro: 7, faults: [fault] } };
+  return chain.append('settler', [end], 15);
+}
+
+/** Cancelled while one step runs and another waits. */
+function cancelled(): Chain {
+  const planId = 'golden-cancelled';
+  const [running, waiting] = [`${planId}.fetch.1`, `${planId}.train.1`];
+  return admittedChain(planId, 500)
+    .append('dispatcher', [...scheduled(planId, 'fetch', 1, 200), ...scheduled(planId, 'train', 1, 300)])
+    .append('dispatcher', [started(running)], 700)
+    .append('admission', [cancelRequested('client')], 250)
+    .append('dispatcher', [failed(waiting, 0, { code: 'ERR_CANCELLED', retryable: false })])
+    .append('dispatcher', [failed(running, 300, { code: 'ERR_CANCELLED', retryable: false })], 60)
+    .append('settler', settledExecution(planId, running, 200, 11))
+    .append('settler', settledExecution(planId, waiting, 300, 0))
+    .append('settler', [settled('cancelled', 11)]);
+}
+
+const refused = (): Chain =>
+  new Chain('golden-rejected').append('admission', [submitted('golden-rejected'), rejected('zu groß')], 0);
+
+const here = new URL('./', import.meta.url);
+const summaryFile = new URL('summaries.json', here);
+const summaries = JSON.parse(await readFile(summaryFile, 'utf8').catch(() => '{}')) as Record<string, unknown>;
+for (const chain of [retried(), failing(), cancelled(), refused()]) {
+  const file = new URL(`${chain.planId}.ndjson`, here);
+  const exists = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (exists) continue;
+  await writeFile(file, chain.events.map((event) => `${canonicalText(event)}\n`).join(''));
+  summaries[chain.planId] = summarize(chain.state);
+}
+await writeFile(summaryFile, `${JSON.stringify(summaries, null, 2)}\n`);
