@@ -1,13 +1,13 @@
 import * as assert from 'uvu/assert';
-import type { Projection } from '../../services/projector/service.ts';
-import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { encodeCommit, hashEvent, seal } from '../../shared/ledger/chain.ts';
-import { commitSubject, decodeCommit } from '../../shared/ledger/decode.ts';
-import type { Draft } from '../../shared/ledger/events.ts';
+import { changesOf, mergeChanges } from '../../services/projector/changes.ts';
+import { decide } from '../../services/projector/decide.ts';
+import { type Batch, writeBatch } from '../../services/projector/write.ts';
+import { decodeCommit } from '../../shared/ledger/decode.ts';
 import { readStream } from '../../shared/nats/direct-read.ts';
-import { publish } from '../../shared/nats/publish.ts';
+import { migrate } from '../../shared/projection/migrate.ts';
+import { rowsOf } from '../../shared/projection/rows.ts';
 import { suite } from '../harness/suite.ts';
-import { FATAL, type Postgres, startTestPostgres, type TestWorld, WARN, withWorld } from './world-fixture.ts';
+import { FATAL, type Postgres, startTestPostgres, type TestWorld, withWorld } from './world-fixture.ts';
 
 const test = suite('projector service');
 
@@ -27,20 +27,6 @@ const ledgerOf = async ({ connection }: TestWorld) => {
     messages.push(message);
   }
   return messages;
-};
-
-async function failureOf(projection: Projection): Promise<IsomorphError> {
-  try {
-    return await projection.failure;
-  } catch (error) {
-    assert.instance(error, IsomorphError);
-    return error as IsomorphError;
-  }
-}
-
-const SUBMITTED: Draft = {
-  kind: 'plan.submitted',
-  data: { plan_path: '/artifacts/plans/x.json', plan_cid: `blake3:${'0'.repeat(64)}`, bytes: 1 },
 };
 
 test('a plan that ran is found in every table, its events byte by byte', async () => {
@@ -176,6 +162,28 @@ test('two projectors on one database: every event once, and neither halts', asyn
   });
 });
 
+test('of two batches made for one position, one is written whole and the other not at all', async () => {
+  await withWorld(postgres, async (world) => {
+    await migrate(world.pool);
+    await world.author.submit('one', ['only']);
+    await world.author.submit('two', ['only']);
+    const messages = await ledgerOf(world);
+    // One projector was quicker: it has both plans, the other only the first.
+    const batches = [messages, messages.slice(0, 1)].map((some): Batch => {
+      const { events, foreign, states, position: to = 0 } = decide(new Map(), some);
+      const changes = mergeChanges([...states.values()].map((state) => changesOf(undefined, rowsOf(state, undefined))));
+      return { from: 0, to, events, foreign, changes };
+    });
+    const [first, second] = await Promise.allSettled(batches.map((batch) => writeBatch(world.newPool(), batch)));
+    assert.equal([first?.status, second?.status].sort(), ['fulfilled', 'rejected']);
+    const refused = [first, second].find((one) => one?.status === 'rejected');
+    assert.is(refused?.status === 'rejected' && refused.reason.code, 'ERR_APPEND_CONTENDED');
+    const written = first?.status === 'fulfilled' ? 2 : 1;
+    assert.is((await world.query('select * from isomorph.plans')).length, written);
+    assert.is(Number((await world.query('select stream_seq from isomorph.position'))[0]?.stream_seq), written);
+  });
+});
+
 test('restarts of nats-server and of Postgres are lived through', async () => {
   await withWorld(postgres, async (world) => {
     const projection = await world.startProjector();
@@ -190,151 +198,6 @@ test('restarts of nats-server and of Postgres are lived through', async () => {
       { plan_id: 'before', status: 'succeeded' },
       { plan_id: 'between', status: 'succeeded' },
       { plan_id: 'after', status: 'succeeded' },
-    ]);
-  });
-});
-
-test('a broken link halts: what is in front of it is there, nothing behind it, and the place is told', async () => {
-  await withWorld(postgres, async (world) => {
-    await world.author.submit('good', ['only']);
-    await world.author.submit('bad', ['only']);
-    // A well-formed commit that hashes to what it says, but follows from an event that is not the last one.
-    const forged = seal(
-      { seq: 2, hash: `blake3:${'1'.repeat(64)}`, ts: null },
-      [{ kind: 'plan.cancel_requested', data: { reason: 'client' } }],
-      {
-        planId: 'bad',
-        by: 'admission',
-        nowMs: Date.now(),
-      },
-    );
-    const [last] = forged;
-    assert.ok(last);
-    const { seq: brokenAt } = await publish(world.connection, commitSubject(last), encodeCommit(forged));
-    await world.author.submit('later', ['only']);
-
-    const projection = await world.startProjector();
-    const failure = await failureOf(projection);
-    assert.is(failure.code, 'ERR_CHAIN_BROKEN');
-    assert.match(failure.message, `message ${brokenAt}: seq 3 of bad`);
-    assert.is(failure.place.pointer, '/prev_hash');
-    const [fatal] = world.logged.filter(({ level }) => level >= FATAL);
-    assert.equal([fatal?.plan_id, fatal?.seq, fatal?.stream_seq], ['bad', 3, brokenAt]);
-    assert.match(String(fatal?.expected), 'blake3:');
-    const plans = await world.query('select plan_id from isomorph.plans order by plan_id');
-    assert.equal(plans, [{ plan_id: 'bad' }, { plan_id: 'good' }]);
-    const [position] = await world.query('select stream_seq from isomorph.position');
-    assert.is(Number(position?.stream_seq), brokenAt - 1);
-    await projection.stop();
-
-    const again = await world.startProjector();
-    assert.is((await failureOf(again)).message, failure.message);
-    await again.stop();
-  });
-});
-
-test('a message that is no event is flagged, told once, and skipped', async () => {
-  await withWorld(postgres, async (world) => {
-    const { seq } = await publish(world.connection, 'ledger.victim.x', '{"stream":"COMMANDS","seq":1}');
-    const { seq: unpaired } = await publish(world.connection, 'ledger.p.plan.submitted', '{"data":"\\ud800"}');
-    const projection = await world.startProjector();
-    await world.projectedTo(await world.author.wholeLife('life'));
-    await projection.stop();
-    const rows = await world.query<{ stream_seq: string; subject: string }>(
-      'select stream_seq, subject from isomorph.foreign_messages order by stream_seq',
-    );
-    assert.equal(rows, [
-      { stream_seq: `${seq}`, subject: 'ledger.victim.x' },
-      { stream_seq: `${unpaired}`, subject: 'ledger.p.plan.submitted' },
-    ]);
-    assert.equal(
-      world.foreign.map((message) => message.seq),
-      [seq, unpaired],
-    );
-  });
-});
-
-test('an event row with other bytes is not hidden by a second projection', async () => {
-  await withWorld(postgres, async (world) => {
-    const first = await world.startProjector();
-    const end = await world.author.wholeLife('life');
-    await world.projectedTo(end);
-    await first.stop();
-    await world.query('update isomorph.position set stream_seq = 0');
-    await world.query("update isomorph.events set bytes = '\\x00' where seq = 3");
-    const halted = await world.startProjector();
-    const failure = await failureOf(halted);
-    assert.is(failure.code, 'ERR_CHAIN_BROKEN');
-    assert.match(failure.message, 'isomorph.events holds other bytes for seq 3 of life');
-  });
-});
-
-test('a position that was set back is projected anew, over what was altered', async () => {
-  await withWorld(postgres, async (world) => {
-    await world.startProjector();
-    const end = await world.author.wholeLife('life');
-    await world.projectedTo(end);
-    await world.query("update isomorph.plans set status = 'failed'");
-    await world.query('delete from isomorph.receipts');
-    await world.query('update isomorph.position set stream_seq = 0');
-    // The running projector finds out when it next writes.
-    await world.projectedTo(await world.author.submit('next', ['only']));
-    assert.equal(await world.query("select status from isomorph.plans where plan_id = 'life'"), [
-      { status: 'succeeded' },
-    ]);
-    assert.is((await world.query('select * from isomorph.receipts')).length, 3);
-    assert.is(world.logged.filter(({ level }) => level >= FATAL).length, 0);
-  });
-});
-
-test('a stream that is not the one that was projected is not passed over', async () => {
-  await withWorld(postgres, async (world) => {
-    const first = await world.startProjector();
-    await world.projectedTo(await world.author.submit('life', ['only']));
-    await first.stop();
-    await world.query('update isomorph.position set stream_seq = 4711');
-    const halted = await world.startProjector();
-    assert.match((await failureOf(halted)).message, 'message 4711');
-    await halted.stop();
-  });
-});
-
-test('an admitted document that the World lacks costs the steps, not the projection', async () => {
-  await withWorld(postgres, async (world) => {
-    const projection = await world.startProjector();
-    await world.projectedTo(await world.author.submit('bare', ['only'], { withDocument: false }));
-    await projection.stop();
-    assert.equal(await world.query('select status, title, steps from isomorph.plans'), [
-      { status: 'running', title: null, steps: '1' },
-    ]);
-    assert.equal(await world.query('select * from isomorph.steps'), []);
-    assert.ok(world.logged.some(({ level, plan_id }) => level === WARN && plan_id === 'bare'));
-  });
-});
-
-test('what Postgres cannot hold as it is does not stop the projection, and its bytes stay', async () => {
-  await withWorld(postgres, async (world) => {
-    const projection = await world.startProjector();
-    await world.author.submit('odd', ['only']);
-    const id = await world.author.schedule('odd', 'only', 1);
-    await world.author.start('odd', id);
-    await world.author.fail('odd', id, 'nul \0 and backslash \\u0000');
-    const noSuchDay = seal({ seq: 0, hash: null, ts: null }, [SUBMITTED], {
-      planId: 'calendar',
-      by: 'admission',
-      nowMs: Date.parse('2026-03-02T00:00:00.000Z'),
-    }).map((event) => ({ ...event, ts: '2026-02-30T00:00:00.000Z' }));
-    const forged = noSuchDay.map((event) => ({ ...event, this_hash: hashEvent(event) }));
-    const { seq } = await publish(world.connection, 'ledger.calendar.plan.submitted', encodeCommit(forged));
-    await world.projectedTo(seq);
-    await projection.stop();
-    const [execution] = await world.query('select message from isomorph.executions');
-    assert.is(execution?.message, 'nul \ufffd and backslash \\u0000');
-    const [event] = await world.query("select bytes, data from isomorph.events where kind = 'execution.failed'");
-    assert.is(event?.data.message, 'nul \ufffd and backslash \\u0000');
-    assert.is(JSON.parse(`${event?.bytes}`).data.message, 'nul \0 and backslash \\u0000');
-    assert.equal(await world.query("select submitted_at from isomorph.plans where plan_id = 'calendar'"), [
-      { submitted_at: null },
     ]);
   });
 });

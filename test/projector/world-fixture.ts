@@ -24,8 +24,11 @@ function poolOf(url: string): pg.Pool {
   return pool;
 }
 
-const connectAs = ({ user, pass }: NatsLogin, { url }: NatsServerHandle): Promise<NatsConnection> =>
-  connectNats({ url: url.replace('//', `//${user}:${pass}@`), name: 'test' });
+const urlFor = ({ user, pass }: NatsLogin, { url }: NatsServerHandle): string =>
+  url.replace('//', `//${user}:${pass}@`);
+
+const connectAs = (login: NatsLogin, nats: NatsServerHandle): Promise<NatsConnection> =>
+  connectNats({ url: urlFor(login, nats), name: 'test' });
 
 async function reconnected(connection: NatsConnection): Promise<void> {
   for await (const { type } of connection.status()) if (type === 'reconnect') return;
@@ -54,6 +57,8 @@ export interface TestWorld {
   startProjector(changed?: { readonly pool?: pg.Pool }): Promise<Projection>;
   /** Another pool on the same database. */
   newPool(): pg.Pool;
+  /** With these variables a service of its own process joins. */
+  readonly env: Readonly<Record<string, string>>;
   restartNats(): Promise<void>;
   restartPostgres(): Promise<void>;
   query<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
@@ -126,6 +131,12 @@ export async function withWorld(postgres: Postgres, use: (world: TestWorld) => P
         const projection = await startProjector({ ...deps, ...changed });
         projections.push(projection);
         return projection;
+      },
+      env: {
+        NATS_URL: urlFor(nats.credentials.service, nats),
+        DATABASE_URL: postgres.url,
+        ARTIFACTS_URL: pathToFileURL(folder).href,
+        ISOMORPH_HOME: dir,
       },
       async restartNats() {
         const back = reconnected(connection);
