@@ -1,4 +1,4 @@
-/** Puts, promotes or gets one large object and prints the most memory it took, in bytes: a process of its own. */
+/** Puts, promotes or gets one large object; prints the memory it began with and the most it took, in bytes. */
 import { readFile } from 'node:fs/promises';
 import { openArtifactStore } from '../../shared/world/open.ts';
 import { noise } from './samples.ts';
@@ -11,7 +11,14 @@ async function* stream(): AsyncGenerator<Uint8Array> {
   for (let sent = 0; sent < Number(bytes); sent += PIECE.byteLength) yield PIECE;
 }
 
+/** Not getrusage: that counts what the parent had before this program took its place. */
+async function most(): Promise<number> {
+  const status = await readFile('/proc/self/status', 'utf8');
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
+}
+
 const store = await openArtifactStore(url);
+const beganWith = await most();
 if (direction === 'put') {
   await store.put({ worldPath: '/artifacts/stream', body: stream(), contentType: 'application/octet-stream' });
 } else if (direction === 'promote') {
@@ -23,6 +30,4 @@ if (direction === 'put') {
   for await (const chunk of body) if (chunk.byteLength === 0) throw new Error('an empty chunk');
 }
 await store.close();
-// Not getrusage: that counts what the parent had before this program took its place.
-const status = await readFile('/proc/self/status', 'utf8');
-process.stdout.write(`${Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024}\n`);
+process.stdout.write(`${beganWith} ${await most()}\n`);

@@ -196,7 +196,7 @@ class S3Store implements ArtifactStore {
       const body = waitingBody(`read the upload to ${path}`, staged.body, async () => {
         throw vanished(path);
       });
-      return await this.#writer.writeBody({ path, contentType, replacing }, body);
+      return await this.#writer.writeBody({ path, contentType, replacing, expectedBytes: staged.head.size }, body);
     } finally {
       staged.body.destroy();
     }

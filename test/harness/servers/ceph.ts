@@ -72,6 +72,9 @@ const configText = (monPort: number, port: number, objects: keyof typeof OBJECTS
     ` rgw frontends = beast endpoint=127.0.0.1:${port} tcp_nodelay=1`,
     // With no authentication the gateway would otherwise ask for encryption that nobody set up.
     ' ms mon client mode = crc',
+    // What is removed would otherwise stay for two hours.
+    ' rgw gc obj min wait = 1',
+    ' rgw gc processor period = 2',
     ' debug rgw = 0',
     '',
   ].join('\n');

@@ -82,12 +82,14 @@ export interface Part {
 /**
  * Cuts a body into parts. Each is whole before it is handed on, the last may be short, and there is always one. Chunks
  * are copied: their owner may use their memory again.
+ * @param expectedBytes size of the body where it is known; saves memory, a wrong one does no harm
  */
-export async function* partsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Part> {
+export async function* partsOf(body: AsyncIterable<Uint8Array>, expectedBytes = 0): AsyncGenerator<Part> {
   const buffers = new Buffers();
   let number = 1;
   let filled = 0;
-  let buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_BUFFER_BYTES);
+  const firstBytes = Math.min(Math.max(expectedBytes, FIRST_BUFFER_BYTES), PART_BYTES);
+  let buffer: Buffer = Buffer.allocUnsafeSlow(firstBytes);
   const part = (last: boolean): Part => {
     const whole = buffer;
     return { number, data: whole.subarray(0, filled), last, release: () => buffers.release(whole) };

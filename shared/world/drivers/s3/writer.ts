@@ -22,6 +22,8 @@ export interface WriteRequest {
   readonly expectedCid?: Cid | undefined;
   /** The one object that may be overwritten. */
   readonly replacing?: Found | undefined;
+  /** Size of the body where it is known. */
+  readonly expectedBytes?: number;
 }
 
 const PARTS_IN_FLIGHT = 2;
@@ -53,7 +55,7 @@ export class Writer {
   }
 
   async writeBody(request: WriteRequest, body: AsyncIterable<Uint8Array>): Promise<PutResult> {
-    const parts = partsOf(body);
+    const parts = partsOf(body, request.expectedBytes);
     try {
       const { value: first } = await parts.next();
       if (first === undefined) throw new IsomorphError('ERR_INTERNAL', `${request.path}: a body without a part`);
