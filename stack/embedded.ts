@@ -44,6 +44,11 @@ export interface EmbeddedOptions {
   readonly services?: readonly ServiceName[];
   /** Told in one line each what a person waits for. */
   readonly onProgress?: (message: string) => void;
+  /**
+   * Told when a service cannot go on, such as a projector that met a broken chain; the rest of the stack goes on, so
+   * that the fault can be looked into. Without it the stack fails.
+   */
+  readonly onServiceFailure?: (service: ServiceName, error: Error) => void;
 }
 
 export interface EmbeddedStack {
@@ -235,7 +240,8 @@ export async function startEmbeddedStack(options: EmbeddedOptions): Promise<Embe
     const names = options.services ?? SERVICES;
     const composition = { config, env: options.env, log, instance: `embedded-${process.pid}` };
     const services = await allStarted(names.map((name) => startAndRemember(name, composition, started)));
-    for (const service of services) service.failure.catch(fail);
+    const { onServiceFailure = (_, error) => fail(error) } = options;
+    for (const { name, failure: failed } of services) failed.catch((error: Error) => onServiceFailure(name, error));
     const info = infoOf(places, parts, config);
     const infoFile = path.join(places.home, 'stack.json');
     await writePrivate(infoFile, JSON.stringify(info, null, 2));

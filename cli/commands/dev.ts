@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { toFault } from '../../shared/errors/isomorph-error.ts';
 import type { EmbeddedStack, StackInfo } from '../../stack/embedded.ts';
 import type { Context } from '../context.ts';
 import { homeOf, shownPath } from '../place.ts';
@@ -22,6 +23,12 @@ export async function startStack(context: Context): Promise<EmbeddedStack> {
       onProgress: (message) => {
         waiting.say(out.theme.dim(`${GLYPH.note} ${message}`));
         out.document({ type: 'starting', message });
+      },
+      onServiceFailure: (service, error) => {
+        const { code, message } = toFault(error);
+        out.lines(`${out.theme.bad(`${GLYPH.bad} ${service} has halted: ${code}`)} ${message}`);
+        out.lines(out.theme.dim('  everything else goes on; `npx isomorph fsck` says more'));
+        out.document({ type: 'halted', service, code, message });
       },
     });
   } finally {

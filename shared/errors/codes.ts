@@ -128,6 +128,11 @@ export const ERROR_TABLE = {
     false,
     'The ledger was altered at the place named.',
   ),
+  ERR_PROJECTION: row(
+    'A row in Postgres is not what the ledger says.',
+    false,
+    'Project anew: update isomorph.position set stream_seq = 0.',
+  ),
   ERR_COMMIT_INVALID: row('A service tried to append an illegal commit.', false, 'Report this as a bug.'),
   ERR_APPEND_CONTENDED: row('Too many writers met on one plan.', true, 'It is tried again by itself.'),
 

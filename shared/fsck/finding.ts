@@ -18,8 +18,8 @@ export interface FsckFinding extends Finding {
   readonly row: RowPlace | undefined;
 }
 
-/** A copy that is not what the ledger says; the code that the projector halts with when it meets one. */
-export const ROW_DIFFERS: ErrorCode = 'ERR_CHAIN_BROKEN';
+/** A copy that is not what the ledger says. */
+export const ROW_DIFFERS: ErrorCode = 'ERR_PROJECTION';
 
 const SHOWN_CHARS = 120;
 const SHOWN_BEFORE = 30;

@@ -8,6 +8,16 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const notAnEvent = (message: string): IsomorphError => new IsomorphError('ERR_NOT_AN_EVENT', message);
 
+/** Undefined for what JSON can spell but canonical JSON cannot hold, such as a lone surrogate. */
+function canonicalOrUndefined(event: LedgerEvent): string | undefined {
+  try {
+    return canonicalText(event);
+  } catch (error) {
+    if (error instanceof IsomorphError && error.code === 'ERR_SCHEMA') return undefined;
+    throw error;
+  }
+}
+
 /**
  * One line of an export or commit as an event.
  * @throws ERR_NOT_AN_EVENT when it is no JSON, no event, or not in canonical form: other bytes would hash alike.
@@ -20,7 +30,7 @@ export function decodeLine(line: string): LedgerEvent {
     throw notAnEvent(`no JSON: ${(error as Error).message}`);
   }
   const event = parseEvent(value);
-  if (canonicalText(event) !== line) throw notAnEvent(`seq ${event.seq} is not in canonical form (RFC 8785)`);
+  if (canonicalOrUndefined(event) !== line) throw notAnEvent(`seq ${event.seq} is not in canonical form (RFC 8785)`);
   return event;
 }
 

@@ -9,6 +9,12 @@ function reject(message: string, place: { pointer?: string; expected?: string } 
   throw new IsomorphError('ERR_NOT_AN_EVENT', message, place);
 }
 
+/** The pattern of the schema lets 30 February pass. */
+const isDate = (ts: string): boolean => {
+  const ms = Date.parse(ts);
+  return !Number.isNaN(ms) && new Date(ms).toISOString() === ts;
+};
+
 /**
  * A value as an event of the closed union.
  * @throws ERR_NOT_AN_EVENT with the place that is wrong. Says nothing of hashes: the chain does.
@@ -19,6 +25,8 @@ export function parseEvent(value: unknown): LedgerEvent {
     const first = envelope.faults[0];
     return reject(`no event: ${first?.message ?? 'unknown shape'}`, first);
   }
+  const { ts } = envelope.value;
+  if (!isDate(ts)) return reject(`no event: ${ts} is no date`, { pointer: '/ts', expected: 'a day that exists' });
   const kind: EventKind = envelope.value.kind;
   const data = checkData.get(kind)?.(envelope.value.data, '/data');
   if (data === undefined || !data.ok) {

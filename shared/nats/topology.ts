@@ -83,7 +83,7 @@ export interface ConsumerSpec {
   readonly filter?: string;
 }
 
-/** Every durable consumer. The projector reads with an ordered one, since Postgres keeps its position. */
+/** Every durable consumer. The projector needs none: it reads from the position that Postgres keeps. */
 export const CONSUMERS: readonly ConsumerSpec[] = [
   { stream: 'COMMANDS', durable: 'admission' },
   { stream: 'LEDGER', durable: 'dispatcher' },

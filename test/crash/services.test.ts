@@ -1,4 +1,8 @@
+import pg from 'pg';
 import * as assert from 'uvu/assert';
+import { delay } from '../../shared/async/delay.ts';
+import type { FsckFinding } from '../../shared/fsck/finding.ts';
+import { fsck } from '../../shared/fsck/fsck.ts';
 import { decodeCommit } from '../../shared/ledger/decode.ts';
 import { SERVICES } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
@@ -69,6 +73,23 @@ async function verifyLedger(): Promise<Verifier> {
   return verifier;
 }
 
+/** What fsck finds once the projector, killed as often as the others, has caught up with the ledger. */
+async function projectedAndChecked(): Promise<readonly FsckFinding[]> {
+  const pool = new pg.Pool({ connectionString: its.stack.info.postgres.url, max: 2 });
+  try {
+    const settled = async (): Promise<number> => {
+      const { rows } = await pool.query<{ count: string }>(
+        "select count(*) from isomorph.plans where phase = 'settled'",
+      );
+      return Number(rows[0]?.count);
+    };
+    while ((await settled()) < PLANS) await delay(100);
+    return (await fsck({ connection: its.core, pool, store: its.store })).findings;
+  } finally {
+    await pool.end();
+  }
+}
+
 function checkPlan(state: PlanState): void {
   assert.is(state.settled?.status, 'succeeded', `${state.planId}: ${JSON.stringify(state.settled)}`);
   assert.is(state.budget.held, 0);
@@ -93,6 +114,7 @@ test('50 plans end succeeded while each service in turn is killed and restarted'
   const { findings, plans } = (await verifyLedger()).verdict();
   assert.equal(findings, []);
   assert.is(plans.filter(({ complete }) => complete).length, PLANS);
+  assert.equal(await projectedAndChecked(), []);
 });
 
 test.run();

@@ -188,6 +188,22 @@ test('bytes that are not the canonical form are no event, though they parse to o
   }
 });
 
+test('what JSON can spell but no event may hold is no event', () => {
+  const line = text(encodeCommit(chain.events.slice(0, 1)));
+  const variants: Record<string, string> = {
+    'a lone surrogate': line.replace('/artifacts/', '/artifacts/\\ud800'),
+    'a day that does not exist': line.replace(/"ts":"\d{4}-\d\d-\d\d/, '"ts":"2026-02-30'),
+  };
+  for (const [what, variant] of Object.entries(variants)) {
+    assert.is.not(variant, line, what);
+    assert.is(
+      codeOf(() => decodeLine(variant)),
+      'ERR_NOT_AN_EVENT',
+      what,
+    );
+  }
+});
+
 test('bytes that are no UTF-8 are not repaired into an event', () => {
   const bytes = Uint8Array.from(commit);
   const at = text(bytes).indexOf('default');

@@ -127,7 +127,8 @@ export class Journal {
       }
       if (round > 0) await delay(backoffMs(round, { baseMs: 2, maxMs: 200, random: this.#random }));
       const written: LedgerEvent[] = [];
-      snapshot = await this.#refresh(planId, written);
+      // From what the decision was made on, not from the cache: a consumer may have shown us our own commit meanwhile.
+      snapshot = await this.#readFrom(planId, snapshot, written);
       const ours = events.at(-1)?.this_hash;
       if (written.some((event) => event.this_hash === ours)) return { ...snapshot, events };
     }
@@ -151,9 +152,12 @@ export class Journal {
     }
   }
 
-  /** Reads what the stream holds behind the cached snapshot; collects the new events into `seen`. */
-  async #refresh(planId: string, seen: LedgerEvent[] = []): Promise<Snapshot> {
-    const known = this.#cache.get(planId) ?? { state: emptyState(planId), lastSeq: 0 };
+  #refresh(planId: string): Promise<Snapshot> {
+    return this.#readFrom(planId, this.#cache.get(planId) ?? { state: emptyState(planId), lastSeq: 0 });
+  }
+
+  /** Reads what the stream holds behind `known`; collects the new events into `seen`. */
+  async #readFrom(planId: string, known: Snapshot, seen: LedgerEvent[] = []): Promise<Snapshot> {
     const fresh: LedgerEvent[] = [];
     let { lastSeq } = known;
     const messages = readStream(this.#connection, {
@@ -167,7 +171,7 @@ export class Journal {
     }
     seen.push(...fresh);
     const snapshot = { state: advance(known.state, fresh), lastSeq };
-    this.#cache.set(planId, snapshot);
+    if ((this.#cache.get(planId)?.lastSeq ?? 0) < lastSeq) this.#cache.set(planId, snapshot);
     return snapshot;
   }
 
