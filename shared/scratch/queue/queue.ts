@@ -9,6 +9,8 @@ export interface QueueMessage {
   readonly receiptHandle: string;
   /** This one included, from 1. */
   readonly deliveries: number;
+  /** Of a message in `<topic>.dead` only: what ended its last delivery, the reason of the nack or `expired`. */
+  readonly deadReason?: string;
 }
 
 export interface QueueStats {
@@ -33,7 +35,8 @@ export interface QueueStats {
  *   that has expired, was used, or belongs to another topic or plan is refused with ERR_RECEIPT and touches nobody
  *   else's delivery.
  * - A message that was delivered `maxDeliveries` times (of the queue, default 20) without an ack is not delivered again:
- *   it moves to `<topic>.dead`, which is consumed like a topic, with the reason of its last nack or `expired`.
+ *   it moves to `<topic>.dead`, which is consumed like a topic, with what ended its last delivery: the reason of the
+ *   nack or `expired`. It keeps its id and its body; deliveries are counted anew. Dead letters are delivered without limit.
  * - Errors: ERR_SCHEMA, ERR_TOO_LARGE, ERR_RECEIPT, ERR_UNIMPLEMENTED, ERR_UNAVAILABLE.
  */
 export interface Queue {

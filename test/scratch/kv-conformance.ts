@@ -1,0 +1,23 @@
+/**
+ * What every KV driver must do. A driver's own test hands over how to make a client and what the backend can;
+ * `memory.test.ts` shows it.
+ */
+import type { KvCapabilities } from '../../shared/scratch/capabilities.ts';
+import type { Kv } from '../../shared/scratch/kv/kv.ts';
+import { type Case, type ConformanceOptions, runConformance, type UnderTest } from './conformance.ts';
+import { kvBasicCases } from './kv-cases-basic.ts';
+import { kvCounterCases } from './kv-cases-counter.ts';
+import { kvTtlCases } from './kv-cases-ttl.ts';
+
+export type KvUnderTest = UnderTest<Kv>;
+export type KvCase = Case<Kv, KvCapabilities>;
+
+export function kvConformance(
+  driver: string,
+  make: () => Promise<KvUnderTest>,
+  capabilities: KvCapabilities,
+  options: ConformanceOptions = {},
+): void {
+  const cases = [...kvBasicCases, ...kvTtlCases, ...kvCounterCases];
+  runConformance({ primitive: 'kv', driver, make, capabilities, cases, ...options });
+}

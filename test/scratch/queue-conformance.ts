@@ -1,0 +1,28 @@
+/**
+ * What every queue driver must do. A driver's own test hands over how to make a client and what the backend can;
+ * `memory.test.ts` shows it.
+ */
+import type { QueueCapabilities } from '../../shared/scratch/capabilities.ts';
+import type { Queue } from '../../shared/scratch/queue/queue.ts';
+import { type Case, type ConformanceOptions, runConformance, type UnderTest } from './conformance.ts';
+import { queueBasicCases } from './queue-cases-basic.ts';
+import { queueDeadCases } from './queue-cases-dead.ts';
+import { queueDelayCases } from './queue-cases-delay.ts';
+import { queueReceiptCases } from './queue-cases-receipt.ts';
+
+/** The clients of a queue under test give a message up after 3 deliveries. */
+export const MAX_DELIVERIES = 3;
+
+export type QueueUnderTest = UnderTest<Queue>;
+export type QueueCase = Case<Queue, QueueCapabilities>;
+
+/** `make` opens clients with `maxDeliveries: MAX_DELIVERIES`. */
+export function queueConformance(
+  driver: string,
+  make: () => Promise<QueueUnderTest>,
+  capabilities: QueueCapabilities,
+  options: ConformanceOptions = {},
+): void {
+  const cases = [...queueBasicCases, ...queueReceiptCases, ...queueDelayCases, ...queueDeadCases];
+  runConformance({ primitive: 'queue', driver, make, capabilities, cases, ...options });
+}
