@@ -16,6 +16,8 @@ export interface KvBackend {
 /** By scheme. A new backend adds its line here (docs/adding-a-backend.md). */
 const BACKENDS: Readonly<Record<string, () => Promise<KvBackend>>> = {
   memory: async () => (await import('./drivers/memory.ts')).memoryKv,
+  redis: async () => (await import('./drivers/redis.ts')).redisKv,
+  rediss: async () => (await import('./drivers/redis.ts')).redisKv,
 };
 
 export const KV_SCHEMES: readonly string[] = Object.keys(BACKENDS);

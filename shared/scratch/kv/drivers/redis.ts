@@ -5,6 +5,7 @@ import { connectRedis, type RedisConnection, type RedisScript } from '../../redi
 import { guarded } from '../../redis/faults.ts';
 import { notAnInteger, outOfRange } from '../integer.ts';
 import type { KvDriver } from '../kv.ts';
+import type { KvBackend } from '../open.ts';
 
 /** Lua's numbers are doubles, exact as far as `incr` goes; a sum beyond is rounded, but never back into the range. */
 const INCR: RedisScript = {
@@ -25,14 +26,16 @@ const INCR: RedisScript = {
 const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
   Buffer.from(buffer, byteOffset, byteLength);
 
+const CAPABILITIES: KvCapabilities = {
+  ttl: 'ms',
+  maxValueBytes: 16 * 1024 * 1024,
+  // Redis answers before it writes to the disk, and with its defaults loses up to a minute.
+  durable: false,
+};
+
 class RedisKv implements KvDriver {
   readonly name = 'redis';
-  readonly capabilities: KvCapabilities = {
-    ttl: 'ms',
-    maxValueBytes: 16 * 1024 * 1024,
-    // Redis answers before it writes to the disk, and with its defaults loses up to a minute.
-    durable: false,
-  };
+  readonly capabilities = CAPABILITIES;
   readonly #redis: RedisConnection;
 
   constructor(redis: RedisConnection) {
@@ -79,5 +82,7 @@ class RedisKv implements KvDriver {
   }
 }
 
-/** @throws IsomorphError ERR_CONFIG, ERR_UNAVAILABLE */
-export const openRedisKv = async (url: URL): Promise<KvDriver> => new RedisKv(await connectRedis(url));
+export const redisKv: KvBackend = {
+  capabilities: () => CAPABILITIES,
+  open: async (url) => new RedisKv(await connectRedis(url)),
+};

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { QueueCapabilities } from '../../capabilities.ts';
 import { connectRedis, type RedisConnection } from '../../redis/connection.ts';
 import { ACK, CONSUME, NACK, PUBLISH, QUEUE_SCRIPTS, STATS, TOPIC_PARTS } from '../../redis/queue-scripts.ts';
+import type { QueueBackend } from '../open.ts';
 import type { DeadLettered, Nacked, QueueDriver, QueueMessage, QueueStats } from '../queue.ts';
 import { badReceipt, deadTopic, isDeadTopic } from '../topic.ts';
 
@@ -28,20 +29,22 @@ const digest = (text: string, encoding: 'hex' | 'base64url'): string =>
 /** Entries of two topics may have one id: a receipt says which topic it is of. */
 const topicMark = (planId: string, topic: string): string => digest(`${planId}/${topic}`, 'base64url').slice(0, 12);
 
+const CAPABILITIES: QueueCapabilities = {
+  visibility: 'per-call',
+  dedupeS: DEDUPE_S,
+  // Redis answers before it writes to the disk, and with its defaults loses up to a minute.
+  dedupeSurvivesRestart: false,
+  durable: false,
+  redeliverAfterAck: false,
+  ordering: 'approximate',
+  maxBodyBytes: 1024 * 1024,
+  maxDelayS: 30 * 86_400,
+  maxVisibilityS: 7 * 86_400,
+};
+
 class RedisQueue implements QueueDriver {
   readonly name = 'redis';
-  readonly capabilities: QueueCapabilities = {
-    visibility: 'per-call',
-    dedupeS: DEDUPE_S,
-    // Redis answers before it writes to the disk, and with its defaults loses up to a minute.
-    dedupeSurvivesRestart: false,
-    durable: false,
-    redeliverAfterAck: false,
-    ordering: 'approximate',
-    maxBodyBytes: 1024 * 1024,
-    maxDelayS: 30 * 86_400,
-    maxVisibilityS: 7 * 86_400,
-  };
+  readonly capabilities = CAPABILITIES;
   readonly #redis: RedisConnection;
 
   constructor(redis: RedisConnection) {
@@ -155,5 +158,7 @@ class RedisQueue implements QueueDriver {
   }
 }
 
-/** @throws IsomorphError ERR_CONFIG, ERR_UNAVAILABLE */
-export const openRedisQueue = async (url: URL): Promise<QueueDriver> => new RedisQueue(await connectRedis(url));
+export const redisQueue: QueueBackend = {
+  capabilities: () => CAPABILITIES,
+  open: async (url) => new RedisQueue(await connectRedis(url)),
+};

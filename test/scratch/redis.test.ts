@@ -1,0 +1,19 @@
+import { kvCapabilities } from '../../shared/scratch/kv/open.ts';
+import { queueCapabilities } from '../../shared/scratch/queue/open.ts';
+import { available, startRedis } from '../harness/servers/index.ts';
+import { kvAt, queueAt } from './clients.ts';
+import { kvConformance } from './kv-conformance.ts';
+import { queueConformance } from './queue-conformance.ts';
+import { onServer } from './redis-suite-server.ts';
+
+// All that is awaited comes before the first suite: uvu starts with what was registered by then.
+const [found, kv, queue] = await Promise.all([
+  available('redis-server'),
+  kvCapabilities('redis://localhost'),
+  queueCapabilities('redis://localhost'),
+]);
+
+const server = onServer(found, () => startRedis());
+
+kvConformance('redis', () => kvAt(server.url()), kv, { server });
+queueConformance('redis', () => queueAt(server.url()), queue, { server });
