@@ -18,6 +18,7 @@ const BACKENDS: Readonly<Record<string, () => Promise<KvBackend>>> = {
   memory: async () => (await import('./drivers/memory.ts')).memoryKv,
   redis: async () => (await import('./drivers/redis.ts')).redisKv,
   rediss: async () => (await import('./drivers/redis.ts')).redisKv,
+  modal: async () => (await import('./drivers/modal.ts')).modalKv,
 };
 
 export const KV_SCHEMES: readonly string[] = Object.keys(BACKENDS);

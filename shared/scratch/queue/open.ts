@@ -19,6 +19,7 @@ const BACKENDS: Readonly<Record<string, () => Promise<QueueBackend>>> = {
   redis: async () => (await import('./drivers/redis.ts')).redisQueue,
   rediss: async () => (await import('./drivers/redis.ts')).redisQueue,
   sqs: async () => (await import('./drivers/sqs.ts')).sqsQueue,
+  modal: async () => (await import('./drivers/modal.ts')).modalQueue,
 };
 
 export const QUEUE_SCHEMES: readonly string[] = Object.keys(BACKENDS);

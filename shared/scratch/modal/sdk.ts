@@ -1,0 +1,101 @@
+/**
+ * What Isomorph uses of the `modal` SDK, as types: the SDK has no class for Dicts, only its typed client of the control
+ * plane. The SDK itself is imported by the driver files alone.
+ */
+import { IsomorphError } from '../../errors/isomorph-error.ts';
+
+export interface CallOptions {
+  /** Of one try. */
+  readonly timeoutMs?: number;
+  /** Beyond the first try, on passing faults. */
+  readonly retries?: number;
+  readonly baseDelay?: number;
+}
+
+/** `client.cpClient`, as far as Dicts need it. */
+export interface DictRpc {
+  dictGetOrCreate(
+    request: { deploymentName: string; environmentName: string; objectCreationType: number },
+    options?: CallOptions,
+  ): Promise<{ dictId: string }>;
+  dictGet(request: DictKey, options?: CallOptions): Promise<{ found: boolean; value?: Uint8Array | undefined }>;
+  dictContains(request: DictKey, options?: CallOptions): Promise<{ found: boolean }>;
+  dictPop(request: DictKey, options?: CallOptions): Promise<{ found: boolean }>;
+  dictUpdate(
+    request: { dictId: string; updates: { key: Uint8Array; value: Uint8Array }[]; ifNotExists: boolean },
+    options?: CallOptions,
+  ): Promise<{ created: boolean }>;
+  dictContents(request: { dictId: string; keys: boolean; values: boolean }): AsyncIterable<{ key: Uint8Array }>;
+  dictClear(request: { dictId: string }, options?: CallOptions): Promise<unknown>;
+  dictDelete(request: { dictId: string }, options?: CallOptions): Promise<unknown>;
+}
+
+interface DictKey {
+  dictId: string;
+  key: Uint8Array;
+}
+
+/** `modal.Queue`. Texts only: the SDK's pickler corrupts integers beyond 32 bits. */
+export interface SdkQueue {
+  put(value: unknown, params: { timeoutMs: number; partition: string }): Promise<void>;
+  getMany(n: number, params: { timeoutMs: number; partition: string }): Promise<unknown[]>;
+}
+
+export interface ModalSdk {
+  readonly cpClient: DictRpc;
+  readonly queues: {
+    fromName(name: string, params: { createIfMissing: boolean; environment?: string }): Promise<SdkQueue>;
+    delete(name: string, params: { allowMissing: boolean; environment?: string }): Promise<void>;
+  };
+  close(): void;
+}
+
+const GRPC = { invalidArgument: 3, notFound: 5, permissionDenied: 7, unauthenticated: 16 };
+
+/** The gRPC status of what the SDK threw. */
+const statusOf = (error: unknown): number | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '');
+
+export const isNotFound = (error: unknown): boolean =>
+  statusOf(error) === GRPC.notFound || nameOf(error) === 'NotFoundError';
+export const isQueueEmpty = (error: unknown): boolean => nameOf(error) === 'QueueEmptyError';
+export const isQueueFull = (error: unknown): boolean => nameOf(error) === 'QueueFullError';
+export const isUnavailable = (error: unknown): boolean =>
+  error instanceof IsomorphError && error.code === 'ERR_UNAVAILABLE';
+
+/** What the SDK threw, as an error of ours. */
+export function toModalError(error: unknown): IsomorphError {
+  if (error instanceof IsomorphError) return error;
+  const message = `Modal: ${error instanceof Error ? error.message : String(error)}`;
+  const status = statusOf(error);
+  if (status === GRPC.unauthenticated || status === GRPC.permissionDenied || message.includes('credentials')) {
+    return new IsomorphError('ERR_CONFIG', message, { expected: 'MODAL_TOKEN_ID and MODAL_TOKEN_SECRET' }, error);
+  }
+  if (status === GRPC.invalidArgument) return new IsomorphError('ERR_INTERNAL', message, {}, error);
+  return new IsomorphError('ERR_UNAVAILABLE', message, {}, error);
+}
+
+const ENVIRONMENT = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+
+/**
+ * The environment that `modal:<env>` names; `''` is the default one of the token.
+ * @throws IsomorphError ERR_CONFIG
+ */
+export function environmentOf(url: URL): string {
+  const environment = url.pathname;
+  const isUsable = environment === '' || ENVIRONMENT.test(environment);
+  if (isUsable && url.host === '' && url.search === '' && url.hash === '') return environment;
+  throw new IsomorphError('ERR_CONFIG', 'no usable modal: URL', { expected: 'modal: or modal:<environment>' });
+}
+
+/** Tries a call gets within the time limit of one operation. */
+const TRIES = 3;
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+export const callOptions = (timeoutMs: number = DEFAULT_TIMEOUT_MS): CallOptions => ({
+  timeoutMs: Math.ceil(timeoutMs / TRIES),
+  retries: TRIES,
+  baseDelay: 20,
+});
