@@ -114,6 +114,8 @@ export class Journal {
     const by = this.#by;
     if (by === undefined) throw new IsomorphError('ERR_INTERNAL', 'this journal is opened for reading');
     let snapshot = this.#cache.get(planId) ?? (await this.#refresh(planId));
+    // What may have been stored though nobody said so: a publish can outlive its connection and come late.
+    const unconfirmed = new Map<string, readonly LedgerEvent[]>();
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const drafts = decide(snapshot.state);
       if (drafts.length === 0) return { ...snapshot, events: [] };
@@ -129,8 +131,10 @@ export class Journal {
       const written: LedgerEvent[] = [];
       // From what the decision was made on, not from the cache: a consumer may have shown us our own commit meanwhile.
       snapshot = await this.#readFrom(planId, snapshot, written);
-      const ours = events.at(-1)?.this_hash;
-      if (written.some((event) => event.this_hash === ours)) return { ...snapshot, events };
+      // Not after a conflict: another writer may have decided the same in the same millisecond, to the same bytes.
+      if (outcome.kind === 'unknown') unconfirmed.set(events.at(-1)?.this_hash ?? '', events);
+      const ours = written.findLast(({ this_hash: hash }) => unconfirmed.has(hash));
+      if (ours !== undefined) return { ...snapshot, events: unconfirmed.get(ours.this_hash) ?? [] };
     }
     throw new IsomorphError('ERR_APPEND_CONTENDED', `${planId}: lost ${MAX_ROUNDS} races`);
   }
