@@ -1,4 +1,4 @@
-/** Reads the URL of queues on SQS: `sqs://<region>?endpoint=…&prefix=…`. Pure. */
+/** Reads the URL of queues on SQS: `sqs://<region>?endpoint=…&prefix=…&dedupe=none`. Pure. */
 import { IsomorphError } from '../../errors/isomorph-error.ts';
 
 export interface SqsLocation {
@@ -7,9 +7,11 @@ export interface SqsLocation {
   readonly endpoint: string | undefined;
   /** Before every queue name, so that several installations can share an account. */
   readonly prefix: string;
+  /** False for a server that forgets what it has seen once a message is deleted, as moto does. AWS remembers for 5 minutes. */
+  readonly dedupes: boolean;
 }
 
-const PARAMETERS = ['endpoint', 'prefix'];
+const PARAMETERS = ['endpoint', 'prefix', 'dedupe'];
 const REGION = /^[a-z0-9-]{1,40}$/;
 const PREFIX = /^[A-Za-z0-9][A-Za-z0-9_-]{0,19}$/;
 
@@ -37,5 +39,8 @@ export function parseSqsUrl(url: URL): SqsLocation {
   }
   const prefix = url.searchParams.get('prefix') ?? 'isomorph';
   if (!PREFIX.test(prefix)) refuse('has no usable prefix', 'up to 20 letters, digits, _ and -');
-  return { region: url.host, endpoint: endpointOf(url.searchParams.get('endpoint')), prefix };
+  const dedupe = url.searchParams.get('dedupe');
+  if (dedupe !== null && dedupe !== 'none') refuse('has no usable dedupe=', 'none, or leave it out');
+  const endpoint = endpointOf(url.searchParams.get('endpoint'));
+  return { region: url.host, endpoint, prefix, dedupes: dedupe === null };
 }

@@ -12,7 +12,7 @@ import {
   type Receipt,
 } from '../../sqs/envelope.ts';
 import { guarded, isBadHandle, isMissingQueue, SqsRefusal } from '../../sqs/faults.ts';
-import { parseSqsUrl } from '../../sqs/location.ts';
+import { parseSqsUrl, type SqsLocation } from '../../sqs/location.ts';
 import { idempotentId, planQueuePrefix, queueName, topicMark } from '../../sqs/names.ts';
 import { type Received, SqsService } from '../../sqs/service.ts';
 import type { QueueBackend } from '../open.ts';
@@ -43,21 +43,21 @@ interface Sorted {
 
 const asWholeSeconds = (ms: number): number => Math.ceil(ms / 1000);
 
-const CAPABILITIES: QueueCapabilities = {
+const capabilitiesOf = ({ dedupes }: SqsLocation): QueueCapabilities => ({
   visibility: 'per-call',
-  dedupeS: 300,
-  dedupeSurvivesRestart: true,
+  dedupeS: dedupes ? 300 : 0,
+  dedupeSurvivesRestart: dedupes,
   durable: true,
   redeliverAfterAck: false,
   ordering: 'none',
   maxBodyBytes: MAX_BODY_BYTES,
   maxDelayS: MAX_HIDDEN_S,
   maxVisibilityS: MAX_HIDDEN_S,
-};
+});
 
 class SqsQueue implements QueueDriver {
   readonly name = 'sqs';
-  readonly capabilities = CAPABILITIES;
+  readonly capabilities: QueueCapabilities;
   readonly #service: SqsService;
   readonly #prefix: string;
   /** SQS takes the handle of a delivery again after its ack or nack; the contract does not. */
@@ -67,9 +67,10 @@ class SqsQueue implements QueueDriver {
     sizeCalculation: ({ body }) => body.byteLength + 1,
   });
 
-  constructor(service: SqsService, prefix: string) {
-    this.#service = service;
-    this.#prefix = prefix;
+  constructor(at: SqsLocation) {
+    this.capabilities = capabilitiesOf(at);
+    this.#service = new SqsService(at);
+    this.#prefix = at.prefix;
   }
 
   async publish(message: Parameters<QueueDriver['publish']>[0]): Promise<string> {
@@ -253,10 +254,7 @@ class SqsQueue implements QueueDriver {
 }
 
 export const sqsQueue: QueueBackend = {
-  capabilities: () => CAPABILITIES,
+  capabilities: (url) => capabilitiesOf(parseSqsUrl(url)),
   // Nothing is called before the first operation: an account may permit some of them only.
-  open: async (url) => {
-    const at = parseSqsUrl(url);
-    return new SqsQueue(new SqsService(at), at.prefix);
-  },
+  open: async (url) => new SqsQueue(parseSqsUrl(url)),
 };
