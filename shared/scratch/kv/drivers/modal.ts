@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { LRUCache } from 'lru-cache';
 import { Type } from 'typebox';
 import { backoffMs, delay } from '../../../async/delay.ts';
+import { KeyedQueue } from '../../../async/keyed-queue.ts';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import type { KvCapabilities } from '../../capabilities.ts';
 import { Cells } from '../../modal/cells.ts';
@@ -52,7 +53,7 @@ const HINT_EVERY = 16;
 const HINT_AFTER_MS = 86_400_000;
 const KNOWN_HEADS = 10_000;
 const KNOWN_DICTS = 1_000;
-const CONTENTION = { baseMs: 2, maxMs: 100, random: Math.random };
+const CONTENTION = { baseMs: 2, maxMs: 16, random: Math.random };
 
 const bytesOf = ({ t, b }: KeyRecord): Uint8Array | undefined => {
   if (t !== undefined) return Buffer.from(t, 'utf8');
@@ -84,6 +85,8 @@ export class ModalKv implements KvDriver {
   /** By the name of the put. A head that others have passed costs one lost attempt. */
   readonly #heads = new LRUCache<string, Head>({ max: KNOWN_HEADS });
 
+  readonly #turns = new KeyedQueue();
+
   constructor(sdk: ModalSdk, environment: string, options: CallOptions) {
     this.#sdk = sdk;
     this.#environment = environment;
@@ -111,26 +114,8 @@ export class ModalKv implements KvDriver {
   async incr(planId: string, key: string, by: number, ttlMs: number | undefined): Promise<number> {
     const dict = this.#dict(planId);
     const record = (await this.#record(dict, key)) ?? (await this.#makeCounter(dict, key));
-    const cells = this.#cells(dict, record);
-    const o = newOperationId();
-    let head = this.#heads.get(record.e) ?? (await this.#head(dict, record));
-    for (let lost = 0; ; lost++) {
-      const state = now(head);
-      const v = addToDecimal(state.value, by);
-      const kept = state.expiresMs === undefined ? {} : { x: state.expiresMs };
-      const cell: CounterCell = { o, v, a: Date.now(), ...kept, ...expiry(ttlMs) };
-      const n = head.n + 1;
-      const created = await cells.create(n, cell);
-      if (created.isOurs) {
-        await this.#remember(dict, record, headOf(n, cell), head);
-        return v;
-      }
-      if (created.there === undefined) throw new IsomorphError('ERR_UNAVAILABLE', 'the plan was purged meanwhile');
-      head = headOf(n, created.there);
-      // The winner may be far ahead of what we knew.
-      if (lost === 0) head = await this.#headFrom(cells, head);
-      else await delay(backoffMs(lost, CONTENTION));
-    }
+    // One at a time of this client: contending with itself would only lose rounds.
+    return this.#turns.run(record.e, () => this.#append(dict, record, by, ttlMs));
   }
 
   async purgePlan(planId: string): Promise<void> {
@@ -163,6 +148,28 @@ export class ModalKv implements KvDriver {
     const counter: KeyRecord = { e: newOperationId() };
     if (await dict.putIfAbsent(`k:${key}`, counter)) return counter;
     return (await this.#record(dict, key)) ?? this.#makeCounter(dict, key);
+  }
+
+  async #append(dict: ModalDict, record: KeyRecord, by: number, ttlMs: number | undefined): Promise<number> {
+    const cells = this.#cells(dict, record);
+    const o = newOperationId();
+    let head = this.#heads.get(record.e) ?? (await this.#head(dict, record));
+    for (let lost = 0; ; lost++) {
+      const state = now(head);
+      const v = addToDecimal(state.value, by);
+      const kept = state.expiresMs === undefined ? {} : { x: state.expiresMs };
+      const cell: CounterCell = { o, v, a: Date.now(), ...kept, ...expiry(ttlMs) };
+      const n = head.n + 1;
+      const created = await cells.create(n, cell);
+      if (created.isOurs) {
+        await this.#remember(dict, record, headOf(n, cell), head);
+        return v;
+      }
+      if (created.there === undefined) throw new IsomorphError('ERR_UNAVAILABLE', 'the plan was purged meanwhile');
+      // The winner may be far ahead of what was known here; later ones are close.
+      head = lost === 0 ? await this.#headFrom(cells, headOf(n, created.there)) : headOf(n, created.there);
+      if (lost > 0) await delay(backoffMs(lost, CONTENTION));
+    }
   }
 
   /** What the key holds now: the last cell of its record, or the record itself. */
