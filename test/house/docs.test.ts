@@ -2,9 +2,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { PAGES } from '../../tools/docs.ts';
+import { type Lock, missingPlatforms } from '../../tools/lock-platforms.ts';
 import { suite } from '../harness/suite.ts';
 
-const test = suite('docs');
+const test = suite('docs and lock');
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const read = (path: string): Promise<string> => readFile(`${ROOT}${path}`, 'utf8');
@@ -20,6 +21,11 @@ test('every dependency is named with its reason', async () => {
   const page = await read('docs/dependencies.md');
   const missing = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !page.includes(`\`${name}\``));
   assert.equal(missing, []);
+});
+
+test('the lock serves every platform (npm run lock)', async () => {
+  const lock = JSON.parse(await read('package-lock.json')) as Lock;
+  assert.equal([...missingPlatforms(lock).keys()], []);
 });
 
 test('every ADR has a number of its own, a decision and what would reopen it', async () => {
