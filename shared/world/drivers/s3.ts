@@ -17,7 +17,7 @@ import {
   resolveRange,
 } from '../checks.ts';
 import { type Cid, cidOf } from '../cid.ts';
-import { bodyOf, collectBody, verifiedBody } from '../content.ts';
+import { bodyOf, verifiedBody } from '../content.ts';
 import type {
   ArtifactStat,
   ArtifactStore,
@@ -30,7 +30,7 @@ import type {
   UploadName,
 } from '../store.ts';
 import { canonicalWorldPath, isCanonicalKey, keyOf, pathOfKey } from '../world-path.ts';
-import { PART_BYTES, waitingBody } from './s3/body.ts';
+import { collectAnswer, PART_BYTES, waitingBody } from './s3/body.ts';
 import { Bucket, type Credentials } from './s3/bucket.ts';
 import { Layout } from './s3/layout.ts';
 import { type BucketLocation, parseBucketUrl } from './s3/location.ts';
@@ -93,31 +93,39 @@ class S3Store implements ArtifactStore {
     return this.#writer.writeBody({ path, contentType, expectedCid }, body);
   }
 
-  async getBytes(request: Parameters<ArtifactStore['getBytes']>[0]): Promise<Uint8Array> {
-    const { body } = await this.get(request);
-    return collectBody(body);
+  async getBytes({ worldPath, expectedCid }: Parameters<ArtifactStore['getBytes']>[0]): Promise<Uint8Array> {
+    const path = canonicalWorldPath(worldPath, 'exact');
+    const { body } = await this.#fetch(path, undefined, expectedCid);
+    const bytes = await collectAnswer(`get ${path}`, body);
+    if (expectedCid !== undefined) checkCid(path, cidOf(bytes), expectedCid);
+    return bytes;
   }
 
   async get({ worldPath, range, expectedCid }: Parameters<ArtifactStore['get']>[0]) {
     const path = canonicalWorldPath(worldPath, 'exact');
-    const key = this.#layout.object(path);
     if (range !== undefined) resolveRange(range, Number.MAX_SAFE_INTEGER);
-    const found = await this.#bucket.get(key, range);
+    const { stat, etag, body: opened } = await this.#fetch(path, range, expectedCid);
+    const body = waitingBody(`get ${path}`, opened, async () => {
+      const again = await this.#bucket.get(this.#layout.object(path), range, etag);
+      if (again === undefined || again === 'outside') throw vanished(path);
+      return again.body;
+    });
+    if (expectedCid === undefined || range !== undefined) return { stat, body };
+    return { stat, body: verifiedBody(body, path, expectedCid) };
+  }
+
+  /** An open answer whose object is recorded under the expected CID; its body must be read or destroyed. */
+  async #fetch(path: string, range: ByteRange | undefined, expectedCid: Cid | undefined) {
+    const found = await this.#bucket.get(this.#layout.object(path), range);
     if (found === undefined) throw notFound(path);
     if (found === 'outside') throw await this.#outside(path, range);
-    const { head } = found;
+    const { head, body } = found;
     try {
       const stat = await this.#records.describe(path, head);
       checkCid(path, stat.cid, expectedCid);
-      const body = waitingBody(`get ${path}`, found.body, async () => {
-        const again = await this.#bucket.get(key, range, head.etag);
-        if (again === undefined || again === 'outside') throw vanished(path);
-        return again.body;
-      });
-      if (expectedCid === undefined || range !== undefined) return { stat, body };
-      return { stat, body: verifiedBody(body, path, expectedCid) };
+      return { stat, etag: head.etag, body };
     } catch (error) {
-      found.body.destroy();
+      body.destroy();
       throw error;
     }
   }
@@ -182,13 +190,13 @@ class S3Store implements ArtifactStore {
    * URL could put others there (docs/adr/0025).
    */
   async #promote(
-    request: PromoteRequest,
+    upload: PromoteRequest,
     findReplaced: (path: string) => Promise<Found | undefined>,
   ): Promise<PutResult | undefined> {
-    const { contentType, maxBytes } = request;
-    const path = canonicalWorldPath(request.worldPath, 'exact');
+    const { contentType, maxBytes } = upload;
+    const path = canonicalWorldPath(upload.worldPath, 'exact');
     checkContentType(contentType);
-    const staged = await this.#bucket.get(this.#layout.upload(request));
+    const staged = await this.#bucket.get(this.#layout.upload(upload));
     if (staged === undefined || staged === 'outside') return undefined;
     try {
       checkUploadSize(path, staged.head.size, maxBytes);
@@ -196,7 +204,10 @@ class S3Store implements ArtifactStore {
       const body = waitingBody(`read the upload to ${path}`, staged.body, async () => {
         throw vanished(path);
       });
-      return await this.#writer.writeBody({ path, contentType, replacing, expectedBytes: staged.head.size }, body);
+      const expectedBytes = staged.head.size;
+      // What is being read takes memory too.
+      const request = { path, contentType, replacing, expectedBytes, partsInFlight: 2 };
+      return await this.#writer.writeBody(request, body);
     } finally {
       staged.body.destroy();
     }

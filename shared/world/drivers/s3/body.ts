@@ -1,5 +1,5 @@
 /** Bodies of S3: answers that wait for their reader, and parts made of what a writer hands over. */
-import type { Readable } from 'node:stream';
+import { finished, type Readable } from 'node:stream';
 import { guarded, translated } from './faults.ts';
 
 /** A body nobody has begun to read gives its connection back after this. */
@@ -15,34 +15,54 @@ export function waitingBody(
   reopen: () => Promise<Readable>,
 ): AsyncIterable<Uint8Array> {
   let held: Readable | undefined = opened;
-  // A connection that breaks before anybody reads is told to the reader, by the iteration.
-  opened.on('error', () => undefined);
   const timer = setTimeout(() => {
     held?.destroy();
     held = undefined;
   }, UNREAD_MS);
   timer.unref();
-  async function* read(): AsyncGenerator<Uint8Array> {
+  const begin = async (): Promise<AsyncIterator<Uint8Array>> => {
     clearTimeout(timer);
     const stream = held ?? (await guarded(what, reopen));
     // A second reader gets an answer of its own.
     held = undefined;
-    try {
-      for await (const chunk of stream) yield chunk as Uint8Array;
-    } catch (error) {
-      throw translated(what, error);
-    }
-  }
-  return { [Symbol.asyncIterator]: read };
+    return stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+  };
+  return { [Symbol.asyncIterator]: () => translatedIterator(what, begin) };
 }
 
-/** The whole of a small body. */
-export async function collectAnswer(what: string, body: Readable): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  await guarded(what, async () => {
-    for await (const chunk of body) chunks.push(chunk as Uint8Array);
-  });
-  return Buffer.concat(chunks);
+/** Not a generator: those cost three more turns of the event loop a chunk, a tenth of the rate. */
+function translatedIterator(what: string, begin: () => Promise<AsyncIterator<Uint8Array>>): AsyncIterator<Uint8Array> {
+  let inner: AsyncIterator<Uint8Array> | undefined;
+  return {
+    async next() {
+      try {
+        inner ??= await begin();
+        return await inner.next();
+      } catch (error) {
+        throw translated(what, error);
+      }
+    },
+    async return() {
+      await inner?.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+/** The whole of an answer. By events: iteration takes as long again as the rest of a small request. */
+export function collectAnswer(what: string, body: Readable): Promise<Buffer> {
+  return guarded(
+    what,
+    () =>
+      new Promise((resolve, reject) => {
+        const chunks: Uint8Array[] = [];
+        body.on('data', (chunk: Uint8Array) => chunks.push(chunk));
+        finished(body, { writable: false }, (error) => {
+          if (error) reject(error);
+          else resolve(chunks.length === 1 && Buffer.isBuffer(chunks[0]) ? chunks[0] : Buffer.concat(chunks));
+        });
+      }),
+  );
 }
 
 const MIB = 1024 * 1024;

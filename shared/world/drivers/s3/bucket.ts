@@ -96,6 +96,9 @@ function connect(at: BucketLocation, endpoint: string | undefined, credentials: 
   });
 }
 
+/** Below this another hash costs less than telling the SDK not to make it. */
+const HASH_AGAIN_BYTES = 64 * 1024;
+
 const rangeHeader = ({ offset, length }: ByteRange): string =>
   `bytes=${offset}-${length === undefined ? '' : offset + length - 1}`;
 
@@ -149,7 +152,7 @@ export class Bucket {
       ...(metadata === undefined ? {} : { Metadata: metadata }),
       ...conditionFields(condition),
     });
-    if (sha256 !== undefined) {
+    if (sha256 !== undefined && data.byteLength >= HASH_AGAIN_BYTES) {
       command.middlewareStack.add(
         (next) => (args) => {
           const { headers } = args.request as { headers: Record<string, string> };
@@ -182,7 +185,10 @@ export class Bucket {
     return this.#unlessMissing(`get ${key}`, async () => {
       try {
         const answer = await this.#client.send(command);
-        return { head: headOf(answer), body: answer.Body as Readable };
+        const body = answer.Body as Readable;
+        // A connection that breaks before anybody reads is told to the reader, not to the process.
+        body.on('error', () => undefined);
+        return { head: headOf(answer), body };
       } catch (error) {
         if (statusOf(error) === 416) return 'outside';
         throw error;

@@ -1,8 +1,9 @@
 /** Creation of objects: in one request, or in parts; visible whole or not at all, and the first one stays. */
+import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import { checkCid, meetExisting } from '../../checks.ts';
-import type { Cid } from '../../cid.ts';
+import { type Cid, cidOf } from '../../cid.ts';
 import { type ContentDigest, type ContentHash, createContentHash } from '../../content.ts';
 import type { ArtifactStat, PutResult } from '../../store.ts';
 import { type Part, partsOf } from './body.ts';
@@ -24,19 +25,22 @@ export interface WriteRequest {
   readonly replacing?: Found | undefined;
   /** Size of the body where it is known. */
   readonly expectedBytes?: number;
+  /** Fewer take less memory. */
+  readonly partsInFlight?: number;
 }
 
-const PARTS_IN_FLIGHT = 2;
+const PARTS_IN_FLIGHT_DEFAULT = 4;
 const CONFLICTS_MAX = 8;
 const CONFLICT_PAUSE_MS = 50;
 
 const created = ({ cid, sha256, size }: ContentDigest): PutResult => ({ cid, sha256, size, created: true });
 
-function digestOfBytes(data: Uint8Array): ContentDigest {
-  const hash = createContentHash();
-  hash.update(data);
-  return hash.digest();
-}
+/** Of bytes at hand: `cidOf` builds no hasher for them, which would cost more than hashing a small object. */
+const digestOfBytes = (data: Uint8Array): ContentDigest => ({
+  cid: cidOf(data),
+  sha256: createHash('sha256').update(data).digest('hex'),
+  size: data.byteLength,
+});
 
 export class Writer {
   readonly #bucket: Bucket;
@@ -90,7 +94,8 @@ export class Writer {
     const upload = await this.#bucket.createMultipart({ key, contentType, metadata: { record: writer, writer } });
     let completed = false;
     try {
-      const etags = await this.#sendParts(upload, hash, first, rest);
+      const inFlightMax = request.partsInFlight ?? PARTS_IN_FLIGHT_DEFAULT;
+      const etags = await this.#sendParts(upload, inFlightMax, hash, first, rest);
       const digest = hash.digest();
       checkCid(path, digest.cid, request.expectedCid);
       if (replacing?.stat.cid === digest.cid) return meetExisting(path, replacing.stat, digest.cid);
@@ -128,6 +133,7 @@ export class Writer {
   /** A few parts at once; returns their ETags in order. When the body or a part fails, all that was sent has ended. */
   async #sendParts(
     upload: MultipartName,
+    inFlightMax: number,
     hash: ContentHash,
     first: Part,
     rest: AsyncIterable<Part>,
@@ -148,7 +154,7 @@ export class Writer {
       inFlight.add(sending);
       // While the bytes are on their way, they are hashed.
       hash.update(part.data);
-      if (inFlight.size >= PARTS_IN_FLIGHT) await Promise.race(inFlight);
+      if (inFlight.size >= inFlightMax) await Promise.race(inFlight);
     };
     try {
       await begin(first);
