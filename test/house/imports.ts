@@ -78,13 +78,14 @@ export const pureCore = importRule(
 );
 
 /** Packages of providers, and the only places that may import them. */
+const KV_AND_QUEUE = ['shared/scratch/kv/drivers', 'shared/scratch/queue/drivers'];
 const PROVIDERS: readonly [packages: RegExp, places: readonly string[]][] = [
-  [
-    /^@aws-sdk\/|^@smithy\/|^lean-s3$|^aws4fetch$/,
-    ['shared/world/drivers', 'shared/scratch/queue/drivers', 'shared/secrets/drivers'],
-  ],
-  [/^ioredis$/, ['shared/scratch/kv/drivers', 'shared/scratch/queue/drivers', 'shared/scratch/drivers']],
-  [/^modal$/, ['shared/scratch/drivers', 'shared/runtime/drivers', 'shared/secrets/drivers']],
+  [/^@aws-sdk\/client-s3$|^@aws-sdk\/s3-|^@smithy\/|^lean-s3$/, ['shared/world/drivers']],
+  [/^@aws-sdk\/client-sqs$/, ['shared/scratch/sqs', 'shared/scratch/queue/drivers']],
+  [/^@aws-sdk\/client-secrets-manager$/, ['shared/secrets/drivers']],
+  // KV and queue of one backend share its connection, which stands in a folder of its own.
+  [/^ioredis$/, ['shared/scratch/redis', ...KV_AND_QUEUE]],
+  [/^modal$/, ['shared/scratch/modal', 'shared/runtime/drivers', 'shared/secrets/drivers', ...KV_AND_QUEUE]],
   [/^dockerode$/, ['shared/runtime/drivers']],
   [/^esbuild$/, ['shared/runtime/drivers']],
   [/^@electric-sql\//, ['stack/postgres']],
