@@ -42,12 +42,14 @@ export function receiptOf(state: PlanState, plan: AdmittedPlan, execution: Execu
   const step = plan.steps.find((one) => one.id === stepId);
   if (end === undefined || step === undefined) throw new Error(`${executionId} has not ended`);
   const environment = end.status === 'lost' ? undefined : end.environment;
-  const inputCids = sorted(Object.values(started?.inputs ?? {}).map(({ path, cid }) => [path, cid]));
+  const inputs = Object.entries(started?.inputs ?? {});
+  const inputCids = sorted(inputs.map(([, { path, cid }]) => [path, cid]));
   const paramsCid = cidOf(canonicalBytes(step.params));
   const memo = {
     processor: step.processor,
     params_cid: paramsCid,
-    input_cids: inputCids,
+    // By name, not by path: two inputs that change places make other outputs, an input that moved does not.
+    input_cids: sorted(inputs.map(([name, { cid }]) => [name, cid])),
     environment: environment === undefined ? null : deterministicPart(environment),
   };
   const memoKey = cidOf(canonicalBytes(memo));
