@@ -1,0 +1,189 @@
+import { fileURLToPath } from 'node:url';
+import * as assert from 'uvu/assert';
+import { parseCancel, parseSubmission, type Submission } from '../../services/admission/command.ts';
+import { decideCancel, decideSubmit, type Ruling, rule, type SubmitOptions } from '../../services/admission/decide.ts';
+import type { Deployment } from '../../services/admission/resolve-step.ts';
+import { canonicalText } from '../../shared/ledger/canonical.ts';
+import { encodeCommit, seal } from '../../shared/ledger/chain.ts';
+import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
+import { PLAN_LIMITS } from '../../shared/plan/plan.ts';
+import { loadRegistry } from '../../shared/registry/registry.ts';
+import { probePlan } from '../harness/stack.ts';
+import { suite } from '../harness/suite.ts';
+import { admittedChain, Chain, cancelRequested, START_MS, settled } from '../ledger/plan-history.ts';
+
+const test = suite('admission');
+
+const registry = await loadRegistry(fileURLToPath(new URL('../fixtures/registry', import.meta.url)));
+const deployment: Deployment = { defaultAdapter: 'mock', adapters: ['mock'], secretExists: () => true };
+const OPTIONS: SubmitOptions = { nowMs: START_MS, declareLeases: false };
+
+function submission(document: unknown): Submission {
+  const parsed = parseSubmission(Buffer.from(JSON.stringify(document)));
+  if (!parsed.ok) throw new Error(`${parsed.fault.code}: ${parsed.fault.message}`);
+  return parsed.value;
+}
+
+const rulingOf = (document: unknown): Ruling => rule(submission(document), registry, deployment);
+
+/** The state of a plan after what was decided. */
+function after(state: PlanState, ruling: Ruling, options = OPTIONS): PlanState {
+  const decision = decideSubmit(state, ruling, options);
+  if (decision.kind !== 'append') throw new Error(decision.kind);
+  return new Chain(state.planId).append('admission', decision.drafts).state;
+}
+
+test('a good plan is submitted and admitted in one commit, with the documents that it names', () => {
+  const ruling = rulingOf(probePlan('good', {}, { timeout_s: 60 }));
+  const { submitted, admitted } = ruling;
+  assert.match(submitted.path, /^\/artifacts\/plans\/good\/plan-[0-9a-f]{16}\.json$/);
+  const decision = decideSubmit(emptyState('good'), ruling, OPTIONS);
+  assert.is(decision.kind, 'append');
+  const drafts = decision.kind === 'append' ? decision.drafts : [];
+  assert.equal(
+    drafts.map(({ kind }) => kind),
+    ['plan.submitted', 'plan.admitted'],
+  );
+  const state = after(emptyState('good'), ruling);
+  assert.is(state.submitted?.plan_cid, submitted.cid);
+  assert.is(state.admitted?.admitted_cid, admitted?.document.cid);
+  assert.is(state.admitted?.deadline, new Date(START_MS + 60_000).toISOString());
+  assert.is(canonicalText(admitted?.plan), new TextDecoder().decode(admitted?.document.bytes));
+});
+
+test('the same submission is ruled the same way, byte for byte, however it is written', () => {
+  const plan = probePlan('same', { params: { value: 1, work_ms: 2 } });
+  const { budget, plan_id } = plan;
+  const reordered = {
+    steps: [{ params: { work_ms: 2, value: 1 }, processor: 'test/probe@1', id: 'probe' }],
+    budget,
+    plan_id,
+  };
+  const spaced = parseSubmission(Buffer.from(`\n  ${JSON.stringify(plan, null, 3)}\n`));
+  assert.equal(rulingOf(reordered), rulingOf(plan));
+  assert.equal(spaced.ok && rule(spaced.value, registry, deployment), rulingOf(plan));
+  assert.equal(rulingOf(plan), rulingOf(plan));
+});
+
+test('the same plan again is a duplicate, whatever has become of it', () => {
+  const ruling = rulingOf(probePlan('plan'));
+  const admitted = after(emptyState('plan'), ruling);
+  assert.equal(decideSubmit(admitted, ruling, OPTIONS), { kind: 'duplicate' });
+  assert.equal(decideSubmit({ ...admitted, phase: 'settled' }, ruling, OPTIONS), { kind: 'duplicate' });
+  const bad = rulingOf(probePlan('plan', { processor: 'no/such@1' }));
+  assert.equal(decideSubmit(after(emptyState('plan'), bad), bad, OPTIONS), { kind: 'duplicate' });
+});
+
+test('another body under the same id is a conflict, even when the first was rejected', () => {
+  const first = rulingOf(probePlan('plan', { processor: 'no/such@1' }));
+  const second = rulingOf(probePlan('plan'));
+  const decision = decideSubmit(after(emptyState('plan'), first), second, OPTIONS);
+  assert.is(decision.kind, 'conflict');
+  if (decision.kind !== 'conflict') return;
+  assert.equal([decision.fault.code, decision.fault.pointer], ['ERR_PLAN_CONFLICT', '/plan_id']);
+  assert.match(decision.fault.expected ?? '', first.submitted.cid);
+});
+
+test('a bad plan is submitted and rejected in one commit, with every reason', () => {
+  const ruling = rulingOf(probePlan('plan', { processor: 'no/such@1', needs: ['ghost'] }));
+  const { phase, rejected } = after(emptyState('plan'), ruling);
+  assert.is(phase, 'rejected');
+  assert.is(rejected?.fault_count, 2);
+  assert.equal(rejected?.faults.map(({ code }) => code).sort(), ['ERR_UNKNOWN_NEED', 'ERR_UNKNOWN_PROCESSOR']);
+});
+
+test('a plan with thousands of faults is rejected inside the limits of an event, and their number is told', () => {
+  const steps = Array.from({ length: 3_000 }, (_, index) => ({ id: `s${index}`, processor: 'no/such@1' }));
+  const ruling = rulingOf(probePlan('plan', {}, { steps }));
+  const state = after(emptyState('plan'), ruling);
+  assert.is(state.rejected?.fault_count, 3_000);
+  assert.is(state.rejected?.faults.length, 50);
+  const decision = decideSubmit(emptyState('plan'), ruling, OPTIONS);
+  const drafts = decision.kind === 'append' ? decision.drafts : [];
+  // Throws when an event is larger than its limit.
+  encodeCommit(seal(emptyState('plan').head, drafts, { planId: 'plan', by: 'admission', nowMs: START_MS }));
+});
+
+test('leases are declared when the deployment says so, and never enforced', () => {
+  const leases = [{ selector: '/artifacts/outputs/plan/**', mode: 'write' }];
+  const ruling = rulingOf(probePlan('plan', { leases }));
+  const kinds = (declareLeases: boolean) => {
+    const decision = decideSubmit(emptyState('plan'), ruling, { ...OPTIONS, declareLeases });
+    return decision.kind === 'append' ? decision.drafts.map(({ kind }) => kind) : [];
+  };
+  assert.equal(kinds(true), ['plan.submitted', 'lease.declared', 'plan.admitted']);
+  assert.equal(kinds(false), ['plan.submitted', 'plan.admitted']);
+});
+
+test('steps are frozen in an order in which each stands behind what it needs', () => {
+  const one = (id: string, needs: string[], inputs = {}) => ({ id, processor: 'test/probe@1', needs, inputs });
+  const steps = [one('c', ['b']), one('b', [], { first: { step: 'a', output: 'out.json' } }), one('a', [])];
+  const plan = rulingOf(probePlan('plan', {}, { steps })).admitted?.plan;
+  assert.equal(
+    plan?.steps.map(({ id, needs }) => [id, needs]),
+    [
+      ['a', []],
+      ['b', ['a']],
+      ['c', ['b']],
+    ],
+  );
+  assert.is(plan?.steps[1]?.inputs.first, '/artifacts/outputs/plan/a/out.json');
+});
+
+test('a plan of 5,000 steps in a chain is admitted', () => {
+  const steps = Array.from({ length: 5_000 }, (_, index) => ({
+    id: `s${index}`,
+    processor: 'test/probe@1',
+    ...(index === 0 ? {} : { needs: [`s${index - 1}`] }),
+  })).reverse();
+  const document = { plan_id: 'large', budget: { limit_usd_micro: 5_000 * 400 }, steps };
+  assert.ok(JSON.stringify(document).length < PLAN_LIMITS.bytes * 1.5);
+  const startMs = performance.now();
+  // Beyond 256 KiB a command is refused before it is ruled: what counts here is the number of steps.
+  const ruling = rule({ ...submission(probePlan('large')), document }, registry, deployment);
+  process.stdout.write(`(5,000 steps ruled in ${Math.round(performance.now() - startMs)} ms) `);
+  assert.equal(ruling.faults, []);
+  assert.equal(ruling.admitted?.plan.steps.length, 5_000);
+  assert.is(ruling.admitted?.plan.steps[0]?.id, 's0');
+});
+
+test('a plan may have 256 KiB in canonical form and no byte more', () => {
+  const sized = (bytes: number) => {
+    const plan = probePlan('large', {}, { note: '' });
+    const missing = bytes - Buffer.byteLength(canonicalText(plan));
+    return parseSubmission(Buffer.from(JSON.stringify({ ...plan, note: 'x'.repeat(missing) }, null, 2)));
+  };
+  assert.is(sized(PLAN_LIMITS.bytes).ok, true);
+  const refused = sized(PLAN_LIMITS.bytes + 1);
+  assert.equal(refused.ok || [refused.fault.code, refused.planId], ['ERR_TOO_LARGE', 'large']);
+});
+
+test('a command that names no plan is refused with its place', () => {
+  const refusalOf = (text: string | Uint8Array) => {
+    const parsed = parseSubmission(Buffer.from(text));
+    return parsed.ok ? 'accepted' : `${parsed.fault.code} ${parsed.fault.pointer}`;
+  };
+  assert.is(refusalOf('plan: yaml'), 'ERR_NOT_JSON ');
+  assert.is(refusalOf(''), 'ERR_NOT_JSON ');
+  assert.is(refusalOf(Uint8Array.of(0x22, 0xff, 0x22)), 'ERR_NOT_JSON ');
+  for (const text of ['null', '[]', '"plan"', '7']) assert.is(refusalOf(text), 'ERR_SCHEMA ', text);
+  for (const id of ['', 'Plan', 'a.b', '-a', 'a'.repeat(64), 7, null, undefined, '../x']) {
+    assert.is(refusalOf(JSON.stringify({ plan_id: id })), 'ERR_PLAN_ID /plan_id', String(id));
+  }
+  assert.is(refusalOf(JSON.stringify({ plan_id: 'a'.repeat(63) })), 'accepted');
+});
+
+test('a running plan is cancelled once; an ended one is left alone; an unknown one is refused', () => {
+  const chain = admittedChain('plan');
+  const first = decideCancel(chain.state);
+  assert.equal(first.kind === 'append' && first.drafts, [cancelRequested('client')]);
+  chain.append('admission', [cancelRequested('client')]);
+  assert.equal(decideCancel(chain.state), { kind: 'append', drafts: [] });
+  chain.append('settler', [settled('cancelled', 0)]);
+  assert.equal(decideCancel(chain.state), { kind: 'append', drafts: [] });
+  const unknown = decideCancel(emptyState('nobody'));
+  assert.is(unknown.kind === 'refused' && unknown.fault.code, 'ERR_PLAN_UNKNOWN');
+  assert.equal(parseCancel(Buffer.from('{"plan_id":"plan"}')), { ok: true, value: 'plan' });
+});
+
+test.run();

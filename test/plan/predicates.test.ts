@@ -1,0 +1,127 @@
+import * as assert from 'uvu/assert';
+import type { PredicateCall } from '../../shared/plan/plan.ts';
+import { PREDICATE_NAMES, predicateFaults, predicateOf } from '../../shared/plan/predicates/index.ts';
+import type { ArtifactEvidence, Outcome } from '../../shared/plan/predicates/predicate.ts';
+import { cidOf } from '../../shared/world/cid.ts';
+import { suite } from '../harness/suite.ts';
+
+const test = suite('predicates');
+
+/** A call with its arguments, which the schema of plans leaves open. */
+type Call = PredicateCall & Readonly<Record<string, unknown>>;
+
+const artifact = (content: string | Uint8Array): ArtifactEvidence => {
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+  return { cid: cidOf(bytes), size: bytes.byteLength, bytes };
+};
+
+const WORLD: Readonly<Record<string, ArtifactEvidence>> = {
+  '/artifacts/report.json': artifact('{"rows":344,"tags":[],"name":"","none":null,"columns":[{"missing":2}]}'),
+  '/artifacts/empty': artifact(''),
+  '/artifacts/text': artifact('not { json'),
+  '/artifacts/latin1': artifact(Uint8Array.of(0x22, 0xe4, 0x22)),
+  '/artifacts/unread': { cid: cidOf('x'), size: 99, bytes: undefined },
+  '/artifacts/huge': { cid: cidOf('x'), size: 17 * 1024 * 1024, bytes: new Uint8Array(1) },
+};
+const SERIES: Readonly<Record<string, number>> = { loss: 40 };
+
+/** An admitted call, judged by what its own reads find. */
+function judge(call: PredicateCall): Outcome {
+  assert.equal(predicateFaults(call, ''), [], 'admission would refuse the call');
+  const predicate = predicateOf(call);
+  const readable = new Set(predicate?.reads(call).map((read) => (read.kind === 'artifact' ? read.path : read.series)));
+  return (
+    predicate?.check(call, {
+      artifact: (path) => (readable.has(path) ? WORLD[path] : undefined),
+      series: (name) => (readable.has(name) ? SERIES[name] : undefined),
+    }) ?? { ok: false, found: 'no such predicate' }
+  );
+}
+
+type Case = readonly [args: Record<string, unknown>, ok: boolean, found: RegExp];
+
+const CASES: Readonly<Record<string, readonly Case[]>> = {
+  'artifact.exists@1': [
+    [{ path: '/artifacts/report.json' }, true, /^\d+ bytes, blake3:/],
+    [{ path: '/artifacts/empty' }, true, /^0 bytes/],
+    [{ path: '/artifacts/empty', min_bytes: 1 }, false, /^0 bytes/],
+    [{ path: '/artifacts/unread', min_bytes: 99 }, true, /^99 bytes/],
+    [{ path: '/artifacts/unread', min_bytes: 100 }, false, /^99 bytes/],
+    [{ path: '/artifacts/nothing' }, false, /nothing at \/artifacts\/nothing/],
+  ],
+  'artifact.jmespath_ok@1': [
+    [{ path: '/artifacts/report.json', expression: 'rows == `344`' }, true, /^true$/],
+    [{ path: '/artifacts/report.json', expression: 'rows == `345`' }, false, /^false$/],
+    [{ path: '/artifacts/report.json', expression: 'rows' }, true, /^344$/],
+    [{ path: '/artifacts/report.json', expression: 'columns[0].missing' }, true, /^2$/],
+    // JMESPath's own truth: what is empty or not there is false.
+    [{ path: '/artifacts/report.json', expression: 'tags' }, false, /^\[\]$/],
+    [{ path: '/artifacts/report.json', expression: 'name' }, false, /^""$/],
+    [{ path: '/artifacts/report.json', expression: 'none' }, false, /^null$/],
+    [{ path: '/artifacts/report.json', expression: 'absent' }, false, /^null$/],
+    [{ path: '/artifacts/report.json', expression: 'rows ==' }, false, /the expression failed/],
+    [{ path: '/artifacts/report.json', expression: 'no_such_function(rows)' }, false, /the expression failed/],
+    [{ path: '/artifacts/text', expression: 'rows' }, false, /is no JSON/],
+    [{ path: '/artifacts/latin1', expression: '@' }, false, /is no JSON/],
+    [{ path: '/artifacts/empty', expression: '@' }, false, /is no JSON/],
+    [{ path: '/artifacts/huge', expression: '@' }, false, /too large/],
+    [{ path: '/artifacts/nothing', expression: '@' }, false, /nothing at/],
+  ],
+  'json.schema_ok@1': [
+    [{ path: '/artifacts/report.json', schema: { required: ['rows'] } }, true, /it matches/],
+    [{ path: '/artifacts/report.json', schema: true }, true, /it matches/],
+    [{ path: '/artifacts/report.json', schema: { properties: { rows: { type: 'string' } } } }, false, /^\/rows: /],
+    [{ path: '/artifacts/report.json', schema: { required: ['rank'] } }, false, /rank/],
+    [{ path: '/artifacts/report.json', schema: { type: 'no such type' } }, false, /schema itself is not usable/],
+    [{ path: '/artifacts/report.json', schema: { $ref: 'https://example.org/s.json' } }, false, /schema itself/],
+    [{ path: '/artifacts/report.json', schema: 'a string' }, false, /schema itself/],
+    [{ path: '/artifacts/text', schema: {} }, false, /is no JSON/],
+    [{ path: '/artifacts/nothing', schema: {} }, false, /nothing at/],
+  ],
+  'series.has_new@1': [
+    [{ series: 'loss' }, true, /watermark 40/],
+    [{ series: 'loss', after: 39 }, true, /watermark 40/],
+    [{ series: 'loss', after: 40 }, false, /watermark 40/],
+    [{ series: 'never' }, false, /never was never sampled/],
+  ],
+};
+
+test('every predicate is told true and false, with what it found', () => {
+  assert.equal(Object.keys(CASES).sort(), [...PREDICATE_NAMES].sort());
+  for (const [use, cases] of Object.entries(CASES)) {
+    for (const [args, ok, found] of cases) {
+      const outcome = judge({ use, ...args });
+      const what = `${use} ${JSON.stringify(args)}: ${outcome.found}`;
+      assert.is(outcome.ok, ok, what);
+      assert.match(outcome.found, found);
+      assert.ok(outcome.found.length <= 1_000, what);
+    }
+  }
+});
+
+test('a call that does not fit its predicate is a fault with its place, before anything runs', () => {
+  const wrong: [Call, string, string][] = [
+    [{ use: 'artifact.shines@1' }, 'ERR_UNKNOWN_PREDICATE', '/p/use'],
+    [{ use: 'artifact.exists@1' }, 'ERR_SCHEMA', '/p'],
+    [{ use: 'artifact.exists@1', path: 7 }, 'ERR_SCHEMA', '/p/path'],
+    [{ use: 'artifact.exists@1', path: '/artifacts/x', min_bytes: -1 }, 'ERR_SCHEMA', '/p/min_bytes'],
+    [{ use: 'artifact.exists@1', path: '/artifacts/x', colour: 'red' }, 'ERR_SCHEMA', '/p/colour'],
+    [{ use: 'artifact.jmespath_ok@1', path: '/artifacts/x' }, 'ERR_SCHEMA', '/p'],
+    [{ use: 'json.schema_ok@1', path: '/artifacts/x' }, 'ERR_SCHEMA', '/p'],
+    [{ use: 'series.has_new@1', series: 'x', after: 1.5 }, 'ERR_SCHEMA', '/p/after'],
+  ];
+  for (const [call, code, pointer] of wrong) {
+    const [fault] = predicateFaults(call, '/p');
+    assert.equal([fault?.code, fault?.pointer], [code, pointer], JSON.stringify(call));
+  }
+});
+
+test('a predicate reads the bytes only where it judges them', () => {
+  const readsOf = (call: Call) => predicateOf(call)?.reads(call);
+  const path = '/artifacts/x';
+  assert.equal(readsOf({ use: 'artifact.exists@1', path }), [{ kind: 'artifact', path, bytes: false }]);
+  assert.equal(readsOf({ use: 'json.schema_ok@1', path, schema: {} }), [{ kind: 'artifact', path, bytes: true }]);
+  assert.equal(readsOf({ use: 'series.has_new@1', series: 's' }), [{ kind: 'series', series: 's' }]);
+});
+
+test.run();

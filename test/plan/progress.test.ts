@@ -1,0 +1,205 @@
+import * as assert from 'uvu/assert';
+import { MAX_LOST, type PlanProgress, progressOf } from '../../shared/plan/progress.ts';
+import { suite } from '../harness/suite.ts';
+import {
+  admittedChain,
+  type Chain,
+  cancelRequested,
+  failed,
+  lost,
+  scheduled,
+  settledExecution,
+  started,
+  succeeded,
+} from '../ledger/plan-history.ts';
+import { planOf, step } from './admitted-plan.ts';
+
+const test = suite('progress of a plan');
+
+const RESERVE = 400;
+
+/** Schedules a step, ends it and settles it for `actual`. */
+function attempt(chain: Chain, id: string, number: number, how: 'succeeded' | 'failed' | 'lost', actual = 0): Chain {
+  const executionId = `plan.${id}.${number}`;
+  const end = {
+    succeeded: () => succeeded(executionId, 5),
+    failed: () => failed(executionId, 5),
+    lost: () => lost(executionId, 5),
+  };
+  return chain
+    .append('dispatcher', scheduled('plan', id, number, RESERVE))
+    .append('dispatcher', [started(executionId)])
+    .append('dispatcher', [end[how]()])
+    .append('settler', settledExecution('plan', executionId, RESERVE, actual));
+}
+
+const statuses = ({ steps }: PlanProgress): Record<string, string> =>
+  Object.fromEntries([...steps].map(([id, { status }]) => [id, status]));
+
+const schedulable = (progress: PlanProgress): string[] =>
+  progress.schedulable.map((one) => `${one.step.id}.${one.attempt}`);
+
+/** Milliseconds between the end of an execution and the earliest start of the next attempt. */
+function waitMs(chain: Chain, progress: PlanProgress, executionId: string): number {
+  const endedAt = chain.state.executions.get(executionId)?.endedAt ?? '';
+  return (progress.schedulable[0]?.notBeforeMs ?? Number.NaN) - Date.parse(endedAt);
+}
+
+const diamond = planOf([
+  step('top'),
+  step('left', { needs: ['top'] }),
+  step('right', { needs: ['top'] }),
+  step('bottom', { needs: ['left', 'right'] }),
+]);
+
+test('what needs nothing is ready, what needs something waits for all of it', () => {
+  const chain = admittedChain('plan', 10_000);
+  assert.equal(statuses(progressOf(chain.state, diamond)), {
+    top: 'ready',
+    left: 'waiting',
+    right: 'waiting',
+    bottom: 'waiting',
+  });
+  attempt(chain, 'top', 1, 'succeeded');
+  assert.equal(schedulable(progressOf(chain.state, diamond)), ['left.1', 'right.1']);
+  attempt(chain, 'left', 1, 'succeeded');
+  assert.equal(statuses(progressOf(chain.state, diamond)), {
+    top: 'succeeded',
+    left: 'succeeded',
+    right: 'ready',
+    bottom: 'waiting',
+  });
+  attempt(chain, 'right', 1, 'succeeded');
+  assert.equal(schedulable(progressOf(chain.state, diamond)), ['bottom.1']);
+  attempt(chain, 'bottom', 1, 'succeeded');
+  const end = progressOf(chain.state, diamond);
+  assert.equal([end.finished, schedulable(end), end.unpayable], [true, [], []]);
+});
+
+test('a step that is under way is open, and the plan is not finished before it is settled', () => {
+  const plan = planOf([step('only')]);
+  const chain = admittedChain('plan').append('dispatcher', scheduled('plan', 'only', 1, RESERVE));
+  assert.equal(
+    [statuses(progressOf(chain.state, plan)), progressOf(chain.state, plan).finished],
+    [{ only: 'open' }, false],
+  );
+  chain.append('dispatcher', [succeeded('plan.only.1', 5)]);
+  assert.is(progressOf(chain.state, plan).finished, false);
+  chain.append('settler', settledExecution('plan', 'plan.only.1', RESERVE, 100));
+  assert.is(progressOf(chain.state, plan).finished, true);
+});
+
+test('a failed step is tried again by its policy, each time after a longer wait', () => {
+  const plan = planOf([step('only', { retry: { max_attempts: 3, backoff_s: 1.5, backoff_factor: 4 } })]);
+  const chain = admittedChain('plan', 10_000);
+  for (const [number, wait] of [
+    [1, 1_500],
+    [2, 6_000],
+  ] as const) {
+    attempt(chain, 'only', number, 'failed');
+    const progress = progressOf(chain.state, plan);
+    assert.equal(schedulable(progress), [`only.${number + 1}`]);
+    assert.is(waitMs(chain, progress, `plan.only.${number}`), wait);
+  }
+  attempt(chain, 'only', 3, 'failed');
+  const end = progressOf(chain.state, plan);
+  assert.equal([statuses(end), end.finished], [{ only: 'failed' }, true]);
+});
+
+test('the wait between attempts is never longer than an hour', () => {
+  const plan = planOf([step('only', { retry: { max_attempts: 5, backoff_s: 3_000, backoff_factor: 10 } })]);
+  const chain = admittedChain('plan', 10_000);
+  attempt(chain, 'only', 1, 'failed');
+  attempt(chain, 'only', 2, 'failed');
+  assert.is(waitMs(chain, progressOf(chain.state, plan), 'plan.only.2'), 3_600_000);
+});
+
+test('a failure that cannot be cured is not tried again', () => {
+  const plan = planOf([step('only'), step('after', { needs: ['only'] })]);
+  const chain = admittedChain('plan', 10_000)
+    .append('dispatcher', scheduled('plan', 'only', 1, RESERVE))
+    .append('dispatcher', [failed('plan.only.1', 5, { retryable: false })])
+    .append('settler', settledExecution('plan', 'plan.only.1', RESERVE, 0));
+  const progress = progressOf(chain.state, plan);
+  assert.equal([statuses(progress), progress.finished], [{ only: 'failed', after: 'skipped' }, true]);
+});
+
+test('what needs a failed step is skipped, however far away, and so is all that has not begun', () => {
+  const plan = planOf([
+    step('bad', { retry: { max_attempts: 1, backoff_s: 0, backoff_factor: 1 } }),
+    step('next', { needs: ['bad'] }),
+    step('far', { needs: ['next'] }),
+    step('apart'),
+    step('running'),
+  ]);
+  const chain = admittedChain('plan', 10_000).append('dispatcher', scheduled('plan', 'running', 1, RESERVE));
+  attempt(chain, 'bad', 1, 'failed');
+  const progress = progressOf(chain.state, plan);
+  const skipped = 'skipped';
+  assert.equal(statuses(progress), { bad: 'failed', next: skipped, far: skipped, apart: skipped, running: 'open' });
+  assert.equal([schedulable(progress), progress.finished], [[], false]);
+});
+
+test('a lost execution is tried again soon, does not count as a failure, and has a bound of its own', () => {
+  const plan = planOf([step('only', { retry: { max_attempts: 2, backoff_s: 60, backoff_factor: 2 } })]);
+  const chain = admittedChain('plan', 100_000);
+  attempt(chain, 'only', 1, 'failed');
+  for (let number = 2; number <= MAX_LOST; number++) attempt(chain, 'only', number, 'lost');
+  const progress = progressOf(chain.state, plan);
+  assert.equal(schedulable(progress), [`only.${MAX_LOST + 1}`]);
+  assert.is(waitMs(chain, progress, `plan.only.${MAX_LOST}`), 500);
+  attempt(chain, 'only', MAX_LOST + 1, 'lost');
+  assert.equal(statuses(progressOf(chain.state, plan)), { only: 'failed' });
+});
+
+test('a step that failed as often as it may stays failed, whatever was lost in between', () => {
+  const plan = planOf([step('only', { retry: { max_attempts: 2, backoff_s: 0, backoff_factor: 1 } })]);
+  const chain = admittedChain('plan', 10_000);
+  for (const [index, how] of (['failed', 'lost', 'failed'] as const).entries()) attempt(chain, 'only', index + 1, how);
+  assert.equal(statuses(progressOf(chain.state, plan)), { only: 'failed' });
+});
+
+test('no more is scheduled than the budget pays for, in the order of the plan', () => {
+  const plan = planOf([step('one'), step('two'), step('three')]);
+  const progress = progressOf(admittedChain('plan', 2 * RESERVE + 399).state, plan);
+  assert.equal([schedulable(progress), progress.unpayable, progress.finished], [['one.1', 'two.1'], [], false]);
+});
+
+test('a step waits for money that is held, and is unpayable once none will come back', () => {
+  const plan = planOf([step('one'), step('two')]);
+  const chain = admittedChain('plan', RESERVE + 300).append('dispatcher', scheduled('plan', 'one', 1, RESERVE));
+  const during = progressOf(chain.state, plan);
+  assert.equal([schedulable(during), during.unpayable, during.finished], [[], [], false]);
+  chain.append('dispatcher', [succeeded('plan.one.1', 5)]);
+  chain.append('settler', settledExecution('plan', 'plan.one.1', RESERVE, 301));
+  const after = progressOf(chain.state, plan);
+  assert.equal([schedulable(after), after.unpayable, after.finished], [[], ['two'], true]);
+});
+
+test('money that comes back pays for the step that waited', () => {
+  const plan = planOf([step('one'), step('two')]);
+  const chain = admittedChain('plan', RESERVE + 300);
+  attempt(chain, 'one', 1, 'succeeded', 300);
+  assert.equal(schedulable(progressOf(chain.state, plan)), ['two.1']);
+});
+
+test('a read-only step needs no money', () => {
+  const plan = planOf([step('one', { processor: 'test/reader@1' })]);
+  assert.equal(schedulable(progressOf(admittedChain('plan', 0).state, plan)), ['one.1']);
+});
+
+test('a cancellation starts nothing more, retries neither, and waits for what runs', () => {
+  const chain = admittedChain('plan', 10_000);
+  attempt(chain, 'top', 1, 'succeeded');
+  attempt(chain, 'left', 1, 'failed');
+  chain.append('dispatcher', scheduled('plan', 'right', 1, RESERVE)).append('admission', [cancelRequested('client')]);
+  const during = progressOf(chain.state, diamond);
+  assert.equal(statuses(during), { top: 'succeeded', left: 'skipped', right: 'open', bottom: 'skipped' });
+  assert.equal([schedulable(during), during.finished], [[], false]);
+  chain.append('dispatcher', [failed('plan.right.1', 5)]);
+  chain.append('settler', settledExecution('plan', 'plan.right.1', RESERVE, 100));
+  const after = progressOf(chain.state, diamond);
+  assert.equal([statuses(after).right, after.finished], ['skipped', true]);
+});
+
+test.run();

@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import * as assert from 'uvu/assert';
+import { decideRecord, type Fact, parseFact, refusal } from '../../services/sampler/decide.ts';
+import { FACT_KINDS } from '../../shared/ledger/events.ts';
+import { emptyState } from '../../shared/ledger/state.ts';
+import { suite } from '../harness/suite.ts';
+import { admittedChain, fact, settled } from '../ledger/plan-history.ts';
+
+const test = suite('sampler facts');
+
+const parse = (message: unknown, seq = 7) => parseFact(Buffer.from(JSON.stringify(message)), seq);
+
+/** A fact as an adapter publishes it: without its id. */
+function published(number: number): { kind: string; data: Record<string, unknown> } {
+  const { kind, data } = fact(number) as { kind: string; data: Record<string, unknown> };
+  const { fact_id: _, ...rest } = data;
+  return { kind, data: rest };
+}
+
+test('a fact of every kind is taken, its id made of its place in the stream', () => {
+  const kinds = FACT_KINDS.map((_, number) => {
+    const parsed = parse(published(number), 40 + number);
+    assert.ok(parsed.ok, JSON.stringify(parsed));
+    if (!parsed.ok) return '';
+    const expected = fact(number);
+    assert.is(parsed.fact.id, `f${40 + number}`);
+    assert.equal(parsed.fact.draft, { ...expected, data: { ...expected.data, fact_id: `f${40 + number}` } });
+    return parsed.fact.draft.kind;
+  });
+  assert.equal(kinds.sort(), [...FACT_KINDS].sort());
+});
+
+test('an id that a message brings along counts for nothing', () => {
+  const { kind, data } = published(0);
+  const parsed = parse({ kind, data: { ...data, fact_id: 'forged' } });
+  assert.is(parsed.ok && parsed.fact.id, 'f7');
+  assert.is(parsed.ok && 'fact_id' in parsed.fact.draft.data && parsed.fact.draft.data.fact_id, 'f7');
+});
+
+test('what is no fact is refused with its place', () => {
+  const { data } = published(0);
+  const wrong: [unknown, string, string | undefined][] = [
+    [null, 'ERR_SCHEMA', '/kind'],
+    ['text', 'ERR_SCHEMA', '/kind'],
+    [{ data }, 'ERR_SCHEMA', '/kind'],
+    // Only services write these.
+    [{ kind: 'plan.settled', data: { status: 'succeeded' } }, 'ERR_SCHEMA', '/kind'],
+    [{ kind: 'artifact.written', data }, 'ERR_SCHEMA', '/kind'],
+    [{ kind: 'scratch.kv.changed' }, 'ERR_SCHEMA', '/data'],
+    [{ kind: 'scratch.kv.changed', data: { ...data, op: 'drop' } }, 'ERR_SCHEMA', '/data/op'],
+    [{ kind: 'scratch.kv.changed', data: { ...data, value: 'a secret' } }, 'ERR_SCHEMA', '/data/value'],
+    [{ kind: 'streams.sampled', data: { series: 's', watermark: -1 } }, 'ERR_SCHEMA', '/data'],
+  ];
+  for (const [message, code, pointer] of wrong) {
+    const parsed = parse(message);
+    assert.equal(parsed.ok || [parsed.fault.code, parsed.fault.pointer], [code, pointer], JSON.stringify(message));
+  }
+  for (const bytes of ['no json', '', '\ufeff', '"\\ud800']) {
+    const parsed = parseFact(Buffer.from(bytes), 1);
+    assert.is(parsed.ok || parsed.fault.code, 'ERR_NOT_JSON', bytes);
+  }
+  const latin1 = parseFact(Uint8Array.of(0x22, 0xe4, 0x22), 1);
+  assert.is(latin1.ok || latin1.fault.code, 'ERR_NOT_JSON');
+});
+
+test('nothing that arrives on the queue makes the parser throw', () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => void parseFact(bytes, 1)));
+  fc.assert(fc.property(fc.json(), (text) => void parseFact(Buffer.from(text), 1)));
+});
+
+test('facts are recorded once and in order, however they are delivered', () => {
+  const facts = [0, 1, 2, 3].map((number): Fact => ({ id: `f${number}`, draft: fact(number) }));
+  fc.assert(
+    fc.property(fc.array(fc.subarray(facts), { maxLength: 6 }), (deliveries) => {
+      const chain = admittedChain('plan');
+      for (const delivery of deliveries) {
+        const drafts = decideRecord(chain.state, delivery);
+        if (drafts.length > 0) chain.append('sampler', drafts);
+        assert.ok(delivery.every(({ id }) => chain.state.facts.has(id)));
+        assert.equal(decideRecord(chain.state, delivery), []);
+      }
+    }),
+  );
+  assert.equal(
+    decideRecord(admittedChain('plan').state, facts),
+    facts.map(({ draft }) => draft),
+  );
+});
+
+test('a plan that is not there, or has ended, takes no facts and says so', () => {
+  const facts: Fact[] = [{ id: 'f0', draft: fact(0) }];
+  const ended = admittedChain('plan').append('settler', [settled('succeeded', 0)]).state;
+  assert.equal([refusal(emptyState('plan'))?.code, refusal(ended)?.code], ['ERR_PLAN_UNKNOWN', 'ERR_PLAN_SETTLED']);
+  assert.equal([decideRecord(emptyState('plan'), facts), decideRecord(ended, facts)], [[], []]);
+  assert.is(refusal(admittedChain('plan').state), undefined);
+});
+
+test.run();
