@@ -90,12 +90,14 @@ export function environmentOf(url: URL): string {
   throw new IsomorphError('ERR_CONFIG', 'no usable modal: URL', { expected: 'modal: or modal:<environment>' });
 }
 
-/** Tries a call gets within the time limit of one operation. */
-const TRIES = 3;
+/** Tries that may hang within the time limit of one operation. */
+const SLOW_TRIES = 3;
+/** Beyond the first. Every call of ours may be repeated: what must not happen twice carries an operation id. */
+const RETRIES = 6;
 const DEFAULT_TIMEOUT_MS = 10_000;
 
 export const callOptions = (timeoutMs: number = DEFAULT_TIMEOUT_MS): CallOptions => ({
-  timeoutMs: Math.ceil(timeoutMs / TRIES),
-  retries: TRIES,
+  timeoutMs: Math.ceil(timeoutMs / SLOW_TRIES),
+  retries: RETRIES,
   baseDelay: 20,
 });

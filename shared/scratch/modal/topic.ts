@@ -10,8 +10,10 @@ import { dueOf, isAnnounced, messageKey, parseStep, type Step, stepPrefix, type 
 const PARALLEL = 16;
 const KNOWN_STEPS = 50_000;
 /** A scan may take this part of the time at most, however large the plan's Dict is. */
-const SCAN_SHARE = 0.05;
-const SCAN_LEAST_MS = 1_000;
+const SCAN_SHARE = 0.1;
+const SCAN_LEAST_MS = 250;
+/** A ticket is written right after its step; by then it was lost, or there is none because of a delay. */
+const TICKET_DUE_MS = 1_000;
 /** What stands ready for so long has lost its ticket, or waits in a long queue where a second one does no harm. */
 const TICKET_LOST_MS = 60_000;
 /** What is left of a message is removed so long after it was ready first. */
@@ -143,7 +145,7 @@ export class ModalTopic {
 /** Whether no ticket announces it, or none will in good time. */
 function isOverdue({ id, step }: Standing, nowMs: number): boolean {
   if (step === undefined) return isAnnounced(id) ? nowMs - dueOf(id) > TICKET_LOST_MS : true;
-  return step.is === 'ready' ? nowMs - step.x > SCAN_LEAST_MS : true;
+  return step.is === 'ready' ? nowMs - step.x > TICKET_DUE_MS : true;
 }
 
 function sort(standings: readonly Standing[], nowMs: number): Omit<Found, 'deadLetters'> {

@@ -40,8 +40,8 @@ const CAPABILITIES: QueueCapabilities = {
 const KNOWN_TOPICS = 1_000;
 const KNOWN_RECEIPTS = 10_000;
 const PARALLEL = 16;
-/** Then the Dict is looked through again, for what others left behind since. */
-const LONGEST_WAIT_MS = 1_000;
+/** How long to wait for a ticket before the Dict is looked through again, for what others left behind since. */
+const WAIT_MS = { least: 250, most: 1_000 };
 
 type Asked = Parameters<QueueDriver['consume']>[0];
 type NackRequest = Parameters<QueueDriver['nack']>[0];
@@ -115,7 +115,8 @@ export class ModalQueue implements QueueDriver {
       }
       if (claims.messages.length === 0 && waitMs > 0) {
         const untilDueMs = Math.max(0, topic.nextDueMs - Date.now());
-        const pauseMs = Math.min(waitMs, untilDueMs, LONGEST_WAIT_MS);
+        const longestMs = Math.min(WAIT_MS.most, Math.max(WAIT_MS.least, visibilityMs / 2));
+        const pauseMs = Math.min(waitMs, untilDueMs, longestMs);
         const tickets = await this.#tickets.take(planId, topic.name, asked.maxMessages, pauseMs);
         await this.#claimAll(tickets, topic, asked, claims);
       }
