@@ -2,6 +2,7 @@ import { JetStreamApiError, type JetStreamManager, jetstreamManager, type Stream
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { ADAPTERS } from '../plan/plan.ts';
+import { SCRATCH_STREAMS } from '../scratch/nats-streams.ts';
 
 const SECOND_NS = 1_000_000_000;
 const DAY_NS = 86_400 * SECOND_NS;
@@ -75,6 +76,7 @@ export const STREAMS: readonly StreamSpec[] = [
     max_bytes: 1024 ** 3,
     allow_direct: true,
   },
+  ...SCRATCH_STREAMS,
 ];
 
 export interface ConsumerSpec {
