@@ -166,7 +166,8 @@ export class MockRuntime implements RuntimeAdapter {
     while (await this.#isRunning(folder)) {
       if (Date.now() >= deadlineMs) await this.#stop(folder, 'timed_out');
       await Promise.race([delay(POLL_MS), ...(exited === undefined ? [] : [exited])]);
-      await Promise.all([report(), folder.boundLog()]);
+      await report();
+      folder.boundLog();
     }
     await report();
     return this.#result(folder);
@@ -214,12 +215,13 @@ function outcomeOf(code: number | undefined, stop: StopReason | undefined): RunO
   if (stop !== undefined) return { kind: stop };
   if (code === undefined) return { kind: 'lost', reason: 'its process is gone and left no exit code' };
   if (code === 126 || code === 127) return { kind: 'not_started', reason: `the shell could not start it (${code})` };
-  if (code > 128) return { kind: 'signalled', signal: signalName(code - 128) };
-  return { kind: 'exited', exitCode: code };
+  // As the shell tells it. Codes above the last signal, such as 255, are the processor's own.
+  const signal = signalName(code - 128);
+  return signal === undefined ? { kind: 'exited', exitCode: code } : { kind: 'signalled', signal };
 }
 
-const signalName = (number: number): string =>
-  Object.entries(os.constants.signals).find(([, value]) => value === number)?.[0] ?? `signal ${number}`;
+const signalName = (number: number): string | undefined =>
+  Object.entries(os.constants.signals).find(([, value]) => value === number)?.[0];
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {

@@ -1,4 +1,5 @@
-import { mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Kept of a log; what is older goes when it grows beyond. */
@@ -15,19 +16,46 @@ export interface ProcessId {
   readonly startMs: number;
 }
 
-const readText = async (file: string): Promise<string | undefined> => {
+/** A processor that writes faster than its log is put aside is not waited for. */
+const MAX_ROUNDS = 5;
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+const readBytes = async (file: string): Promise<Uint8Array> => {
   try {
-    return await readFile(file, 'utf8');
+    return await readFile(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (isMissing(error)) return new Uint8Array();
     throw error;
   }
 };
 
-/** Field 22 of /proc/<pid>/stat (proc(5)); empty on systems without it. */
+function openIfThere(file: string): number | undefined {
+  try {
+    return openSync(file, 'r+');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+const readText = async (file: string): Promise<string | undefined> => {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+};
+
+/**
+ * Field 22 of /proc/<pid>/stat (proc(5)); empty on systems without it, and for a process that has ended and was not
+ * collected: where nobody collects orphans it would seem to run for ever.
+ */
 export async function kernelStartTime(pid: number): Promise<string> {
   const text = await readText(`/proc/${pid}/stat`).catch(() => undefined);
-  return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  const [state, ...fields] = text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? [];
+  return state === 'Z' ? '' : (fields[18] ?? '');
 }
 
 /** What a run leaves on disk: enough to take it up again after this process was killed. */
@@ -39,6 +67,10 @@ export class RunFolder {
   }
 
   #file = (name: string): string => path.join(this.root, name);
+
+  get #aside(): string {
+    return this.#file('log.before');
+  }
 
   get job(): string {
     return this.#file('job.json');
@@ -115,16 +147,34 @@ export class RunFolder {
     }
   }
 
-  /** The end of the log. */
+  /** The end of the log, with what was put aside of it. */
   async tail(): Promise<Uint8Array> {
     const size = (await stat(this.log).catch(() => undefined))?.size ?? 0;
-    return (await this.readLog(Math.max(0, size - LOG_LIMITS.kept_bytes))).bytes;
+    const { bytes } = await this.readLog(Math.max(0, size - LOG_LIMITS.kept_bytes));
+    const aside = bytes.byteLength < LOG_LIMITS.kept_bytes ? await readBytes(this.#aside) : new Uint8Array();
+    return Buffer.concat([aside, bytes]).subarray(-LOG_LIMITS.kept_bytes);
   }
 
-  /** The processor appends to its log, so emptying it in place is safe; only a log that runs wild is emptied. */
-  async boundLog(): Promise<void> {
-    const size = (await stat(this.log).catch(() => undefined))?.size ?? 0;
-    if (size > LOG_LIMITS.rewrite_bytes) await truncate(this.log, 0);
+  /**
+   * The processor appends to its log, so emptying it in place is safe; only a log that runs wild is emptied, its end put
+   * aside. Without a break between looking and emptying: what is written there is lost, and may be the last word.
+   */
+  boundLog(): void {
+    const file = openIfThere(this.log);
+    if (file === undefined) return;
+    try {
+      let size = fstatSync(file).size;
+      if (size <= LOG_LIMITS.rewrite_bytes) return;
+      for (let round = 0, seen = -1; seen !== size && round < MAX_ROUNDS; round++) {
+        seen = size;
+        const kept = Buffer.alloc(LOG_LIMITS.kept_bytes);
+        writeFileSync(this.#aside, kept.subarray(0, readSync(file, kept, 0, kept.byteLength, seen - kept.byteLength)));
+        size = fstatSync(file).size;
+      }
+      ftruncateSync(file);
+    } finally {
+      closeSync(file);
+    }
   }
 
   remove(): Promise<void> {
