@@ -37,6 +37,7 @@ const HASH_BYTES = 512 * MIB;
 const HASH_ROUNDS = 9;
 const TYPE = 'application/octet-stream';
 const BUCKET = 'bench';
+const METADATA = { cid: `blake3:${'0'.repeat(64)}`, sha256: '0'.repeat(64), writer: '0'.repeat(32) };
 
 interface Subjects {
   readonly store: ArtifactStore;
@@ -66,6 +67,21 @@ async function small({ store, bare }: Subjects, name: string, bytes: number, ops
       ),
     ROUNDS,
   );
+  // What of it is the server's: the bare client sends the condition and metadata of the same size.
+  const same = await takeTurns(
+    (round) =>
+      inParallel(ops, CONCURRENCY, (index) =>
+        store.putBytes({ worldPath: worldPath(ROUNDS + round, index), data, contentType: TYPE }),
+      ),
+    (round) =>
+      inParallel(ops, CONCURRENCY, (index) => {
+        const at = { Bucket: BUCKET, Key: Key(ROUNDS + round, index) };
+        return bare.send(
+          new PutObjectCommand({ ...at, Body: data, ContentType: TYPE, IfNoneMatch: '*', Metadata: METADATA }),
+        );
+      }),
+    ROUNDS,
+  );
   const get = await takeTurns(
     (round) => inParallel(ops, CONCURRENCY, (index) => store.getBytes({ worldPath: worldPath(round, index) })),
     (round) =>
@@ -76,7 +92,7 @@ async function small({ store, bare }: Subjects, name: string, bytes: number, ops
     ROUNDS,
   );
   return {
-    ratios: { [`get_${name}`]: get.ratio, [`put_${name}`]: put.ratio },
+    ratios: { [`get_${name}`]: get.ratio, [`put_${name}`]: put.ratio, [`put_${name}_same_request`]: same.ratio },
     figures: {
       [`get_${name}_per_s`]: ops / get.oursS,
       [`get_${name}_bare_per_s`]: ops / get.referenceS,
