@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { openKv } from '../../shared/scratch/kv/open.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
 import { ControlPlane } from '../harness/modal/control-plane.ts';
-import { dice } from '../harness/modal/faults.ts';
+import { dice, type FaultKind } from '../harness/modal/faults.ts';
 import { suite } from '../harness/suite.ts';
 import { bytes, freshPlanId, text } from './conformance.ts';
 
@@ -41,13 +41,10 @@ function start(words: readonly (string | number)[], hear: (line: readonly string
 
 test('8 processes count one key without a gap or a double while answers get lost', async () => {
   const planId = freshPlanId();
-  const times = 50 * SCALE;
-  plane.faults.atRandom({
-    rate: 0.1,
-    seed: 7,
-    kinds: ['unavailable', 'disconnect'],
-    methods: ['DictUpdate', 'DictGet'],
-  });
+  const times = 25 * SCALE;
+  // Few of them cut all connections: gRPC takes a second to come back.
+  const kinds: FaultKind[] = [...Array<FaultKind>(19).fill('unavailable'), 'disconnect'];
+  plane.faults.atRandom({ rate: 0.1, seed: 7, kinds, methods: ['DictUpdate', 'DictGet'] });
   const values: number[] = [];
   const workers = Array.from({ length: PROCESSES }, () =>
     start(['incr', planId, times], ([, value]) => values.push(Number(value))),
@@ -68,7 +65,7 @@ test('8 processes count one key without a gap or a double while answers get lost
 
 test('consumers that are killed at any moment lose nothing, and what was acked is never seen again', async () => {
   const [planId, topic] = [freshPlanId(), 'work'];
-  const [count, kills] = [400 * SCALE, 16 * SCALE];
+  const [count, kills] = [240 * SCALE, 8 * SCALE];
   const queue = await openQueue('modal:');
   const ids = await Promise.all(
     Array.from({ length: count }, (_, index) =>

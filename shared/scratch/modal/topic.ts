@@ -34,7 +34,13 @@ interface Found {
   /** Acked or dead, but still there: whoever did it was killed. */
   readonly unfinished: readonly Standing[];
   readonly deadLetters: number;
-  readonly nextDueMs: number;
+  /** Neither yet, with the time when they can be claimed. */
+  readonly waiting: readonly Waiting[];
+}
+
+interface Waiting {
+  readonly standing: Standing;
+  readonly dueMs: number;
 }
 
 /** One topic of a plan as its Dict tells it: the truth, which tickets only announce. */
@@ -45,8 +51,8 @@ export class ModalTopic {
   readonly overdue: Ticket[] = [];
   /** Claimable, but perhaps announced by a ticket too. */
   readonly backlog: Ticket[] = [];
-  /** When the next of what a scan saw becomes ready. */
-  nextDueMs = Number.POSITIVE_INFINITY;
+  /** What the last scan saw leased or delayed: when that is over it can be claimed, if its step is still the last. */
+  #waiting: readonly Waiting[] = [];
   /** Steps never change: each is read once. */
   readonly #steps = new LRUCache<string, Step>({ max: KNOWN_STEPS });
   #scannedMs = performance.now();
@@ -69,16 +75,24 @@ export class ModalTopic {
 
   /** Looks at everything and remembers what can be claimed. Answers what somebody else's death left unfinished. */
   async scan(): Promise<readonly Standing[]> {
-    const { claimable, unfinished, nextDueMs } = await this.#look();
+    const { claimable, unfinished, waiting } = await this.#look();
     const nowMs = Date.now();
-    const toTicket = ({ id, n, step }: Standing): Ticket => ({ id, n, d: step?.d ?? 0 });
-    this.nextDueMs = nextDueMs;
+    this.#waiting = waiting;
     // In an order of its own for each client, so that they do not all try the same message first.
     const shuffled = claimable.map((standing) => ({ standing, at: Math.random() })).sort((a, b) => a.at - b.at);
     const standings = shuffled.map(({ standing }) => standing);
     this.overdue.splice(0, this.overdue.length, ...standings.filter((one) => isOverdue(one, nowMs)).map(toTicket));
     this.backlog.splice(0, this.backlog.length, ...standings.filter((one) => !isOverdue(one, nowMs)).map(toTicket));
     return unfinished;
+  }
+
+  /** Moves what became due since the last scan to `overdue`; answers when the next will, as Unix ms. */
+  takeDue(): number {
+    const nowMs = Date.now();
+    const due = this.#waiting.filter(({ dueMs }) => dueMs <= nowMs);
+    if (due.length > 0) this.#waiting = this.#waiting.filter(({ dueMs }) => dueMs > nowMs);
+    this.overdue.push(...due.map(({ standing }) => toTicket(standing)));
+    return this.#waiting.reduce((least, { dueMs }) => Math.min(least, dueMs), Number.POSITIVE_INFINITY);
   }
 
   async stats(): Promise<QueueStats> {
@@ -142,6 +156,8 @@ export class ModalTopic {
   }
 }
 
+const toTicket = ({ id, n, step }: Standing): Ticket => ({ id, n, d: step?.d ?? 0 });
+
 /** Whether no ticket announces it, or none will in good time. */
 function isOverdue({ id, step }: Standing, nowMs: number): boolean {
   if (step === undefined) return isAnnounced(id) ? nowMs - dueOf(id) > TICKET_LOST_MS : true;
@@ -152,7 +168,7 @@ function sort(standings: readonly Standing[], nowMs: number): Omit<Found, 'deadL
   const claimable: Standing[] = [];
   const unfinished: Standing[] = [];
   const counts = { leased: 0, delayed: 0 };
-  let nextDueMs = Number.POSITIVE_INFINITY;
+  const waiting: Waiting[] = [];
   for (const standing of standings) {
     const { id, n, step } = standing;
     // Its step vanished while it was looked at: somebody finished the message.
@@ -165,8 +181,8 @@ function sort(standings: readonly Standing[], nowMs: number): Omit<Found, 'deadL
     if (dueMs <= nowMs) claimable.push(standing);
     else {
       counts[step?.is === 'leased' ? 'leased' : 'delayed']++;
-      nextDueMs = Math.min(nextDueMs, dueMs);
+      waiting.push({ standing, dueMs });
     }
   }
-  return { claimable, unfinished, nextDueMs, ...counts };
+  return { claimable, unfinished, waiting, ...counts };
 }

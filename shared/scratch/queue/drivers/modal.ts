@@ -101,6 +101,7 @@ export class ModalQueue implements QueueDriver {
     const isWithScan = topic.isScanDue(visibilityMs);
     try {
       if (isWithScan) await this.#scan(topic, claims);
+      topic.takeDue();
       await this.#claimFrom(topic.overdue, topic, asked, claims);
       while (!isFull()) {
         const tickets = await this.#tickets.take(planId, topic.name, missing(), 0);
@@ -114,7 +115,7 @@ export class ModalQueue implements QueueDriver {
         await this.#claimFrom(topic.backlog, topic, asked, claims);
       }
       if (claims.messages.length === 0 && waitMs > 0) {
-        const untilDueMs = Math.max(0, topic.nextDueMs - Date.now());
+        const untilDueMs = Math.max(0, topic.takeDue() - Date.now());
         const longestMs = Math.min(WAIT_MS.most, Math.max(WAIT_MS.least, visibilityMs / 2));
         const pauseMs = Math.min(waitMs, untilDueMs, longestMs);
         const tickets = await this.#tickets.take(planId, topic.name, asked.maxMessages, pauseMs);
