@@ -12,11 +12,12 @@ import { ServiceProcess } from '../harness/service-process.ts';
 import { startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 
-const test = suite('services killed at work');
+/** Each kill of a dispatcher costs the 10 s after which its messages are delivered again. */
+const test = suite('services killed at work', undefined, { timeoutMs: 420_000 });
 
 const PLANS = 50;
 /** Commits between two kills: often enough that each service dies several times in mid-work. */
-const COMMITS_BETWEEN_KILLS = 18;
+const COMMITS_BETWEEN_KILLS = 36;
 
 let its: TestStack;
 const services: ServiceProcess[] = [];
