@@ -45,6 +45,7 @@ function clientOf(at: RedisLocation, options: Awaited<ReturnType<typeof optionsO
     redisOptions: options,
     // For the same reason: by default a command whose node went away is sent to the next one.
     retryDelayOnFailover: 0,
+    lazyConnect: true,
     clusterRetryStrategy: reconnectAfterMs,
     // Certificates name hosts, so hosts are not to become addresses before the handshake.
     ...(at.isTls ? { dnsLookup: (address, done) => done(null, address) } : {}),
@@ -54,7 +55,7 @@ function clientOf(at: RedisLocation, options: Awaited<ReturnType<typeof optionsO
 type Run = (...keysAndArguments: (string | number | Buffer)[]) => Promise<unknown>;
 
 export class RedisConnection {
-  readonly client: RedisClient;
+  readonly #client: RedisClient;
   readonly #prefix: string;
   /** Connections for blocking reads: while one waits, nothing else passes through it. */
   readonly #idleWaiters: RedisClient[] = [];
@@ -62,9 +63,17 @@ export class RedisConnection {
   #isClosed = false;
 
   constructor(client: RedisClient, prefix: string) {
-    this.client = client;
+    this.#client = client;
     this.#prefix = prefix;
     hear(client);
+  }
+
+  /** @throws IsomorphError ERR_UNAVAILABLE while a cluster is away: the library would keep a command until it is back. */
+  get client(): RedisClient {
+    if (this.#client instanceof Cluster && this.#client.status !== 'ready') {
+      throw new IsomorphError('ERR_UNAVAILABLE', 'redis: the cluster cannot be reached');
+    }
+    return this.#client;
   }
 
   /** Where all that one primitive holds for a plan begins. The braces keep a plan in one slot of a cluster. */
@@ -73,22 +82,27 @@ export class RedisConnection {
   }
 
   define(scripts: readonly RedisScript[]): void {
-    for (const { name, numberOfKeys, lua } of scripts) this.client.defineCommand(name, { numberOfKeys, lua });
+    for (const { name, numberOfKeys, lua } of scripts) this.#client.defineCommand(name, { numberOfKeys, lua });
   }
 
   /** Runs a defined script by its hash; strings in the answer are buffers. */
   run(script: RedisScript, ...keysAndArguments: (string | number | Buffer)[]): Promise<unknown> {
-    const run = Reflect.get(this.client, `${script.name}Buffer`) as Run;
-    return guarded(script.name, () => run.apply(this.client, keysAndArguments));
+    return guarded(script.name, async () => {
+      const { client } = this;
+      const run = Reflect.get(client, `${script.name}Buffer`) as Run;
+      return run.apply(client, keysAndArguments);
+    });
   }
 
   /** Resolves when the stream has an entry after `lastId`, or when the time is up. */
   async waitForEntry(stream: string, lastId: string, timeoutMs: number): Promise<void> {
     const waiter = this.#idleWaiters.pop() ?? this.#newWaiter();
     try {
-      await guarded('wait', () =>
-        waiter.xread('COUNT', 1, 'BLOCK', Math.max(1, Math.ceil(timeoutMs)), 'STREAMS', stream, lastId),
-      );
+      await guarded('wait', async () => {
+        // The client of a cluster connects when it is told to, the other one by itself.
+        if (waiter.status === 'wait') await waiter.connect();
+        await waiter.xread('COUNT', 1, 'BLOCK', Math.max(1, Math.ceil(timeoutMs)), 'STREAMS', stream, lastId);
+      });
     } finally {
       this.#idleWaiters.push(waiter);
     }
@@ -114,7 +128,7 @@ export class RedisConnection {
 
   #newWaiter(): RedisClient {
     if (this.#isClosed) throw new IsomorphError('ERR_UNAVAILABLE', 'redis: this client was closed');
-    const waiter = this.client instanceof Cluster ? this.client.duplicate() : this.client.duplicate();
+    const waiter = this.#client instanceof Cluster ? this.#client.duplicate() : this.#client.duplicate();
     hear(waiter);
     this.#waiters.add(waiter);
     return waiter;
@@ -123,7 +137,7 @@ export class RedisConnection {
   /** What is under way fails; nothing of it is retried. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const client of [this.client, ...this.#waiters]) client.disconnect();
+    for (const client of [this.#client, ...this.#waiters]) client.disconnect();
   }
 }
 
@@ -138,9 +152,10 @@ export async function connectRedis(url: URL): Promise<RedisConnection> {
   const options = await optionsOf(at).catch((cause: unknown) => {
     throw new IsomorphError('ERR_CONFIG', 'the file that ca= names cannot be read', { expected: 'a PEM file' }, cause);
   });
-  const connection = new RedisConnection(clientOf(at, options), at.prefix);
+  const client = clientOf(at, options);
+  const connection = new RedisConnection(client, at.prefix);
   try {
-    await guarded('connect', () => connection.client.ping());
+    await guarded<unknown>('connect', () => (client instanceof Cluster ? client.connect() : client.ping()));
   } catch (error) {
     await connection.close();
     throw error;

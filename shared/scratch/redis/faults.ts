@@ -19,7 +19,7 @@ function translated(what: string, error: unknown): unknown {
     const [word = ''] = error.message.split(' ');
     return new IsomorphError(codeOf(word), `redis ${what}: the server answered ${word}`);
   }
-  return new IsomorphError('ERR_UNAVAILABLE', `redis ${what}: the server cannot be reached (${error.name})`);
+  return new IsomorphError('ERR_UNAVAILABLE', `redis ${what}: the server cannot be reached (${error.message})`);
 }
 
 /** Runs an operation, its faults translated. */
