@@ -1,0 +1,29 @@
+import { readFile } from 'node:fs/promises';
+import type { TObject } from 'typebox';
+import * as assert from 'uvu/assert';
+import { EVENT_DATA, EVENT_KINDS } from '../../shared/ledger/events.ts';
+import { suite } from '../harness/suite.ts';
+
+const test = suite('the page of events');
+
+const page = await readFile(new URL('../../docs/events.md', import.meta.url), 'utf8');
+const sections = new Map(
+  page
+    .split(/^### /m)
+    .slice(1)
+    .map((section) => [section.split('\n')[0] ?? '', section.split(/^## /m)[0] ?? '']),
+);
+
+test('every kind has its section, and nothing else has one', () => {
+  assert.equal([...sections.keys()].sort(), [...EVENT_KINDS].sort());
+});
+
+test('every section names every field of its data', () => {
+  for (const kind of EVENT_KINDS) {
+    for (const field of Object.keys((EVENT_DATA[kind] as TObject).properties)) {
+      assert.ok(sections.get(kind)?.includes(`\`${field}\``), `${kind} does not tell of ${field}`);
+    }
+  }
+});
+
+test.run();
