@@ -31,7 +31,8 @@ import type {
 } from '../store.ts';
 import { canonicalWorldPath, isCanonicalKey, keyOf, pathOfKey } from '../world-path.ts';
 import { collectAnswer, PART_BYTES, waitingBody } from './s3/body.ts';
-import { Bucket, type Credentials } from './s3/bucket.ts';
+import { Bucket } from './s3/bucket.ts';
+import type { Credentials } from './s3/connect.ts';
 import { Layout } from './s3/layout.ts';
 import { type BucketLocation, parseBucketUrl } from './s3/location.ts';
 import { probeConditions } from './s3/probe.ts';
