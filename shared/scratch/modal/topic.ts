@@ -51,6 +51,8 @@ export class ModalTopic {
   readonly overdue: Ticket[] = [];
   /** Claimable, but perhaps announced by a ticket too. */
   readonly backlog: Ticket[] = [];
+  /** What was known to be claimable turned out not to be: a scan would tell. */
+  isStale = false;
   /** What the last scan saw leased or delayed: when that is over it can be claimed, if its step is still the last. */
   #waiting: readonly Waiting[] = [];
   /** Steps never change: each is read once. */
@@ -78,6 +80,7 @@ export class ModalTopic {
     const { claimable, unfinished, waiting } = await this.#look();
     const nowMs = Date.now();
     this.#waiting = waiting;
+    this.isStale = false;
     // In an order of its own for each client, so that they do not all try the same message first.
     const shuffled = claimable.map((standing) => ({ standing, at: Math.random() })).sort((a, b) => a.at - b.at);
     const standings = shuffled.map(({ standing }) => standing);

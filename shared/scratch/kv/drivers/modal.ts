@@ -53,7 +53,8 @@ const HINT_EVERY = 16;
 const HINT_AFTER_MS = 86_400_000;
 const KNOWN_HEADS = 10_000;
 const KNOWN_DICTS = 1_000;
-const CONTENTION = { baseMs: 2, maxMs: 16, random: Math.random };
+/** Hardly a pause: it would be the losers alone who pay it. */
+const CONTENTION = { baseMs: 1, maxMs: 4, random: Math.random };
 
 const bytesOf = ({ t, b }: KeyRecord): Uint8Array | undefined => {
   if (t !== undefined) return Buffer.from(t, 'utf8');
@@ -166,9 +167,9 @@ export class ModalKv implements KvDriver {
         return v;
       }
       if (created.there === undefined) throw new IsomorphError('ERR_UNAVAILABLE', 'the plan was purged meanwhile');
-      // The winner may be far ahead of what was known here; later ones are close.
-      head = lost === 0 ? await this.#headFrom(cells, headOf(n, created.there)) : headOf(n, created.there);
-      if (lost > 0) await delay(backoffMs(lost, CONTENTION));
+      // Winners go on at once: who follows them cell by cell never catches up.
+      head = await this.#headFrom(cells, headOf(n, created.there));
+      await delay(backoffMs(lost, CONTENTION));
     }
   }
 
