@@ -91,8 +91,8 @@ interface Witnessed {
 }
 
 /**
- * None is lost, a confirmed ack is never followed by another delivery (unless the backend says that it may be), and what
- * a killed consumer held comes again within twice its visibility timeout.
+ * None is lost, a confirmed ack is never followed by another delivery (unless the backend says that it may be);
+ * how late a killed consumer's messages came again is told.
  */
 export async function survivesKills(url: string, { env = {}, load = LOAD }: ManyProcessesOptions = {}): Promise<void> {
   const queue = await openQueue(url, { maxDeliveries: 1_000 });
