@@ -1,4 +1,5 @@
 import type { ModalDict } from './dict.ts';
+import { isUnavailable } from './sdk.ts';
 
 /** `o` names the attempt that wrote the cell. */
 export interface Cell {
@@ -38,6 +39,14 @@ export class Cells<T extends Cell> {
   /** Only for cells of a chain that nobody can read as alive any more. */
   async remove(n: number): Promise<void> {
     await this.#dict.pop(`${this.#prefix}${n}`);
+  }
+
+  /** As `remove` for cells 1 to n, as far as Modal is there to do it. */
+  async removeUpTo(n: number): Promise<void> {
+    const removals = Array.from({ length: n }, (_, index) => this.remove(index + 1));
+    for (const removal of await Promise.allSettled(removals)) {
+      if (removal.status === 'rejected' && !isUnavailable(removal.reason)) throw removal.reason;
+    }
   }
 
   /**

@@ -48,7 +48,9 @@ export class Claimer {
       await this.#claimFrom(topic.overdue, topic, asked, claims);
       await this.#claimAnnounced(topic, asked, claims);
       await this.#claimFrom(topic.backlog, topic, asked, claims);
-      if (claims.messages.length === 0 && (!isWithScan || topic.isStale)) {
+      // Who may wait can leave an expensive scan to the next time.
+      const mayScan = waitMs === 0 ? !isWithScan || topic.isStale : topic.isScanAffordable();
+      if (claims.messages.length === 0 && mayScan) {
         await this.#scan(topic, claims);
         await this.#claimFrom(topic.overdue, topic, asked, claims);
         await this.#claimFrom(topic.backlog, topic, asked, claims);

@@ -16,7 +16,7 @@ const SCAN_LEAST_MS = 250;
 const TICKET_DUE_MS = 1_000;
 /** What stands ready for so long has lost its ticket, or waits in a long queue where a second one does no harm. */
 const TICKET_LOST_MS = 60_000;
-/** What is left of a message is removed so long after it was ready first. */
+/** Steps that outlived their message, since who acked it was killed, are removed so long after it was ready first. */
 const LITTER_MS = 600_000;
 
 /** What a message is at, by its last step. */
@@ -57,7 +57,7 @@ export class ModalTopic {
   #waiting: readonly Waiting[] = [];
   /** Steps never change: each is read once. */
   readonly #steps = new LRUCache<string, Step>({ max: KNOWN_STEPS });
-  #scannedMs = performance.now();
+  #scannedMs = Number.NEGATIVE_INFINITY;
   #tookMs = 0;
 
   constructor(name: string, dict: ModalDict) {
@@ -71,8 +71,12 @@ export class ModalTopic {
 
   /** Deliveries that were lost are looked for twice in a visibility timeout, even while tickets keep coming. */
   isScanDue(visibilityMs: number): boolean {
-    const everyMs = Math.max(SCAN_LEAST_MS, visibilityMs / 2, this.#tookMs / SCAN_SHARE);
-    return performance.now() - this.#scannedMs >= everyMs;
+    return this.isScanAffordable() && performance.now() - this.#scannedMs >= visibilityMs / 2;
+  }
+
+  /** Whether the last scan is long enough ago for what it cost. */
+  isScanAffordable(): boolean {
+    return performance.now() - this.#scannedMs >= Math.max(SCAN_LEAST_MS, this.#tookMs / SCAN_SHARE);
   }
 
   /** Looks at everything and remembers what can be claimed. Answers what somebody else's death left unfinished. */

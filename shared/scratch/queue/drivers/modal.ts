@@ -96,6 +96,8 @@ export class ModalQueue implements QueueDriver {
       await topic.cellsOf(delivery.id).remove(delivery.n + 1);
       throw badReceipt('names a message that is gone');
     }
+    // Left in the Dict the steps would burden every scan. Nothing can be claimed by them: a claim looks for its message.
+    await topic.cellsOf(delivery.id).removeUpTo(delivery.n + 1);
     this.#settling.delete(receiptHandle);
   }
 
