@@ -25,20 +25,29 @@ export interface Attempts {
   readonly extraMs?: number;
 }
 
+export interface OperationsOf<Name extends string> {
+  /** For messages. */
+  readonly driver: string;
+  readonly isInProcess: boolean | undefined;
+  readonly names: readonly Name[];
+}
+
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_RETRY = { attempts: 4, baseMs: 50, maxMs: 1_000 };
 
 /** Runs driver calls: time limits, repeats of passing faults, counts. The same for KV and queues. */
 export class Operations<Name extends string> {
   readonly #driver: string;
+  readonly #isInProcess: boolean;
   readonly #counts: Record<Name, Counts>;
   readonly #deadlines = new Deadlines();
   readonly #timeoutMs: number;
   readonly #retry: typeof DEFAULT_RETRY;
   #isClosed = false;
 
-  constructor(driver: string, names: readonly Name[], { timeoutMs, retry }: ScratchOptions) {
+  constructor({ driver, isInProcess = false, names }: OperationsOf<Name>, { timeoutMs, retry }: ScratchOptions) {
     this.#driver = driver;
+    this.#isInProcess = isInProcess;
     this.#timeoutMs = timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#retry = { ...DEFAULT_RETRY, ...retry };
     this.#counts = Object.fromEntries(
@@ -55,19 +64,18 @@ export class Operations<Name extends string> {
   }
 
   /** @throws IsomorphError only: what a driver throws besides is ERR_INTERNAL. */
-  async run<T>(name: Name, attempt: () => Promise<T>, { isRepeatable, extraMs = 0 }: Attempts): Promise<T> {
+  async run<T>(name: Name, attempt: () => Promise<T>, attempts: Attempts): Promise<T> {
     const counts = this.#counts[name];
     counts.calls++;
     for (let done = 1; ; done++) {
       try {
         if (this.#isClosed) throw this.#unavailable(name, 'is closed');
-        return await this.#deadlines.within(attempt(), this.#timeoutMs + extraMs, () =>
-          this.#unavailable(name, `gave no answer within ${this.#timeoutMs + extraMs} ms`),
-        );
+        // Nothing is between us and a driver in this process: a time limit would cost more than the operation.
+        return await (this.#isInProcess ? attempt() : this.#limited(name, attempt, attempts));
       } catch (thrown) {
         const error = this.#ours(name, thrown);
         const isLast = done >= this.#retry.attempts || this.#isClosed;
-        if (!isRepeatable || isLast || error.code !== 'ERR_UNAVAILABLE') {
+        if (!attempts.isRepeatable || isLast || error.code !== 'ERR_UNAVAILABLE') {
           counts.failed++;
           throw error;
         }
@@ -80,6 +88,13 @@ export class Operations<Name extends string> {
   close(): void {
     this.#isClosed = true;
     this.#deadlines.close();
+  }
+
+  #limited<T>(name: Name, attempt: () => Promise<T>, { extraMs = 0 }: Attempts): Promise<T> {
+    const limitMs = this.#timeoutMs + extraMs;
+    return this.#deadlines.within(attempt(), limitMs, () =>
+      this.#unavailable(name, `gave no answer within ${limitMs} ms`),
+    );
   }
 
   #unavailable(name: Name, what: string): IsomorphError {

@@ -48,6 +48,8 @@ export interface Kv {
  */
 export interface KvDriver {
   readonly name: string;
+  /** Its calls end by themselves, with no server behind them: they need no time limit. */
+  readonly isInProcess?: boolean;
   readonly capabilities: KvCapabilities;
   get(planId: string, key: string): Promise<Uint8Array | undefined>;
   put(planId: string, key: string, value: Uint8Array, ttlMs: number | undefined): Promise<void>;

@@ -37,7 +37,10 @@ export class PortableKv implements Kv {
     this.driver = driver.name;
     this.capabilities = driver.capabilities;
     this.#driver = driver;
-    this.#operations = new Operations(`${driver.name} kv`, OPERATIONS, options);
+    this.#operations = new Operations(
+      { driver: `${driver.name} kv`, isInProcess: driver.isInProcess, names: OPERATIONS },
+      options,
+    );
     this.#facts = options.factSink;
   }
 

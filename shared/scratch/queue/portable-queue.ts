@@ -40,7 +40,10 @@ export class PortableQueue implements Queue {
     this.driver = driver.name;
     this.capabilities = driver.capabilities;
     this.#driver = driver;
-    this.#operations = new Operations(`${driver.name} queue`, OPERATIONS, options);
+    this.#operations = new Operations(
+      { driver: `${driver.name} queue`, isInProcess: driver.isInProcess, names: OPERATIONS },
+      options,
+    );
     this.#facts = factSink;
     this.#maxDeliveries = maxDeliveries;
   }

@@ -84,6 +84,8 @@ export interface DeadLettered {
  */
 export interface QueueDriver {
   readonly name: string;
+  /** Its calls end by themselves, with no server behind them: they need no time limit. */
+  readonly isInProcess?: boolean;
   readonly capabilities: QueueCapabilities;
   publish(message: {
     readonly planId: string;

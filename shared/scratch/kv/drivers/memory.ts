@@ -19,6 +19,7 @@ const WRITES_PER_SWEEP = 1_024;
 
 class MemoryKv implements KvDriver {
   readonly name = 'memory';
+  readonly isInProcess = true;
   readonly capabilities = CAPABILITIES;
   readonly #plans: Plans;
   #writes = 0;
@@ -29,11 +30,11 @@ class MemoryKv implements KvDriver {
 
   async get(planId: string, key: string): Promise<Uint8Array | undefined> {
     const entry = this.#entry(planId, key);
-    return entry === undefined ? undefined : entry.value.slice();
+    return entry === undefined ? undefined : Buffer.from(entry.value);
   }
 
   async put(planId: string, key: string, value: Uint8Array, ttlMs: number | undefined): Promise<void> {
-    this.#set(planId, key, { value: value.slice(), expiresAtMs: expiry(ttlMs) });
+    this.#set(planId, key, { value: Buffer.from(value), expiresAtMs: expiry(ttlMs) });
   }
 
   async delete(planId: string, key: string): Promise<void> {

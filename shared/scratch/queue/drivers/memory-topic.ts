@@ -8,12 +8,20 @@ export interface StoredMessage {
   readonly deadReason: string | undefined;
   deliveries: number;
   state: 'ready' | 'delayed' | 'leased' | 'gone';
-  /** When a delayed or leased message becomes ready; also tells a timer entry that it is out of date. */
-  dueMs: number;
+  /** Counts its changes of state: tells a timer that it is out of date. */
+  generation: number;
 }
+
+/** Fewer are not worth the walk. */
+const MIN_STALE_TIMERS = 1_024;
+const PROCESS_ID = randomUUID();
+let madeIds = 0;
+
+const newId = (): string => `${PROCESS_ID}-${++madeIds}`;
 
 interface Timer {
   readonly dueMs: number;
+  readonly generation: number;
   readonly message: StoredMessage;
 }
 
@@ -23,7 +31,8 @@ export class MemoryTopic {
   /** A set keeps the order in which they became ready. */
   readonly #ready = new Set<StoredMessage>();
   /** A binary heap, the earliest first. Entries of messages that moved on meanwhile are skipped. */
-  readonly #timers: Timer[] = [];
+  #timers: Timer[] = [];
+  #staleTimers = 0;
   readonly #remembered = new Map<string, { readonly id: string; readonly untilMs: number }>();
   readonly #waiting = new Set<() => void>();
 
@@ -32,8 +41,8 @@ export class MemoryTopic {
   }
 
   add(message: { id?: string; body: Uint8Array; delayMs: number; deadReason?: string }): string {
-    const { id = randomUUID(), body, delayMs, deadReason } = message;
-    const stored: StoredMessage = { id, body, deadReason, deliveries: 0, state: 'gone', dueMs: 0 };
+    const { id = newId(), body, delayMs, deadReason } = message;
+    const stored: StoredMessage = { id, body, deadReason, deliveries: 0, state: 'gone', generation: 0 };
     this.#messages.set(id, stored);
     this.release(stored, delayMs);
     return id;
@@ -54,7 +63,7 @@ export class MemoryTopic {
     const receiptHandle = `${deliveries}.${id}`;
     return {
       id,
-      body: body.slice(),
+      body: Buffer.from(body),
       receiptHandle,
       deliveries,
       ...(deadReason === undefined ? {} : { deadReason }),
@@ -64,13 +73,14 @@ export class MemoryTopic {
   /** The message that a receipt names, while its delivery is current. @throws ERR_RECEIPT */
   leased(receiptHandle: string): StoredMessage {
     this.#promoteDue();
-    const [, deliveries = '', id = ''] = /^(\d+)\.(.+)$/.exec(receiptHandle) ?? [];
-    const message = this.#messages.get(id);
-    if (message?.state === 'leased' && message.deliveries === Number(deliveries)) return message;
+    const dot = receiptHandle.indexOf('.');
+    const message = this.#messages.get(receiptHandle.slice(dot + 1));
+    if (message?.state === 'leased' && String(message.deliveries) === receiptHandle.slice(0, dot)) return message;
     throw badReceipt('has expired, was used, or belongs to another topic');
   }
 
   release(message: StoredMessage, delayMs: number): void {
+    this.#endLease(message);
     if (delayMs > 0) this.#wait(message, 'delayed', delayMs);
     else {
       message.state = 'ready';
@@ -80,6 +90,7 @@ export class MemoryTopic {
   }
 
   remove(message: StoredMessage): void {
+    this.#endLease(message);
     message.state = 'gone';
     this.#messages.delete(message.id);
   }
@@ -90,6 +101,7 @@ export class MemoryTopic {
     this.#ready.clear();
     this.#remembered.clear();
     this.#timers.length = 0;
+    this.#staleTimers = 0;
     this.#wake();
   }
 
@@ -136,27 +148,43 @@ export class MemoryTopic {
     });
   }
 
+  /** A timer of a lease that was ended keeps its message in memory until then: most of them must not. */
+  #endLease(message: StoredMessage): void {
+    if (message.state !== 'leased') return;
+    message.generation++;
+    if (++this.#staleTimers < MIN_STALE_TIMERS || this.#staleTimers * 2 < this.#timers.length) return;
+    // A sorted list is a heap.
+    this.#timers = this.#timers.filter((timer) => !isStale(timer)).sort((a, b) => a.dueMs - b.dueMs);
+    this.#staleTimers = 0;
+  }
+
   #wake(): void {
     for (const done of [...this.#waiting]) done();
   }
 
   #wait(message: StoredMessage, state: 'delayed' | 'leased', ms: number): void {
     message.state = state;
-    message.dueMs = Date.now() + ms;
-    push(this.#timers, { dueMs: message.dueMs, message });
+    const generation = ++message.generation;
+    push(this.#timers, { dueMs: Date.now() + ms, message, generation });
   }
 
   #promoteDue(): void {
     const nowMs = this.#timers.length === 0 ? 0 : Date.now();
     for (let next = this.#timers[0]; next !== undefined && next.dueMs <= nowMs; next = this.#timers[0]) {
       pop(this.#timers);
-      const { message, dueMs } = next;
-      if (message.dueMs !== dueMs || (message.state !== 'delayed' && message.state !== 'leased')) continue;
+      if (isStale(next)) {
+        this.#staleTimers--;
+        continue;
+      }
+      const { message } = next;
       message.state = 'ready';
       this.#ready.add(message);
     }
   }
 }
+
+/** Its message moved on before the time came. */
+const isStale = ({ message, generation }: Timer): boolean => message.generation !== generation;
 
 function push(heap: Timer[], timer: Timer): void {
   let index = heap.length;

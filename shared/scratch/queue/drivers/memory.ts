@@ -22,6 +22,7 @@ type Consumed = Awaited<ReturnType<QueueDriver['consume']>>;
 
 class MemoryQueue implements QueueDriver {
   readonly name = 'memory';
+  readonly isInProcess = true;
   readonly capabilities = CAPABILITIES;
   readonly #plans: Plans;
   readonly #closing = new AbortController();
@@ -34,7 +35,7 @@ class MemoryQueue implements QueueDriver {
     const into = this.#topic(planId, topic);
     const known = idempotencyKey === undefined ? undefined : into.rememberedId(idempotencyKey);
     if (known !== undefined) return known;
-    const id = into.add({ body: body.slice(), delayMs });
+    const id = into.add({ body: Buffer.from(body), delayMs });
     if (idempotencyKey !== undefined) into.remember(idempotencyKey, id, CAPABILITIES.dedupeS * 1_000);
     return id;
   }

@@ -1,0 +1,22 @@
+/** A primitive by the driver, and the bare client doing the same calls on the same server. */
+export interface Contest {
+  /** As in `<driver>_<kv|queue>`. */
+  readonly name: string;
+  /** How many operations a `step` is. */
+  readonly opsPerStep: number;
+  /** Steps in one turn. */
+  readonly steps: number;
+  /** Both do the same to a server; `index` is never used twice by one of them. */
+  ours(index: number): Promise<unknown>;
+  bare(index: number): Promise<unknown>;
+}
+
+export interface Backend {
+  readonly contests: readonly Contest[];
+  stop(): Promise<void>;
+}
+
+export const PLAN = 'bench';
+export const TOPIC = 'jobs';
+export const VALUE = new Uint8Array(300).fill(120);
+export const VISIBILITY_S = 30;

@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { openKv } from '../../shared/scratch/kv/open.ts';
+import { openQueue } from '../../shared/scratch/queue/open.ts';
+import { ACK, CONSUME, PUBLISH, TOPIC_PARTS } from '../../shared/scratch/redis/queue-scripts.ts';
+import { startRedis as startServer } from '../../test/harness/servers/index.ts';
+import { type Backend, PLAN, TOPIC, VALUE, VISIBILITY_S } from './contender.ts';
+
+type Script = (...keysAndArguments: (string | number | Buffer)[]) => Promise<unknown>;
+
+/** The bare client runs the scripts of the driver: a queue of plain commands would promise less. */
+function scriptsOf(client: Redis): (script: typeof PUBLISH) => Script {
+  for (const { name, numberOfKeys, lua } of [PUBLISH, CONSUME, ACK]) client.defineCommand(name, { numberOfKeys, lua });
+  return ({ name }) => {
+    const run = Reflect.get(client, `${name}Buffer`) as Script;
+    return (...all) => run.apply(client, all);
+  };
+}
+
+export async function startRedis(): Promise<Backend> {
+  const server = await startServer();
+  const [kv, queue] = [await openKv(server.url), await openQueue(server.url)];
+  const bare = new Redis(server.url);
+  const scripts = scriptsOf(bare);
+  const [publish, consume, ack] = [scripts(PUBLISH), scripts(CONSUME), scripts(ACK)];
+  const keys = TOPIC_PARTS.map((part) => `{bare}:${TOPIC}:${part}`);
+  const body = Buffer.from(VALUE);
+  return {
+    contests: [
+      {
+        name: 'redis_kv',
+        opsPerStep: 2,
+        steps: 2_000,
+        async ours(index) {
+          const key = `key ${index % 1_000}`;
+          await kv.put({ planId: PLAN, key, value: VALUE });
+          await kv.get({ planId: PLAN, key });
+        },
+        async bare(index) {
+          const key = `{bare}:key ${index % 1_000}`;
+          await bare.set(key, body);
+          await bare.getBuffer(key);
+        },
+      },
+      {
+        name: 'redis_queue',
+        opsPerStep: 3,
+        steps: 1_000,
+        async ours() {
+          await queue.publish({ planId: PLAN, topic: TOPIC, body: VALUE });
+          const [message] = await queue.consume({ planId: PLAN, topic: TOPIC, visibilityTimeoutS: VISIBILITY_S });
+          await queue.ack({ planId: PLAN, topic: TOPIC, receiptHandle: message?.receiptHandle ?? '' });
+        },
+        async bare() {
+          await publish(...keys, '{bare}:dedupe', randomUUID(), body, 0, '');
+          const answer = await consume(...keys, '{bare}:dead', 1, VISIBILITY_S * 1_000, 20);
+          const [, [[entry = '', generation = 0] = []] = []] = answer as [unknown, [string, number][]];
+          await ack(...keys, entry, generation);
+        },
+      },
+    ],
+    async stop() {
+      await Promise.all([kv.close(), queue.close(), bare.quit()]);
+      await server.stop();
+    },
+  };
+}
