@@ -1,0 +1,45 @@
+/** What tests of the journal on a real server have in common. */
+import type { NatsConnection } from '@nats-io/transport-node';
+import * as assert from 'uvu/assert';
+import { decodeCommit } from '../../shared/ledger/decode.ts';
+import type { Draft, LedgerEvent } from '../../shared/ledger/events.ts';
+import { Journal } from '../../shared/ledger/journal/journal.ts';
+import type { PlanState } from '../../shared/ledger/state.ts';
+import { Verifier } from '../../shared/ledger/verify.ts';
+import { readStream, type StoredMessage } from '../../shared/nats/direct-read.ts';
+import { admitted, fact, submitted } from './plan-history.ts';
+
+export const PLAN = 'raced';
+
+export const journalOn = (connection: NatsConnection): Journal => new Journal({ connection, by: 'sampler' });
+
+export const admit = (journal: Journal, planId = PLAN) =>
+  journal.append(planId, () => [submitted(planId), admitted(planId, 1_000)]);
+
+/** A fact of its own id, once: what every decider of Isomorph does with what it has already recorded. */
+export const recordOnce =
+  (number: number) =>
+  (state: PlanState): Draft[] =>
+    state.facts.has(`f${number}`) ? [] : [fact(number)];
+
+export async function messagesOf(connection: NatsConnection, planId = PLAN): Promise<StoredMessage[]> {
+  const messages: StoredMessage[] = [];
+  for await (const message of readStream(connection, { stream: 'LEDGER', filter: `ledger.${planId}.>`, fromSeq: 1 })) {
+    messages.push(message);
+  }
+  return messages;
+}
+
+/** The plan's events as a verifier that trusts nobody reads them. */
+export async function verifiedEvents(connection: NatsConnection, planId = PLAN): Promise<LedgerEvent[]> {
+  const verifier = new Verifier();
+  const events = (await messagesOf(connection, planId)).flatMap(({ data, subject }) => decodeCommit(data, subject));
+  for (const event of events) verifier.event(event, `seq ${event.seq}`);
+  assert.equal(verifier.verdict().findings, []);
+  return events;
+}
+
+export const factsOf = (events: readonly LedgerEvent[]): string[] =>
+  events.flatMap(({ data }) => ('fact_id' in data ? [data.fact_id] : []));
+
+export const sorted = (values: Iterable<string>): string[] => [...values].sort();

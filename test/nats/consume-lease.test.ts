@@ -1,0 +1,114 @@
+import { jetstream } from '@nats-io/jetstream';
+import * as assert from 'uvu/assert';
+import type { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { consume, DONE, type Verdict } from '../../shared/nats/consume.ts';
+import { publish } from '../../shared/nats/publish.ts';
+import { ACK_WAIT_MS } from '../../shared/nats/topology.ts';
+import { suite } from '../harness/suite.ts';
+import { withLive } from '../ledger/live.ts';
+import { CONSUMER, gate, log, withConsumer } from './live-consumer.ts';
+
+const test = suite('leases of the consume loop');
+
+const live = (title: string, use: Parameters<typeof withConsumer>[0]): void => test(title, () => withConsumer(use));
+
+live('stopping waits for the handler under way and gives back what was not begun', async (its) => {
+  const [begun, finish] = [gate(), gate()];
+  const handled: string[] = [];
+  const consumption = await its.start(
+    async (message) => {
+      begun.open();
+      await finish.promise;
+      handled.push(message.string());
+      return DONE;
+    },
+    { concurrency: 1 },
+  );
+  await its.send('first', 'second', 'third');
+  await begun.promise;
+  // All three are here: two of them wait behind the first.
+  while ((await its.info()).num_ack_pending < 3) await its.connection.flush();
+  let stopped = false;
+  const stopping = consumption.stop().then(() => {
+    stopped = true;
+  });
+  await its.connection.flush();
+  assert.not.ok(stopped, 'it did not wait');
+  finish.open();
+  await stopping;
+  assert.equal(handled, ['first']);
+  // Well before the server would have given up on us.
+  const consumer = await jetstream(its.connection).consumers.get(CONSUMER.stream, CONSUMER.durable);
+  const again: string[] = [];
+  for await (const message of await consumer.fetch({ max_messages: 2, expires: ACK_WAIT_MS / 2 })) {
+    again.push(message.string());
+    message.ack();
+  }
+  assert.equal(again.sort(), ['second', 'third']);
+});
+
+live('a handler that waits is told to give up, and its message goes to the next', async (its) => {
+  const begun = gate();
+  const consumption = await its.start(async (_, signal): Promise<Verdict> => {
+    begun.open();
+    await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('stopping'))));
+    return DONE;
+  });
+  await its.send('handed on');
+  await begun.promise;
+  await consumption.stop();
+  const next = gate<string>();
+  await its.start(async (message) => {
+    next.open(message.string());
+    return DONE;
+  });
+  assert.is(await next.promise, 'handed on');
+});
+
+live('a handler that takes longer than the server waits keeps its message', async (its) => {
+  let deliveries = 0;
+  const done = gate();
+  await its.start(
+    async () => {
+      deliveries += 1;
+      // Nothing but time shows that heartbeats were heard.
+      await new Promise((resolve) => setTimeout(resolve, ACK_WAIT_MS + 1_500));
+      done.open();
+      return DONE;
+    },
+    // A second delivery would not wait for the first to end.
+    { keyOf: (message) => String(message.info.deliveryCount) },
+  );
+  await its.send('long');
+  await done.promise;
+  assert.is(deliveries, 1);
+});
+
+test('a consumer that does not exist is told at once', async () => {
+  await withLive(async (server) => {
+    const connection = await server.connect();
+    const consumer = { stream: 'FACTS', durable: 'nobody' };
+    try {
+      await consume({ connection, consumer, log, keyOf: () => '', concurrency: 1, handle: async () => DONE });
+      assert.unreachable();
+    } catch (error) {
+      assert.is((error as IsomorphError).code, 'ERR_UNAVAILABLE');
+    }
+  });
+});
+
+live('consuming goes on after the server was killed and came back', async (its, server) => {
+  await its.send('before');
+  const [before, after] = [gate(), gate()];
+  await its.start(async (message) => {
+    (message.string() === 'before' ? before : after).open();
+    return DONE;
+  });
+  await before.promise;
+  await server.killAndRestart();
+  const sender = await server.connect();
+  await publish(sender, 'facts.plan.test', 'after');
+  await after.promise;
+});
+
+test.run();
