@@ -2,6 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { VARIABLES, type Variable } from '../shared/config/variables.ts';
 import { ERROR_TABLE } from '../shared/errors/codes.ts';
+import type { KvCapabilities, QueueCapabilities } from '../shared/scratch/capabilities.ts';
+import { KV_SCHEMES, kvCapabilities } from '../shared/scratch/kv/open.ts';
+import { QUEUE_SCHEMES, queueCapabilities } from '../shared/scratch/queue/open.ts';
 
 /** `npm run docs`: pages that are tables of the code. A test compares them with what this would write. */
 
@@ -51,9 +54,69 @@ stack traces. With \`SECRETS_URL=env:\` the secret \`NAME\` is the variable \`IS
 `;
 }
 
+/** Any place of a backend: what it can do does not depend on where it is. */
+const exampleUrl = (scheme: string): string => `${scheme}://us-east-1`;
+
+const declared = async <C>(schemes: readonly string[], of: (url: string) => Promise<C>): Promise<[string, C][]> =>
+  Promise.all(schemes.map(async (scheme): Promise<[string, C]> => [scheme, await of(exampleUrl(scheme))]));
+
+const KV_BACKENDS = await declared(KV_SCHEMES, kvCapabilities);
+const QUEUE_BACKENDS = await declared(QUEUE_SCHEMES, queueCapabilities);
+
+const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
+
+const KV_COLUMNS: Readonly<Record<keyof KvCapabilities, string>> = {
+  ttl: 'finest time to live',
+  maxValueBytes: 'largest value, bytes',
+  durable: 'durable',
+};
+
+const QUEUE_COLUMNS: Readonly<Record<keyof QueueCapabilities, string>> = {
+  visibility: 'visibility timeout',
+  dedupeS: 'keys remembered, s',
+  dedupeSurvivesRestart: 'over a restart',
+  redeliverAfterAck: 'may come after its ack',
+  ordering: 'order',
+  maxBodyBytes: 'largest body, bytes',
+  maxDelayS: 'longest delay, s',
+  maxVisibilityS: 'longest visibility, s',
+  durable: 'durable',
+};
+
+function capabilityTable<C extends object>(
+  columns: Readonly<Record<keyof C & string, string>>,
+  backends: [string, C][],
+) {
+  const names = Object.keys(columns) as (keyof C & string)[];
+  const text = (value: unknown): string => (typeof value === 'boolean' ? yesNo(value) : String(value));
+  const rows = backends.map(([scheme, has]) => [`\`${scheme}:\``, ...names.map((name) => text(has[name]))]);
+  return table(['URL', ...names.map((name) => columns[name])], rows);
+}
+
+const scratchPage = (): string => `# KV and queues: what each backend can do
+
+KV and queues are the scratch of a plan: swappable by URL, never in the World. Their contracts are in
+[kv.ts](../shared/scratch/kv/kv.ts) and [queue.ts](../shared/scratch/queue/queue.ts). What a backend lacks is refused with
+\`ERR_UNIMPLEMENTED\`, and a step that needs it at admission with \`ERR_CAPABILITY\`. How to add one is told in
+[adding a backend](adding-a-backend.md). ${GENERATED}
+
+## KV
+
+${capabilityTable(KV_COLUMNS, KV_BACKENDS)}
+
+\`durable\`: what was acknowledged is there after a kill of the backend. Keys are any Unicode text of up to 512 bytes, everywhere.
+
+## Queues
+
+${capabilityTable(QUEUE_COLUMNS, QUEUE_BACKENDS)}
+
+Delivery is at least once and without strict order, everywhere; a receipt that has expired is refused.
+`;
+
 export const PAGES: Readonly<Record<string, () => string>> = {
   'docs/errors.md': errorsPage,
   'docs/configuration.md': configurationPage,
+  'docs/scratch.md': scratchPage,
 };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

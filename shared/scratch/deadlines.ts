@@ -5,6 +5,12 @@ interface Pending {
   expire(): void;
 }
 
+export interface Limit<T> {
+  readonly limitMs: number;
+  late(): Error;
+  otherwise(error: unknown): Promise<T>;
+}
+
 /**
  * Time limits of many operations on one coarse timer: a timer of its own would cost each more than the wrapper does.
  * A limit is kept to within 100 ms, never early.
@@ -13,20 +19,22 @@ export class Deadlines {
   readonly #pending = new Set<Pending>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** The outcome of `work`, or `late()` as the error. The work itself goes on: nothing can call it back. */
-  within<T>(work: Promise<T>, timeoutMs: number, late: () => Error): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const entry: Pending = { dueMs: performance.now() + timeoutMs, expire: () => reject(late()) };
+  /**
+   * The outcome of `work`; of `otherwise` when it fails or is late. The work itself goes on: nothing can call it back.
+   */
+  within<T>(work: () => Promise<T>, { limitMs, late, otherwise }: Limit<T>): Promise<T> {
+    return new Promise<T>((resolve) => {
+      const entry: Pending = { dueMs: performance.now() + limitMs, expire: () => resolve(otherwise(late())) };
       this.#pending.add(entry);
       this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
-      work.then(
+      work().then(
         (value) => {
           this.#pending.delete(entry);
           resolve(value);
         },
         (error: unknown) => {
-          this.#pending.delete(entry);
-          reject(error);
+          // After its time it has been dealt with.
+          if (this.#pending.delete(entry)) resolve(otherwise(error));
         },
       );
     });

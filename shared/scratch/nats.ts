@@ -1,5 +1,5 @@
 /** What the nats drivers of KV and queues share. */
-import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { JetStreamApiError, type JetStreamClient, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { connectNats } from '../nats/connect.ts';
@@ -8,6 +8,7 @@ import type { ScratchOptions } from './options.ts';
 export interface NatsAccess {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
+  readonly stream: JetStreamClient;
   /** Closes the connection if it was opened for this client. */
   release(): Promise<void>;
 }
@@ -21,12 +22,9 @@ export async function natsAccess(url: URL, { connection }: ScratchOptions): Prom
   const own = url.host === '' ? undefined : await connectNats({ url: url.href, name: 'scratch' });
   const used = own ?? connection;
   if (used === undefined) throw new IsomorphError('ERR_INTERNAL', 'no connection');
-  return {
-    connection: used,
-    // A user who may not ask $JS.API.INFO can use scratch all the same.
-    manager: await jetstreamManager(used, { checkAPI: false }),
-    release: async () => own?.close(),
-  };
+  // A user who may not ask $JS.API.INFO can use scratch all the same.
+  const manager = await jetstreamManager(used, { checkAPI: false });
+  return { connection: used, manager, stream: manager.jetstream(), release: async () => own?.close() };
 }
 
 /** "wrong last sequence", of one server and of a replicated stream. */

@@ -25,6 +25,12 @@ export interface Attempts {
   readonly extraMs?: number;
 }
 
+interface Call<Name, T> {
+  readonly name: Name;
+  readonly attempt: () => Promise<T>;
+  readonly attempts: Attempts;
+}
+
 export interface OperationsOf<Name extends string> {
   /** For messages. */
   readonly driver: string;
@@ -64,37 +70,42 @@ export class Operations<Name extends string> {
   }
 
   /** @throws IsomorphError only: what a driver throws besides is ERR_INTERNAL. */
-  async run<T>(name: Name, attempt: () => Promise<T>, attempts: Attempts): Promise<T> {
-    const counts = this.#counts[name];
-    counts.calls++;
-    for (let done = 1; ; done++) {
-      try {
-        if (this.#isClosed) throw this.#unavailable(name, 'is closed');
-        // Nothing is between us and a driver in this process: a time limit would cost more than the operation.
-        return await (this.#isInProcess ? attempt() : this.#limited(name, attempt, attempts));
-      } catch (thrown) {
-        const error = this.#ours(name, thrown);
-        const isLast = done >= this.#retry.attempts || this.#isClosed;
-        if (!attempts.isRepeatable || isLast || error.code !== 'ERR_UNAVAILABLE') {
-          counts.failed++;
-          throw error;
-        }
-        counts.repeated++;
-        await delay(backoffMs(done - 1, { ...this.#retry, random: Math.random }));
-      }
+  run<T>(name: Name, attempt: () => Promise<T>, attempts: Attempts): Promise<T> {
+    this.#counts[name].calls++;
+    return this.#attempt({ name, attempt, attempts }, 1);
+  }
+
+  /** The usual way is this one promise: an async function around it would cost another. */
+  #attempt<T>(call: Call<Name, T>, nth: number): Promise<T> {
+    const { name, attempt, attempts } = call;
+    if (this.#isClosed) return this.#failed(call, nth, this.#unavailable(name, 'is closed'));
+    // Nothing is between us and a driver in this process: a time limit would cost more than the operation.
+    if (this.#isInProcess) return started(attempt).catch((error: unknown) => this.#failed(call, nth, error));
+    const limitMs = this.#timeoutMs + (attempts.extraMs ?? 0);
+    return this.#deadlines.within(() => started(attempt), {
+      limitMs,
+      late: () => this.#unavailable(name, `gave no answer within ${limitMs} ms`),
+      otherwise: (error) => this.#failed(call, nth, error),
+    });
+  }
+
+  /** Tries again where that is safe and may help. */
+  async #failed<T>(call: Call<Name, T>, nth: number, thrown: unknown): Promise<T> {
+    const error = this.#ours(call.name, thrown);
+    const counts = this.#counts[call.name];
+    const isLast = nth >= this.#retry.attempts || this.#isClosed;
+    if (!call.attempts.isRepeatable || isLast || error.code !== 'ERR_UNAVAILABLE') {
+      counts.failed++;
+      throw error;
     }
+    counts.repeated++;
+    await delay(backoffMs(nth - 1, { ...this.#retry, random: Math.random }));
+    return this.#attempt(call, nth + 1);
   }
 
   close(): void {
     this.#isClosed = true;
     this.#deadlines.close();
-  }
-
-  #limited<T>(name: Name, attempt: () => Promise<T>, { extraMs = 0 }: Attempts): Promise<T> {
-    const limitMs = this.#timeoutMs + extraMs;
-    return this.#deadlines.within(attempt(), limitMs, () =>
-      this.#unavailable(name, `gave no answer within ${limitMs} ms`),
-    );
   }
 
   #unavailable(name: Name, what: string): IsomorphError {
@@ -105,5 +116,14 @@ export class Operations<Name extends string> {
     if (thrown instanceof IsomorphError) return thrown;
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     return new IsomorphError('ERR_INTERNAL', `${this.#driver} ${name}: ${message}`, {}, thrown);
+  }
+}
+
+/** A driver that throws before it has a promise has failed like any other. */
+function started<T>(attempt: () => Promise<T>): Promise<T> {
+  try {
+    return attempt();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }

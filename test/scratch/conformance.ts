@@ -47,7 +47,8 @@ export interface Outcome {
   readonly primitive: 'kv' | 'queue';
   readonly driver: string;
   readonly title: string;
-  readonly outcome: 'pass' | 'refused' | 'fail';
+  /** `unproven`: it held, but nothing here can restart this backend. */
+  readonly outcome: 'pass' | 'refused' | 'unproven' | 'fail';
 }
 
 const CASES_AT_ONCE = 8;
@@ -111,7 +112,7 @@ export function runConformance<Client, Capabilities>(conformance: Conformance<Cl
 }
 
 async function runCase<Client, Capabilities>(
-  { title, needs, run }: Case<Client, Capabilities>,
+  { title, needs, alone, run }: Case<Client, Capabilities>,
   { primitive, driver, capabilities, make }: Conformance<Client, Capabilities>,
 ): Promise<Outcome['outcome']> {
   const isOffered = needs?.offered(capabilities) ?? true;
@@ -121,7 +122,8 @@ async function runCase<Client, Capabilities>(
   try {
     if (isOffered) await run(subject, planId, capabilities);
     else if (needs?.ask !== undefined) await refused(needs.ask(subject.client, planId), 'ERR_UNIMPLEMENTED');
-    outcome = isOffered ? 'pass' : 'refused';
+    const isProven = alone !== true || subject.restart !== undefined;
+    outcome = isOffered ? (isProven ? 'pass' : 'unproven') : 'refused';
   } finally {
     await record({ primitive, driver, title, outcome });
     await subject.dispose();

@@ -1,4 +1,4 @@
-import { type JetStreamPublishOptions, jetstream } from '@nats-io/jetstream';
+import type { JetStreamPublishOptions } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
@@ -130,7 +130,7 @@ class NatsKv implements KvDriver {
   async #erase(subject: string): Promise<void> {
     const marks = headers();
     marks.set(OPERATION, 'DEL');
-    await orUnavailable(() => jetstream(this.#nats.connection).publish(subject, '', { headers: marks, ttl: '1s' }));
+    await orUnavailable(() => this.#nats.stream.publish(subject, '', { headers: marks, ttl: '1s' }));
   }
 
   async #write(subject: string, value: Uint8Array, expiresAtMs?: number, expectedSeq?: number): Promise<number> {
@@ -142,7 +142,7 @@ class NatsKv implements KvDriver {
       Object.assign(options, { headers: marks, ttl: `${ttlS}s` });
     }
     if (expectedSeq !== undefined) options.expect = { lastSubjectSequence: expectedSeq };
-    return (await jetstream(this.#nats.connection).publish(subject, value, options)).seq;
+    return (await this.#nats.stream.publish(subject, value, options)).seq;
   }
 }
 

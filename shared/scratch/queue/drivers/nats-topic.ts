@@ -1,5 +1,5 @@
 /** What JetStream holds of one topic: its consumer, its messages, their marks. */
-import { type ConsumerInfo, JetStreamApiError, type JetStreamPublishOptions, jetstream } from '@nats-io/jetstream';
+import { type ConsumerInfo, JetStreamApiError, type JetStreamPublishOptions } from '@nats-io/jetstream';
 import { createInbox, headers, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import { isConflict, isNoMessage, type NatsAccess } from '../../nats.ts';
@@ -33,7 +33,7 @@ export const headersOf = (fields: Readonly<Record<string, string | undefined>>):
 
 /** Publishes to a topic, at once or by the server's own schedule. */
 export async function send(
-  { connection }: NatsAccess,
+  { stream }: NatsAccess,
   place: TopicPlace,
   message: { id: string | undefined; body: Uint8Array; fields: Record<string, string | undefined>; dueMs: number },
   options: Partial<JetStreamPublishOptions>,
@@ -45,12 +45,12 @@ export async function send(
     ? { 'Nats-Schedule': `@at ${new Date(dueMs).toISOString()}`, 'Nats-Schedule-Target': place.subject }
     : {};
   const marked = headersOf({ ...fields, [HEADER.id]: id, ...schedule });
-  return (await jetstream(connection).publish(subject, body, { ...options, headers: marked })).seq;
+  return (await stream.publish(subject, body, { ...options, headers: marked })).seq;
 }
 
 /** Writes a mark if the one before it is `expected` (0: none). undefined: it is not. */
 export async function writeMark(
-  { connection }: NatsAccess,
+  { stream }: NatsAccess,
   place: TopicPlace,
   sequence: number,
   mark: Mark,
@@ -59,7 +59,7 @@ export async function writeMark(
   try {
     const subject = markSubject(place, sequence);
     const options = { ttl: MARK_TTL, expect: { lastSubjectSequence: expected } };
-    return (await jetstream(connection).publish(subject, JSON.stringify(mark), options)).seq;
+    return (await stream.publish(subject, JSON.stringify(mark), options)).seq;
   } catch (error) {
     if (isConflict(error)) return undefined;
     throw error;

@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { jetstream } from '@nats-io/jetstream';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
@@ -220,13 +219,13 @@ class NatsQueue implements QueueDriver {
 
   /** Services may not purge streams: a message that rolls its subject up removes those before it, then itself. */
   async #purge(planId: string, stream: string, filters: readonly string[]): Promise<void> {
-    const { manager, connection } = this.#nats;
+    const { manager } = this.#nats;
     const limit = pLimit(PURGES_AT_ONCE);
     for (const filter of filters) {
       const { state } = await manager.streams.info(stream, { subjects_filter: filter });
       const marks = { 'Nats-Rollup': 'sub', [HEADER.purged]: planId };
       const purge = (subject: string) =>
-        jetstream(connection).publish(subject, '', { headers: topics.headersOf(marks), ttl: '1s' });
+        this.#nats.stream.publish(subject, '', { headers: topics.headersOf(marks), ttl: '1s' });
       await Promise.all(Object.keys(state.subjects ?? {}).map((subject) => limit(() => purge(subject))));
     }
   }
