@@ -1,0 +1,60 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import * as assert from 'uvu/assert';
+import { parseFact } from '../../services/sampler/decide.ts';
+import { connectNats } from '../../shared/nats/connect.ts';
+import type { ScratchFact } from '../../shared/scratch/facts.ts';
+import { openKv } from '../../shared/scratch/kv/open.ts';
+import { NatsFactSink } from '../../shared/scratch/nats-facts.ts';
+import { openQueue } from '../../shared/scratch/queue/open.ts';
+import { suite } from '../harness/suite.ts';
+import { bytes } from './conformance.ts';
+import { NatsForTests } from './nats-server.ts';
+
+const test = suite('facts of scratch on NATS');
+const server = new NatsForTests();
+
+test.before(() => server.start());
+test.after(() => server.stop());
+
+const FACT: ScratchFact = { planId: 'p', kind: 'scratch.kv.changed', data: { key: 'k', op: 'put' } };
+
+test('what KV and queues tell is what the sampler reads', async () => {
+  const connection = await connectNats({ url: server.url, name: 'facts' });
+  const factSink = new NatsFactSink(connection);
+  const kv = await openKv('memory:', { factSink });
+  const queue = await openQueue('memory:', { factSink, maxDeliveries: 1 });
+  await kv.put({ planId: 'p', key: '🔑', value: bytes('v') });
+  await queue.publish({ planId: 'p', topic: 't', body: bytes('x') });
+  const [message] = await queue.consume({ planId: 'p', topic: 't' });
+  await queue.nack({ planId: 'p', topic: 't', receiptHandle: message?.receiptHandle ?? '', reason: 'r' });
+  await factSink.flush();
+  const { streams } = await jetstreamManager(connection);
+  const kinds: string[] = [];
+  for (const seq of [1, 2, 3]) {
+    const stored = await streams.getMessage('FACTS', { seq });
+    const parsed = parseFact(stored?.data ?? new Uint8Array(), seq);
+    assert.ok(parsed.ok, JSON.stringify(parsed));
+    if (parsed.ok) kinds.push(parsed.fact.draft.kind);
+  }
+  assert.equal(kinds.sort(), ['scratch.kv.changed', 'scratch.queue.deadletter', 'scratch.queue.published']);
+  assert.is(factSink.dropped, 0);
+  await connection.close();
+});
+
+test('a sink that is full, closed or cut off drops, counts, and fails nobody', async () => {
+  const connection = await connectNats({ url: server.url, name: 'facts' });
+  const small = new NatsFactSink(connection, { capacity: 10 });
+  for (let index = 0; index < 100; index++) small.emit(FACT);
+  assert.is(small.dropped, 90);
+  await small.close();
+  assert.is(small.dropped, 90);
+  small.emit(FACT);
+  assert.is(small.dropped, 91);
+  const cutOff = new NatsFactSink(connection, { attempts: 1 });
+  await connection.close();
+  cutOff.emit(FACT);
+  await cutOff.flush();
+  assert.is(cutOff.dropped, 1);
+});
+
+test.run();
