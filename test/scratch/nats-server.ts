@@ -30,11 +30,17 @@ export class NatsForTests {
     this.#dir = await mkdtemp(join(tmpdir(), 'isomorph-scratch-'));
     this.#server = await startNatsServer({ binary: await natsBinary(), dir: this.#dir });
     const admin = await connectNats({
-      url: withLogin(this.#server.url, this.#server.credentials.admin),
+      url: this.adminUrl,
       name: 'admin',
     });
     await ensureTopology(admin);
     await admin.close();
+  }
+
+  /** Who may create streams. */
+  get adminUrl(): string {
+    const server = this.#running();
+    return withLogin(server.url, server.credentials.admin);
   }
 
   /** SIGKILL, and the same server again. */
