@@ -1,7 +1,7 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import type { Fault } from '../../shared/errors/isomorph-error.ts';
 import { Journal } from '../../shared/ledger/journal/journal.ts';
-import { type Consumption, consume, DONE, type Verdict } from '../../shared/nats/consume.ts';
+import { type Consumption, consume, DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
 import type { ServiceDeps } from '../../shared/service/deps.ts';
 import type { ArtifactStore } from '../../shared/world/store.ts';
@@ -67,12 +67,6 @@ class Admission {
     await this.#deps.store.putBytes({ worldPath, data: bytes, contentType: 'application/json' });
   }
 }
-
-const dead = (reason: Fault, planId: string | undefined): Verdict => ({
-  kind: 'dead',
-  fault: reason,
-  ...(planId === undefined ? {} : { planId }),
-});
 
 /** Gates commands: each becomes a commit of its plan's ledger, or a dead letter. */
 export function startAdmission(deps: AdmissionDeps): Promise<Consumption> {

@@ -2,7 +2,7 @@ import { fault } from '../../shared/errors/isomorph-error.ts';
 import { planOfSubject } from '../../shared/ledger/decode.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { Journal, type Snapshot } from '../../shared/ledger/journal/journal.ts';
-import { type Consumption, consume, DONE, type Verdict } from '../../shared/nats/consume.ts';
+import { type Consumption, consume, DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { COMMITTED_PREFIX } from '../../shared/nats/topology.ts';
 import { parseTimer, parseWork, TIMER_SUBJECT, type Timer, type Work, workSubject } from '../../shared/nats/work.ts';
@@ -134,13 +134,13 @@ class Dispatcher {
 
   async #work(worker: Worker, data: Uint8Array, signal: AbortSignal): Promise<Verdict> {
     const work = parseWork(parseJson(data));
-    if (!work.ok) return { kind: 'dead', fault: work.faults[0] ?? fault('ERR_SCHEMA', 'no work') };
+    if (!work.ok) return dead(work.faults[0] ?? fault('ERR_SCHEMA', 'no work'));
     return worker.handle(work.value, signal);
   }
 
   async #timer(data: Uint8Array): Promise<Verdict> {
     const timer = parseTimer(parseJson(data));
-    if (!timer.ok) return { kind: 'dead', fault: timer.faults[0] ?? fault('ERR_SCHEMA', 'no timer') };
+    if (!timer.ok) return dead(timer.faults[0] ?? fault('ERR_SCHEMA', 'no timer'));
     const { plan_id: planId, deadline, ledger_seq: seq } = timer.value;
     const { state } = await this.#journal.load(planId, seq);
     if (state.phase !== 'admitted') return DONE;

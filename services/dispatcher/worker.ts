@@ -5,7 +5,7 @@ import { canonicalBytes } from '../../shared/ledger/canonical.ts';
 import type { Draft, EventData } from '../../shared/ledger/events.ts';
 import type { Journal } from '../../shared/ledger/journal/journal.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
-import { DONE, type Verdict } from '../../shared/nats/consume.ts';
+import { DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
 import type { Work } from '../../shared/nats/work.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
@@ -73,7 +73,7 @@ export class Worker {
     if (waitMs > 0) return { kind: 'later', delayMs: waitMs };
     const { state } = await this.#deps.journal.load(work.plan_id, work.ledger_seq);
     const execution = state.executions.get(work.execution_id);
-    if (execution === undefined) return { kind: 'dead', fault: unknownExecution(work), planId: work.plan_id };
+    if (execution === undefined) return dead(unknownExecution(work), work.plan_id);
     if (execution.end !== undefined) return this.#tidy(work.execution_id);
     const task = await this.#task(state, execution);
     this.#track(task, true);

@@ -1,5 +1,6 @@
-import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
-import { type Draft, EVENT_DATA, FACT_KINDS, type FactKind } from '../../shared/ledger/events.ts';
+import { type Fault, fault, toFault } from '../../shared/errors/isomorph-error.ts';
+import { canonicalBytes } from '../../shared/ledger/canonical.ts';
+import { type Draft, EVENT_DATA, EVENT_LIMITS, FACT_KINDS, type FactKind } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { validator } from '../../shared/schema/validate.ts';
 
@@ -35,7 +36,14 @@ export function parseFact(data: Uint8Array, streamSeq: number): ParsedFact {
   const value = { ...(typeof body === 'object' && body !== null ? body : {}), fact_id: id };
   const checked = checks.get(kind)?.(value, '/data');
   if (checked?.ok !== true) return { ok: false, fault: checked?.faults[0] ?? fault('ERR_SCHEMA', 'an unusable fact') };
-  return { ok: true, fact: { id, draft: { kind, data: checked.value } as Draft } };
+  const draft = { kind, data: checked.value } as Draft;
+  try {
+    canonicalBytes(draft);
+  } catch (error) {
+    // Text that no event can hold is this fact's fault alone: it must not fail the commit it would share with others.
+    return { ok: false, fault: toFault(error) };
+  }
+  return { ok: true, fact: { id, draft } };
 }
 
 /** Why a plan takes no facts; undefined when it does. A settled chain is closed: its last event is plan.settled. */
@@ -48,3 +56,22 @@ export function refusal(state: PlanState): Fault | undefined {
 /** Facts that the ledger does not have yet, in order. */
 export const decideRecord = (state: PlanState, facts: readonly Fact[]): Draft[] =>
   refusal(state) === undefined ? facts.filter(({ id }) => !state.facts.has(id)).map(({ draft }) => draft) : [];
+
+/** What the chain adds to a draft: ids, hashes and time, rounded up. */
+const ENVELOPE_BYTES = 512;
+
+/** Facts in as few commits as their size allows, in order: one with a long reason must not cost the others their place. */
+export function commitsOf(facts: readonly Fact[]): Fact[][] {
+  const commits: Fact[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const fact of facts) {
+    const weight = canonicalBytes(fact.draft).byteLength + ENVELOPE_BYTES;
+    if (bytes + weight > EVENT_LIMITS.commit_bytes) {
+      commits.push([]);
+      bytes = 0;
+    }
+    commits.at(-1)?.push(fact);
+    bytes += weight;
+  }
+  return commits;
+}

@@ -1,20 +1,24 @@
+import { fault } from '../../shared/errors/isomorph-error.ts';
 import { Journal } from '../../shared/ledger/journal/journal.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
-import { type Consumption, consume, DONE, type Verdict } from '../../shared/nats/consume.ts';
+import { type Consumption, consume, DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
 import { isPlanId } from '../../shared/plan/names.ts';
 import type { ServiceDeps } from '../../shared/service/deps.ts';
 import { Batcher } from './batcher.ts';
-import { decideRecord, type Fact, parseFact, refusal } from './decide.ts';
+import { commitsOf, decideRecord, type Fact, parseFact, refusal } from './decide.ts';
 
-/** Facts of one commit: well inside its size limit. */
-const FACTS_PER_COMMIT = 200;
+/** Facts taken together; how many commits they fill depends on their size. */
+const FACTS_AT_ONCE = 200;
 const MESSAGES_AT_ONCE = 512;
 
 /** Brings facts of scratch use into the ledger, many to a commit. */
 export function startSampler(deps: ServiceDeps): Promise<Consumption> {
   const journal = new Journal({ ...deps, by: 'sampler' });
-  const batcher = new Batcher<Fact, PlanState>(FACTS_PER_COMMIT, async (planId, facts) => {
-    const { state } = await journal.append(planId, (now) => decideRecord(now, facts));
+  const batcher = new Batcher<Fact, PlanState>(FACTS_AT_ONCE, async (planId, facts) => {
+    let { state } = await journal.load(planId);
+    for (const commit of commitsOf(facts)) {
+      ({ state } = await journal.append(planId, (now) => decideRecord(now, commit)));
+    }
     return state;
   });
   return consume({
@@ -25,12 +29,14 @@ export function startSampler(deps: ServiceDeps): Promise<Consumption> {
     prefetch: MESSAGES_AT_ONCE,
     keyOf: (message) => String(message.seq),
     async handle(message): Promise<Verdict> {
-      const planId = message.subject.split('.')[1];
+      const token = message.subject.split('.')[1];
+      const planId = isPlanId(token) ? token : undefined;
       const parsed = parseFact(message.data, message.seq);
-      if (!parsed.ok) return { kind: 'dead', fault: parsed.fault, ...(isPlanId(planId) ? { planId } : {}) };
-      const state = await batcher.add(planId ?? '', parsed.fact);
+      if (!parsed.ok) return dead(parsed.fault, planId);
+      if (planId === undefined) return dead(fault('ERR_PLAN_ID', `${message.subject} names no plan`));
+      const state = await batcher.add(planId, parsed.fact);
       const refused = state.facts.has(parsed.fact.id) ? undefined : refusal(state);
-      return refused === undefined ? DONE : { kind: 'dead', fault: refused, ...(isPlanId(planId) ? { planId } : {}) };
+      return refused === undefined ? DONE : dead(refused, planId);
     },
   });
 }

@@ -146,8 +146,6 @@ export const ERROR_TABLE = {
 
 export type ErrorCode = keyof typeof ERROR_TABLE;
 
-export const ERROR_CODES = Object.keys(ERROR_TABLE) as readonly ErrorCode[];
-
 export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(ERROR_TABLE, text);
 
 export const isRetryable = (code: ErrorCode): boolean => ERROR_TABLE[code].retryable;

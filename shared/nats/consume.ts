@@ -19,6 +19,13 @@ export type Verdict =
 
 export const DONE: Verdict = { kind: 'done' };
 
+/** A message that will never be handled, filed under its plan when it names one. */
+export const dead = (reason: Fault, planId?: string): Verdict => ({
+  kind: 'dead',
+  fault: reason,
+  ...(planId === undefined ? {} : { planId }),
+});
+
 export interface ConsumeOptions {
   readonly connection: NatsConnection;
   readonly consumer: Pick<ConsumerSpec, 'stream' | 'durable'>;
@@ -134,7 +141,7 @@ class Loop {
       const deliveries = message.info.deliveryCount;
       const passing = error instanceof IsomorphError && error.retryable;
       log.warn({ err: error, subject: message.subject, seq: message.seq, deliveries }, 'handling failed');
-      if (!passing && deliveries >= MAX_DEFECT_DELIVERIES) return { kind: 'dead', fault: toFault(error) };
+      if (!passing && deliveries >= MAX_DEFECT_DELIVERIES) return dead(toFault(error));
       return { kind: 'later', delayMs: backoffMs(deliveries - 1, { ...RETRY, random: Math.random }) };
     }
   }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { decideRecord, type Fact, parseFact, refusal } from '../../services/sampler/decide.ts';
-import { FACT_KINDS } from '../../shared/ledger/events.ts';
+import { commitsOf, decideRecord, type Fact, parseFact, refusal } from '../../services/sampler/decide.ts';
+import { encodeCommit } from '../../shared/ledger/chain.ts';
+import { type Draft, FACT_KINDS } from '../../shared/ledger/events.ts';
 import { emptyState } from '../../shared/ledger/state.ts';
 import { suite } from '../harness/suite.ts';
 import { admittedChain, fact, settled } from '../ledger/plan-history.ts';
@@ -93,6 +94,33 @@ test('a plan that is not there, or has ended, takes no facts and says so', () =>
   assert.equal([refusal(emptyState('plan'))?.code, refusal(ended)?.code], ['ERR_PLAN_UNKNOWN', 'ERR_PLAN_SETTLED']);
   assert.equal([decideRecord(emptyState('plan'), facts), decideRecord(ended, facts)], [[], []]);
   assert.is(refusal(admittedChain('plan').state), undefined);
+});
+
+test('facts with long reasons fill as many commits as the limit asks for, all of them, in order', () => {
+  const long = (number: number): Draft => ({
+    kind: 'scratch.queue.deadletter',
+    data: { fact_id: `f${number}`, topic: 'work', deliveries: 3, reason: 'é'.repeat(8_192) },
+  });
+  const facts = Array.from({ length: 200 }, (_, number): Fact => ({ id: `f${number}`, draft: long(number) }));
+  const commits = commitsOf(facts);
+  assert.ok(commits.length > 1);
+  assert.equal(commits.flat(), facts);
+  const chain = admittedChain('plan');
+  for (const commit of commits) {
+    const before = chain.events.length;
+    chain.append('sampler', decideRecord(chain.state, commit));
+    encodeCommit(chain.events.slice(before));
+  }
+  const small = Array.from({ length: 200 }, (_, number): Fact => ({ id: `f${number}`, draft: fact(number) }));
+  assert.is(commitsOf(small).length, 1);
+  assert.equal(commitsOf([]), []);
+});
+
+test('text that no event can hold is refused before it can fail what would share its commit', () => {
+  const message = '{"kind":"scratch.kv.changed","data":{"key":"\\ud800","op":"put"}}';
+  const parsed = parseFact(new TextEncoder().encode(message), 7);
+  assert.is(parsed.ok, false);
+  assert.is(parsed.ok ? '' : parsed.fault.code, 'ERR_SCHEMA');
 });
 
 test.run();
