@@ -45,6 +45,27 @@ async function queue(maxDeliveries = 20): Promise<Queue> {
 }
 const fresh = () => ({ planId: freshPlanId(), topic: 'work' });
 
+/** What a listing came to. The SDK does not retry streams, so one fault is all it takes. */
+async function listing(fault: Fault): Promise<string> {
+  const [client, at] = [await queue(), fresh()];
+  await client.publish({ ...at, body: bytes('x') });
+  plane.faults.next('DictContents', fault);
+  const told = await client.stats(at).then(
+    () => 'it succeeded',
+    (error: Error) => error.message,
+  );
+  assert.is((await client.stats(at)).ready, 1);
+  return told;
+}
+
+test('a listing that falls silent ends by a limit of its own, well before the operation does', async () => {
+  assert.match(await listing({ when: 'after', kind: 'silence' }), /DictContents DEADLINE_EXCEEDED/);
+});
+
+test('a listing that is refused says so at once', async () => {
+  assert.match(await listing(LOST), /DictContents UNAVAILABLE/);
+});
+
 for (const [how, fault] of Object.entries({ 'its answer is lost': LOST, 'the connection is cut': CUT })) {
   test(`an incr counts once when ${how}`, async () => {
     const [client, { planId }] = [await kv(), fresh()];

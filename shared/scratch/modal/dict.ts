@@ -60,7 +60,7 @@ export class ModalDict {
   async keys(): Promise<string[]> {
     return this.#call(async (dictId) => {
       const keys: string[] = [];
-      for await (const { key } of this.#rpc.dictContents({ dictId, keys: true, values: false })) {
+      for await (const { key } of this.#rpc.dictContents({ dictId, keys: true, values: false }, this.#options)) {
         keys.push(unpickleText(key));
       }
       return keys;

@@ -25,7 +25,11 @@ export interface DictRpc {
     request: { dictId: string; updates: { key: Uint8Array; value: Uint8Array }[]; ifNotExists: boolean },
     options?: CallOptions,
   ): Promise<{ created: boolean }>;
-  dictContents(request: { dictId: string; keys: boolean; values: boolean }): AsyncIterable<{ key: Uint8Array }>;
+  /** A stream, which the SDK does not retry; without a time limit one that falls silent never ends. */
+  dictContents(
+    request: { dictId: string; keys: boolean; values: boolean },
+    options?: CallOptions,
+  ): AsyncIterable<{ key: Uint8Array }>;
   dictClear(request: { dictId: string }, options?: CallOptions): Promise<unknown>;
   dictDelete(request: { dictId: string }, options?: CallOptions): Promise<unknown>;
 }

@@ -46,7 +46,7 @@ interface StreamCall extends Call {
   write(message: unknown): boolean;
   once(event: 'drain', listener: () => void): unknown;
   end(): void;
-  destroy(error: { code: status; details: string }): void;
+  emit(event: 'error', error: { code: status; details: string }): boolean;
 }
 
 const isGrpcObject = (value: unknown): value is GrpcObject => typeof value === 'object' && value !== null;
@@ -136,7 +136,8 @@ export class ControlPlane {
     return ((call: StreamCall) => {
       this.#answer(name, call)
         .then((values) => stream(call, Array.isArray(values) ? values : []))
-        .catch((error: unknown) => call.destroy(refusalOf(error)));
+        // Not `destroy`: that cuts the stream off before its status is sent, and the client waits for ever.
+        .catch((error: unknown) => call.emit('error', refusalOf(error)));
     }) satisfies (call: StreamCall) => void as unknown as UntypedHandleCall;
   }
 
