@@ -29,10 +29,16 @@ interface Ended {
 
 async function run(command: string, args: readonly string[], stdin: string | Uint8Array, env = {}): Promise<Ended> {
   const child = spawn(command, args, { env: { PATH: process.env.PATH, ...env }, stdio: ['pipe', 'pipe', 'inherit'] });
-  child.stdin.end(stdin);
   const ended = new Promise<number>((resolve, reject) => {
     child.once('close', (code) => resolve(code ?? -1)).once('error', reject);
   });
+  // What refuses its command line ends without reading: the pipe is then gone before this has closed it.
+  child.stdin.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') {
+      child.emit('error', error);
+    }
+  });
+  child.stdin.end(stdin);
   const stdout = await buffer(child.stdout);
   return { code: await ended, lines: stdout.toString().split('\n').slice(0, -1) };
 }
