@@ -1,3 +1,4 @@
+import { IsomorphError } from '../../errors/isomorph-error.ts';
 import { pickleText, unpickleText } from './pickle.ts';
 import { type CallOptions, type DictRpc, isNotFound, toModalError } from './sdk.ts';
 
@@ -59,9 +60,22 @@ export class ModalDict {
   /** Every key; what is written meanwhile may be missing. */
   async keys(): Promise<string[]> {
     return this.#call(async (dictId) => {
+      // The time limit is one of silence: a long listing is no fault, and under load it takes its time.
+      const { timeoutMs } = this.#options;
+      const silence = new AbortController();
+      const timer = setTimeout(() => silence.abort(), timeoutMs);
       const keys: string[] = [];
-      for await (const { key } of this.#rpc.dictContents({ dictId, keys: true, values: false }, this.#options)) {
-        keys.push(unpickleText(key));
+      try {
+        const entries = this.#rpc.dictContents({ dictId, keys: true, values: false }, { signal: silence.signal });
+        for await (const { key } of entries) {
+          keys.push(unpickleText(key));
+          timer.refresh();
+        }
+      } catch (error) {
+        if (!silence.signal.aborted) throw error;
+        throw new IsomorphError('ERR_UNAVAILABLE', `Modal: DictContents was silent for ${timeoutMs} ms`, {}, error);
+      } finally {
+        clearTimeout(timer);
       }
       return keys;
     });

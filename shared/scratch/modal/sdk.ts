@@ -6,7 +6,7 @@ import { IsomorphError } from '../../errors/isomorph-error.ts';
 
 export interface CallOptions {
   /** Of one try. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs: number;
   /** Beyond the first try, on passing faults. */
   readonly retries?: number;
   readonly baseDelay?: number;
@@ -28,7 +28,7 @@ export interface DictRpc {
   /** A stream, which the SDK does not retry; without a time limit one that falls silent never ends. */
   dictContents(
     request: { dictId: string; keys: boolean; values: boolean },
-    options?: CallOptions,
+    options: { readonly signal: AbortSignal },
   ): AsyncIterable<{ key: Uint8Array }>;
   dictClear(request: { dictId: string }, options?: CallOptions): Promise<unknown>;
   dictDelete(request: { dictId: string }, options?: CallOptions): Promise<unknown>;
