@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { access, constants, readdir } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
+import { findDocker } from './docker.ts';
 import { forkyRoot, whyNoForky } from './forky.ts';
 
 const run = promisify(execFile);
@@ -11,7 +12,7 @@ const run = promisify(execFile);
 export const PROGRAM_NAMES = ['redis-server', 'postgres', 'b3sum', 'jq'] as const;
 export type ProgramName = (typeof PROGRAM_NAMES)[number];
 
-export const SERVER_NAMES = [...PROGRAM_NAMES, 'ceph', 'moto'] as const;
+export const SERVER_NAMES = [...PROGRAM_NAMES, 'ceph', 'moto', 'docker'] as const;
 export type ServerName = (typeof SERVER_NAMES)[number];
 
 export type Available = { readonly ok: true; readonly path: string } | { readonly ok: false; readonly reason: string };
@@ -51,6 +52,7 @@ async function debianPostgresDirs(): Promise<string[]> {
  * also needs the `initdb` of its own folder, so that both are of one version.
  */
 export async function findServer(name: ServerName): Promise<Available> {
+  if (name === 'docker') return findDocker();
   if (isInForky(name)) {
     const reason = await whyNoForky(IN_FORKY[name]);
     return reason === undefined ? { ok: true, path: join(forkyRoot(), IN_FORKY[name]) } : { ok: false, reason };

@@ -1,6 +1,7 @@
 /** Servers for tests: `available` says what is there, `provision` installs on Debian as root, `start…` runs one. */
 export { type CephOptions, type RunningCeph, startCeph } from './ceph.ts';
 export { type Available, available, findServer, SERVER_NAMES, type ServerName } from './detect.ts';
+export { KERNEL_REFUSES, type OwnDocker, type RunningDocker, startDocker, startOwnDocker } from './docker.ts';
 export { startMoto } from './moto.ts';
 export { startPostgres } from './postgres.ts';
 export { ensureDebianPackages, provision } from './provision.ts';
