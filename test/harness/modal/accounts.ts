@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { type Handlers, RpcError } from './rpc.ts';
 
@@ -21,12 +22,21 @@ export function authenticate(method: string, metadata: Metadata, { tokenId, toke
   if (!isKnown || !hasToken) throw new RpcError(status.UNAUTHENTICATED, 'the token is not known');
 }
 
+/** A token as the SDK reads it: it looks at nothing but when it expires. */
+export function encodedToken(): string {
+  const expiry = { exp: Math.floor(Date.now() / 1_000) + TOKEN_LIFE_S };
+  return `${encoded({ alg: 'none' })}.${encoded({ ...expiry, jti: randomUUID() })}.${encoded({})}`;
+}
+
+/** @throws RpcError UNAUTHENTICATED unless the call to a worker carries a token that some sandbox was given. */
+export function authenticateTask(metadata: Metadata, jwts: readonly string[]): void {
+  const token = metadata('authorization')?.replace(/^Bearer /, '') ?? '';
+  if (!jwts.includes(token)) throw new RpcError(status.UNAUTHENTICATED, 'the token of the task is not known');
+}
+
 /** What the SDK asks for before it does anything else. */
 export const accountHandlers = (): Handlers => ({
-  AuthTokenGet: () => {
-    const expiry = { exp: Math.floor(Date.now() / 1_000) + TOKEN_LIFE_S };
-    return { token: `${encoded({ alg: 'none' })}.${encoded(expiry)}.${encoded({})}` };
-  },
+  AuthTokenGet: () => ({ token: encodedToken() }),
   EnvironmentGetOrCreate: ({ deployment_name }: { readonly deployment_name: string }) => ({
     environment_id: `en-${deployment_name || 'main'}`,
     metadata: { name: deployment_name || 'main', settings: { image_builder_version: IMAGE_BUILDER_VERSION } },

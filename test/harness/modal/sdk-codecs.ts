@@ -17,14 +17,17 @@ export interface SdkMethod {
   readonly responseStream: boolean;
 }
 
+/** Services that the SDK speaks to: the control plane, and the worker that a sandbox runs on. */
+export type SdkService = 'ModalClient' | 'TaskCommandRouter';
+
 /**
- * The SDK's own definition of the service, by method name. It exports none, so its published file is evaluated once more, with
+ * The SDK's own definition of a service, by method name. It exports none, so its published file is evaluated once more, with
  * one line after its last that hands the definition out.
  */
-export function sdkMethods(): ReadonlyMap<string, SdkMethod> {
+export function sdkMethods(service: SdkService): ReadonlyMap<string, SdkMethod> {
   const require = createRequire(import.meta.url);
   const file = require.resolve('modal');
-  const source = `${readFileSync(file, 'utf8')}\nreturn ModalClientDefinition;`;
+  const source = `${readFileSync(file, 'utf8')}\nreturn ${service}Definition;`;
   const run = compileFunction(source, ['exports', 'require', 'module', '__filename', '__dirname'], { filename: file });
   const module = { exports: {} };
   const definition = run(module.exports, createRequire(file), module, file, path.dirname(file)) as {
