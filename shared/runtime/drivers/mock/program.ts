@@ -6,6 +6,7 @@ import { processorFolder } from '../../../plan/names.ts';
 import type { Processor } from '../../../plan/registry.ts';
 import { createBlake3 } from '../../../world/blake3.ts';
 import { cidOf, cidOfHex } from '../../../world/cid.ts';
+import { bundle } from '../bundle.ts';
 
 /** A processor as something the operating system can start. */
 export interface Program {
@@ -24,26 +25,9 @@ export interface ProgramOptions {
 const notStartable = (message: string, cause?: unknown): IsomorphError =>
   new IsomorphError('ERR_START', message, {}, cause);
 
-/**
- * One self-contained module of a TypeScript entrypoint. A container's Node strips types by itself; Node 20 here does
- * not, and a loader would cost each start 200 ms.
- */
-async function bundle(entry: string, { cacheDir }: ProgramOptions): Promise<Program> {
-  const { build } = await import('esbuild');
-  const result = await build({
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    logLevel: 'silent',
-    legalComments: 'none',
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-  }).catch((error: Error) => {
-    throw notStartable(`${entry} does not build: ${error.message}`, error);
-  });
-  const code = result.outputFiles[0]?.contents ?? new Uint8Array();
+/** A TypeScript entrypoint as one module in the cache. */
+async function bundled(entry: string, { cacheDir }: ProgramOptions): Promise<Program> {
+  const code = await bundle(entry);
   const digest = cidOf(code);
   const file = path.join(cacheDir, `${digest.slice(7, 39)}.mjs`);
   if (!existsSync(file)) {
@@ -84,7 +68,7 @@ export async function programOf(processor: Processor, options: ProgramOptions): 
   const [command = '', script = ''] = processor.entrypoint;
   const entry = path.join(folder, script);
   if (command === 'node' && script.endsWith('.ts') && existsSync(entry)) {
-    const program = await bundle(entry, options);
+    const program = await bundled(entry, options);
     return { ...program, command: [...program.command, ...processor.entrypoint.slice(2)] };
   }
   const executable = command === 'node' ? process.execPath : command;

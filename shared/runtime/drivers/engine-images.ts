@@ -1,0 +1,55 @@
+import type Docker from 'dockerode';
+import { IsomorphError } from '../../errors/isomorph-error.ts';
+
+/** Images of the container engine that `DOCKER_HOST` names, else of the machine's own; for tools and commands. */
+export class EngineImages {
+  readonly #docker: Docker;
+
+  private constructor(docker: Docker) {
+    this.#docker = docker;
+  }
+
+  /**
+   * @param dockerHost as in `DOCKER_HOST`; undefined or empty is the engine at its usual socket
+   * @throws ERR_UNAVAILABLE when no engine answers
+   */
+  static async connect(dockerHost: string | undefined): Promise<EngineImages> {
+    const { default: Client } = await import('dockerode');
+    // The client reads any other form of DOCKER_HOST, with its certificates, from the environment itself.
+    const socketPath = /^unix:\/\/(?<socketPath>.+)$/.exec(dockerHost ?? '')?.groups?.socketPath;
+    const docker = socketPath === undefined ? new Client() : new Client({ socketPath });
+    try {
+      await docker.ping();
+    } catch (error) {
+      const where = dockerHost === undefined || dockerHost === '' ? 'at its usual socket' : `at ${dockerHost}`;
+      throw new IsomorphError('ERR_UNAVAILABLE', `no container engine answers ${where}`, {}, error);
+    }
+    return new EngineImages(docker);
+  }
+
+  /**
+   * @param name with a tag, or by digest, or an image id
+   * @returns undefined when the engine has no such image
+   */
+  async inspect(name: string): Promise<Docker.ImageInspectInfo | undefined> {
+    try {
+      return await this.#docker.getImage(name).inspect();
+    } catch (error) {
+      if ((error as { statusCode?: number }).statusCode === 404) return undefined;
+      throw new IsomorphError('ERR_UNAVAILABLE', `the engine does not tell about ${name}`, {}, error);
+    }
+  }
+
+  /**
+   * Loads every image of an archive as `docker save` writes it.
+   * @throws ERR_UNAVAILABLE with what the engine said when it refuses the archive
+   */
+  async load(archive: NodeJS.ReadableStream): Promise<void> {
+    const answer = await this.#docker.loadImage(archive, { quiet: true });
+    let said = '';
+    for await (const chunk of answer) said += String(chunk);
+    // A refusal comes as a line of the answer, whose status is 200 all the same.
+    const refused = said.split(/\r?\n/).find((line) => line.includes('"error"'));
+    if (refused !== undefined) throw new IsomorphError('ERR_UNAVAILABLE', `the engine refused the images: ${refused}`);
+  }
+}
