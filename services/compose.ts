@@ -10,6 +10,7 @@ import type { Adapter } from '../shared/plan/plan.ts';
 import { loadRegistry } from '../shared/registry/registry.ts';
 import { openRuntime } from '../shared/runtime/open.ts';
 import { openSecrets } from '../shared/secrets/open.ts';
+import type { SecretResolver } from '../shared/secrets/resolver.ts';
 import type { ServiceDeps } from '../shared/service/deps.ts';
 import { openArtifactStore } from '../shared/world/open.ts';
 import type { ArtifactStore } from '../shared/world/store.ts';
@@ -64,32 +65,38 @@ async function withStore({ config, closers }: Opening): Promise<ArtifactStore> {
   return store;
 }
 
-async function startAdmissionService(opening: Opening): Promise<Started> {
-  const { config, env, deps } = opening;
-  const { startAdmission } = await import('./admission/service.ts');
+async function withSecrets({ config, env, closers }: Opening): Promise<SecretResolver> {
   const secrets = await openSecrets(config.secretsUrl, env);
+  closers.push(() => secrets.close());
+  return secrets;
+}
+
+async function startAdmissionService(opening: Opening): Promise<Started> {
+  const { config, deps } = opening;
+  const { startAdmission } = await import('./admission/service.ts');
+  const secrets = await withSecrets(opening);
   const [defaultAdapter] = config.adapters;
   return startAdmission({
     ...deps,
     store: await withStore(opening),
+    secrets,
     registry: await loadRegistry(config.registryDir),
     declareLeases: config.declareLeases,
     deployment: {
       adapters: config.adapters,
       defaultAdapter: defaultAdapter ?? 'mock',
-      secretExists: (name) => secrets.has(name),
     },
   });
 }
 
 async function startDispatcherService(opening: Opening): Promise<Started> {
-  const { config, env, deps, closers, instance } = opening;
+  const { config, deps, closers, instance } = opening;
   const { startDispatcher } = await import('./dispatcher/service.ts');
   const open = (adapter: Adapter) =>
     openRuntime(adapter, { processorsDir: config.processorsDir, stateDir: `${config.homeDir}/mock` });
   const runtimes = await Promise.all(config.adapters.map(open));
   for (const runtime of runtimes) closers.push(() => runtime.close());
-  const secrets = await openSecrets(config.secretsUrl, env);
+  const secrets = await withSecrets(opening);
   return startDispatcher({
     ...deps,
     store: await withStore(opening),

@@ -98,15 +98,27 @@ const registry = guarded('registry', async (context) => {
   return ok('registry', `${plural(processors.size, 'processor')}, ${plural(policies.size, 'policy', 'policies')}`);
 });
 
+const PROVIDE_SECRETS = 'Plans that need them are refused: provide them.';
+const ASK_FOR_SECRETS = 'Plans that need them are admitted, and fail if there is none: see docs/secrets.md.';
+
+const namesOf = (all: readonly { readonly name: string }[]): string => all.map(({ name }) => name).join(', ');
+
 const secrets = guarded('secrets', async (context) => {
   const { openSecrets } = await import('../../shared/secrets/open.ts');
   const { processors } = await registryOfContext(context);
   const names = [...new Set([...processors.values()].flatMap((one) => one.secrets.required))].sort();
   if (names.length === 0) return ok('secrets', 'no processor needs one');
   const resolver = await openSecrets(context.place.secretsUrl ?? 'env:', context.terminal.env);
-  const missing = names.filter((name) => resolver.has(name) === false);
-  if (missing.length === 0) return ok('secrets', `${names.join(', ')} can be resolved`);
-  return warn('secrets', `${missing.join(', ')} cannot be resolved`, 'Plans that need them are refused: provide them.');
+  try {
+    const looked = await Promise.all(names.map(async (name) => ({ name, found: await resolver.has(name) })));
+    const those = (found: boolean | undefined): string => namesOf(looked.filter((one) => one.found === found));
+    const untold = those(undefined);
+    if (those(false) !== '') return warn('secrets', `${those(false)} cannot be resolved`, PROVIDE_SECRETS);
+    if (untold !== '') return warn('secrets', `of ${untold} nothing can be told from here`, ASK_FOR_SECRETS);
+    return ok('secrets', `${those(true)} can be resolved`);
+  } finally {
+    await resolver.close();
+  }
 });
 
 const stack = guarded('stack', async ({ terminal, place }) => {

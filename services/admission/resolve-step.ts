@@ -5,6 +5,7 @@ import type { Adapter, Plan, PlanStep, PredicateCall } from '../../shared/plan/p
 import { predicateFaults, predicateOf } from '../../shared/plan/predicates/index.ts';
 import type { Policy, Processor } from '../../shared/plan/registry.ts';
 import { checkAgainst } from '../../shared/schema/validate.ts';
+import { notInjectable } from '../../shared/secrets/resolve.ts';
 import { parseSelector, type Selector, selectorCovers, selectorMatches } from '../../shared/world/selector.ts';
 import { canonicalWorldPath, joinWorldPath, type PathKind } from '../../shared/world/world-path.ts';
 
@@ -16,6 +17,8 @@ export interface Deployment {
   readonly adapters: readonly Adapter[];
   /** Whether a secret can be resolved; undefined when only the runtime will know. */
   secretExists(name: string): boolean | undefined;
+  /** The one adapter that can have secrets of this deployment; undefined: any. */
+  readonly secretsInjectedBy?: Adapter | undefined;
 }
 
 /** Everything a step is judged by. */
@@ -178,12 +181,21 @@ function checkAdapter(
   else if (!deployment.adapters.includes(adapter)) refuse(`no dispatcher serves ${adapter}`, deployment.adapters);
 }
 
-function checkSecrets(context: Context, processor: Processor, pointer: string, faults: Fault[]): void {
+function checkSecrets(
+  context: Context,
+  adapter: Adapter,
+  processor: Processor,
+  pointer: string,
+  faults: Fault[],
+): void {
+  const { secretExists, secretsInjectedBy: only } = context.deployment;
   const allowed = new Set(context.policy.secrets);
   for (const name of processor.secrets.required) {
     if (!allowed.has('*') && !allowed.has(name)) {
       faults.push(fault('ERR_POLICY', `policy ${context.policy.name} forbids secret ${name}`, { pointer }));
-    } else if (context.deployment.secretExists(name) === false) {
+    } else if (only !== undefined && only !== adapter) {
+      faults.push({ ...notInjectable(name, only, adapter).toFault(), pointer });
+    } else if (secretExists(name) === false) {
       faults.push(
         fault('ERR_MISSING_SECRET', `${processor.ref} needs secret ${name}`, {
           pointer,
@@ -270,7 +282,7 @@ export function resolveStep(
     step.adapter === undefined ? `${pointer}/processor` : `${pointer}/adapter`,
     faults,
   );
-  checkSecrets(context, processor, `${pointer}/processor`, faults);
+  checkSecrets(context, adapter, processor, `${pointer}/processor`, faults);
   faults.push(...checkAgainst(processor.inputs.params, step.params ?? {}, 'ERR_PARAMS', `${pointer}/params`));
   return {
     predicates,

@@ -3,16 +3,19 @@ import type { Fault } from '../../shared/errors/isomorph-error.ts';
 import { Journal } from '../../shared/ledger/journal/journal.ts';
 import { type Consumption, consume, DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
+import type { SecretResolver } from '../../shared/secrets/resolver.ts';
 import type { ServiceDeps } from '../../shared/service/deps.ts';
 import type { ArtifactStore } from '../../shared/world/store.ts';
 import { parseCancel, parseSubmission } from './command.ts';
 import { decideCancel, decideSubmit, type PlanDocument, rule } from './decide.ts';
 import type { Deployment } from './resolve-step.ts';
+import { type KnownSecrets, lookUpSecrets, secretNames } from './secrets.ts';
 
 export interface AdmissionDeps extends ServiceDeps {
   readonly store: ArtifactStore;
   readonly registry: Registry;
-  readonly deployment: Deployment;
+  readonly deployment: Omit<Deployment, keyof KnownSecrets>;
+  readonly secrets: SecretResolver;
   readonly declareLeases: boolean;
 }
 
@@ -35,8 +38,9 @@ class Admission {
     const parsed = parseSubmission(data);
     if (!parsed.ok) return dead(parsed.fault, parsed.planId);
     const submission = parsed.value;
-    const { registry, deployment, declareLeases, nowMs } = this.#deps;
-    const ruling = rule(submission, registry, deployment);
+    const { registry, deployment, secrets, declareLeases, nowMs } = this.#deps;
+    const known = await lookUpSecrets(secrets, secretNames(submission.document, registry));
+    const ruling = rule(submission, registry, { ...deployment, ...known });
     await this.#put(ruling.submitted);
     if (ruling.admitted !== undefined) await this.#put(ruling.admitted.document);
     let conflict: Fault | undefined;

@@ -11,6 +11,7 @@ import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/
 import type { Processor } from '../../shared/plan/registry.ts';
 import type { Report } from '../../shared/runtime/contract.ts';
 import type { RunHandle, RunResult, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
+import { type ResolvedSecrets, resolveSecrets } from '../../shared/secrets/resolve.ts';
 import type { SecretResolver } from '../../shared/secrets/resolver.ts';
 import type { AdmittedPlans } from '../../shared/service/admitted-plans.ts';
 import { cidOf } from '../../shared/world/cid.ts';
@@ -19,7 +20,7 @@ import { collectOutputs, storeLog } from './collect.ts';
 import { decideEnd, decideStart } from './decide.ts';
 import { buildJob } from './job.ts';
 import { type Failure, failedDraft, failure, failureOf, tailOf } from './outcome.ts';
-import { scrub } from './scrub.ts';
+import { type Censor, censored, censoredError, censorOf, WITHHOLDING } from './scrub.ts';
 
 export interface WorkerDeps {
   readonly connection: NatsConnection;
@@ -47,7 +48,7 @@ interface Task {
 /** What an execution needs and what it must not start without. */
 interface Prepared {
   readonly inputs: Readonly<Record<string, ArtifactStat>>;
-  readonly secrets: Readonly<Record<string, string>>;
+  readonly secrets: ResolvedSecrets;
 }
 
 /** What a cancellation must end: runs that are there, and those about to be. */
@@ -128,9 +129,12 @@ export class Worker {
     if (events.length === 0) return { kind: 'later', delayMs: 50 };
     const job = await buildJob({ ...task, ...prepared, store: this.#deps.store, deadlineMs });
     const { executionId, processor } = task;
-    const assignment = { executionId, processor, job, secrets: prepared.secrets, deadlineMs };
-    const handle = await this.#deps.runtime.run(assignment, this.#reporter(task));
-    return this.#finish(task, handle, prepared.secrets, signal);
+    const { values, handles } = prepared.secrets;
+    const assignment = { executionId, processor, job, secrets: values, secretHandles: handles, deadlineMs };
+    const censor = censorOf(prepared.secrets);
+    const running = this.#deps.runtime.run(assignment, this.#reporter(task, censor));
+    const handle = await running.catch((error: unknown) => Promise.reject(censoredError(error, censor)));
+    return this.#finish(task, handle, censor, signal);
   }
 
   /** The execution was started by a process that is no more, or that lost its lease on the message. */
@@ -142,15 +146,17 @@ export class Worker {
   ): Promise<Verdict> {
     if (state.cancelRequested !== undefined) await this.cancel(task.planId);
     const deadlineMs = Date.parse(started.deadline);
-    const handle = await this.#deps.runtime.find(task.executionId, deadlineMs, this.#reporter(task));
+    // In an outage the run is still held to its deadline; its end waits for the secrets then.
+    const censor = await this.#censor(task).catch(() => undefined);
+    const reporter = this.#reporter(task, censor ?? WITHHOLDING);
+    const handle = await this.#deps.runtime.find(task.executionId, deadlineMs, reporter);
     if (handle === undefined) return this.#lost(task, `its runtime does not know it; ${started.worker} had started it`);
-    const secrets = await this.#secrets(task);
-    return this.#finish(task, handle, 'code' in secrets ? {} : secrets, signal);
+    return this.#finish(task, handle, censor, signal);
   }
 
   async #prepare(task: Task, state: PlanState): Promise<Prepared | Failure> {
     const secrets = await this.#secrets(task);
-    if ('code' in secrets) return secrets as Failure;
+    if ('code' in secrets) return secrets;
     const inputs: Record<string, ArtifactStat> = {};
     for (const [name, path] of Object.entries(task.step.inputs)) {
       const stat = await this.#deps.store.stat(path);
@@ -161,54 +167,57 @@ export class Worker {
       }
       inputs[name] = stat;
     }
-    return { inputs, secrets: secrets as Record<string, string> };
+    return { inputs, secrets };
   }
 
-  async #secrets({ processor }: Task): Promise<Record<string, string> | Failure> {
-    const values: Record<string, string> = {};
-    for (const name of processor.secrets.required) {
-      try {
-        values[name] = await this.#deps.secrets.get(name);
-      } catch (error) {
-        if (!(error instanceof IsomorphError) || error.code !== 'ERR_MISSING_SECRET') throw error;
-        return failure('ERR_MISSING_SECRET', error.message);
-      }
+  async #secrets({ processor }: Task): Promise<ResolvedSecrets | Failure> {
+    const { secrets, runtime } = this.#deps;
+    try {
+      return await resolveSecrets(secrets, processor.secrets.required, runtime.adapter);
+    } catch (error) {
+      // What may pass is tried again with the message.
+      if (!(error instanceof IsomorphError) || error.retryable) throw error;
+      return failure(error.code, error.message);
     }
-    return values;
+  }
+
+  /** For a run that another process started. Fails while its secrets cannot be asked for. */
+  async #censor(task: Task): Promise<Censor> {
+    const secrets = await this.#secrets(task);
+    return 'code' in secrets ? WITHHOLDING : censorOf(secrets);
   }
 
   /** Progress is live data: best effort, on the plan's own stream subject, never in the way of the work. */
-  #reporter({ planId, execution }: Task): (report: Report) => void {
+  #reporter({ planId, execution }: Task, censor: Censor): (report: Report) => void {
     const subject = `streams.${planId}.progress`;
     return (report) => {
       if (report.isomorph !== 'progress' || this.#deps.connection.isClosed()) return;
-      this.#deps.connection.publish(subject, JSON.stringify({ ...report, step_id: execution.stepId }));
+      const { isomorph, fraction, message } = report;
+      const text = message === undefined ? undefined : censor.said(message);
+      const told = { isomorph, fraction, message: text, step_id: execution.stepId };
+      this.#deps.connection.publish(subject, JSON.stringify(told));
     };
   }
 
-  async #finish(
-    task: Task,
-    handle: RunHandle,
-    secrets: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<Verdict> {
+  async #finish(task: Task, handle: RunHandle, known: Censor | undefined, signal: AbortSignal): Promise<Verdict> {
     const shutdown = whenAborted(signal);
     // The cancellation may have come while the run was being started, when there was nothing to end yet.
     if (this.#running.get(task.planId)?.cancelled === true) await this.#deps.runtime.kill(task.executionId);
     const result = await Promise.race([handle.wait(), shutdown.promise]).finally(() => shutdown.forget());
     // The run goes on without us; whoever gets the message next takes it up.
     if (result === SHUTTING_DOWN) return { kind: 'later', delayMs: 0 };
-    if (result.outcome.kind === 'lost') return this.#lost(task, result.outcome.reason, result.durationMs);
-    return this.#end(task, result, secrets);
+    const censor = known ?? (await this.#censor(task));
+    if (result.outcome.kind === 'lost') return this.#lost(task, censor.own(result.outcome.reason), result.durationMs);
+    return this.#end(task, result, censor);
   }
 
-  async #end(task: Task, result: RunResult, secrets: Readonly<Record<string, string>>): Promise<Verdict> {
+  async #end(task: Task, raw: RunResult, censor: Censor): Promise<Verdict> {
     const { store, journal, runtime } = this.#deps;
     const { planId, executionId, processor, step } = task;
     const { state } = await journal.load(planId);
-    const log = scrub(Buffer.from(result.log).toString('utf8'), secrets);
-    const environment = await runtime.environment(processor, Object.keys(secrets));
-    const logged = await storeLog(store, planId, executionId, log);
+    const result = censored(raw, censor);
+    const environment = await runtime.environment(processor, processor.secrets.required);
+    const logged = await storeLog(store, planId, executionId, result.text);
     const { durationMs } = result;
     const cancelled = state.cancelRequested !== undefined || this.#running.get(planId)?.cancelled === true;
     let why = failureOf(result, cancelled);
@@ -218,11 +227,11 @@ export class Worker {
       if (collected.ok) artifacts = collected.artifacts;
       else why = collected.why;
     }
-    const scrubbed = why === undefined ? undefined : { ...why, message: scrub(why.message, secrets) };
+    const scrubbed = why === undefined ? undefined : { ...why, message: censor.own(why.message) };
     const end: Draft =
       scrubbed === undefined
         ? { kind: 'execution.succeeded', data: { execution_id: executionId, duration_ms: durationMs, environment } }
-        : failedDraft(scrubbed, { executionId, durationMs, environment, logTail: tailOf(log) });
+        : failedDraft(scrubbed, { executionId, durationMs, environment, logTail: tailOf(result.text) });
     await journal.append(planId, (now) => decideEnd(now, executionId, [...artifacts, ...logged, end]));
     this.#deps.log.info({ execution_id: executionId, outcome: why?.code ?? 'succeeded' }, 'execution ended');
     return this.#tidy(executionId);

@@ -86,8 +86,8 @@ export const VARIABLES = {
     meaning: 'where secret values come from',
     neededBy: [],
     fallback: 'env:',
-    expected: 'env: or dotenv:<file>',
-    parse: urlOf('env', 'dotenv'),
+    expected: 'env:, dotenv:<file>, aws-secretsmanager://<region> or modal:<environment>; see docs/secrets.md',
+    parse: urlOf('env', 'dotenv', 'aws-secretsmanager', 'modal'),
   }),
   adapters: defaulted<readonly Adapter[]>({
     name: 'ISOMORPH_ADAPTERS',

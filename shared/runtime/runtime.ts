@@ -1,6 +1,7 @@
 import type { Environment } from '../ledger/events.ts';
 import type { Adapter } from '../plan/plan.ts';
 import type { Processor } from '../plan/registry.ts';
+import type { SecretHandle } from '../secrets/grant.ts';
 import type { Job, Report } from './contract.ts';
 
 /** Everything a runtime needs to run one execution. */
@@ -10,6 +11,8 @@ export interface Assignment {
   readonly job: Job;
   /** Secret values by name: environment of the processor, held in memory only. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** Secrets that the provider of this runtime injects by itself: only ever some for `modal`. */
+  readonly secretHandles?: readonly SecretHandle[];
   /** Unix time in milliseconds: the processor is ended then. */
   readonly deadlineMs: number;
 }

@@ -1,9 +1,11 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import type { SecretResolver } from './resolver.ts';
 
+export const SECRETS_FORMS = 'env:, dotenv:<file>, aws-secretsmanager://<region> or modal:<environment>';
+
 /**
- * The resolver of a URL: `env:` or `dotenv:<file>`.
- * @throws ERR_CONFIG for an unknown scheme.
+ * The resolver of a URL; docs/secrets.md says what each takes.
+ * @throws ERR_CONFIG for an unknown scheme or an unusable URL; the URL is not repeated, it may hold a password.
  */
 export async function openSecrets(
   url: string,
@@ -15,7 +17,11 @@ export async function openSecrets(
       return (await import('./drivers/env.ts')).envSecrets(env);
     case 'dotenv:':
       return (await import('./drivers/dotenv.ts')).dotenvSecrets(url.slice(scheme.length));
+    case 'aws-secretsmanager:':
+      return (await import('./drivers/aws.ts')).awsSecrets(url);
+    case 'modal:':
+      return (await import('./drivers/modal.ts')).modalSecrets(url);
     default:
-      throw new IsomorphError('ERR_CONFIG', `no secrets driver for "${scheme}"`, { expected: 'env: or dotenv:<file>' });
+      throw new IsomorphError('ERR_CONFIG', `no secrets driver for "${scheme}"`, { expected: SECRETS_FORMS });
   }
 }

@@ -62,6 +62,8 @@ const PURE: readonly RegExp[] = [
   /^services\/[^/]+\/decide\.ts$/,
   /^services\/admission\/(command|needs-graph|resolve-plan|resolve-step)\.ts$/,
   /^services\/dispatcher\/(outcome|scrub)\.ts$/,
+  /^shared\/runtime\/(scrub|scrub-views)\.ts$/,
+  /^shared\/secrets\/(aws\/\w+|grant|resolve|values)\.ts$/,
   /^services\/settler\/receipt\.ts$/,
 ];
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'dotenv';
 import { IsomorphError } from '../../errors/isomorph-error.ts';
 import type { SecretResolver } from '../resolver.ts';
-import { fromValues } from './env.ts';
+import { fromValues } from '../values.ts';
 
 /** `dotenv:<file>` takes secrets from a file of `NAME=value` lines; a file that does not exist holds none. */
 export function dotenvSecrets(file: string): SecretResolver {

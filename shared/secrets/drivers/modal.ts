@@ -1,0 +1,92 @@
+import { IsomorphError } from '../../errors/isomorph-error.ts';
+import type { SecretHandle } from '../grant.ts';
+import type { SecretResolver } from '../resolver.ts';
+import { missingSecret } from '../values.ts';
+
+/** What is used of the `modal` SDK. It has no call that reads a value. */
+export interface ModalSecretsClient {
+  readonly secrets: {
+    fromName(name: string, params: { environment?: string; requiredKeys: string[] }): Promise<unknown>;
+  };
+  close(): void;
+}
+
+const ENVIRONMENT = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+/** Names of Modal's objects have at most 64 characters. */
+const NAME_CHARACTERS_MAX = 64;
+const GRPC = { permissionDenied: 7, unauthenticated: 16 };
+const LOOK_MS = 3_000;
+
+function environmentOf(url: string): string {
+  const environment = url.slice(url.indexOf(':') + 1);
+  if (environment === '' || ENVIRONMENT.test(environment)) return environment;
+  throw new IsomorphError('ERR_CONFIG', 'no usable modal: URL', { expected: 'modal: or modal:<environment>' });
+}
+
+const isMissing = (error: unknown): boolean => error instanceof Error && error.name === 'NotFoundError';
+
+/** The SDK's errors stay inside; its messages name the object at most. */
+function modalSecretError(name: string, error: unknown): IsomorphError {
+  if (isMissing(error)) return missingSecret(name, `Modal has no secret ${name} with the key ${name}`);
+  const status = error instanceof Error && 'code' in error ? error.code : undefined;
+  const message = error instanceof Error ? error.message : '';
+  if (status === GRPC.permissionDenied || status === GRPC.unauthenticated || message.includes('credentials')) {
+    const expected = 'MODAL_TOKEN_ID and MODAL_TOKEN_SECRET of this environment';
+    return new IsomorphError('ERR_CONFIG', `secret ${name} may not be looked up at Modal`, { expected });
+  }
+  return new IsomorphError('ERR_UNAVAILABLE', `secret ${name}: no answer of Modal`);
+}
+
+async function connect(): Promise<ModalSecretsClient> {
+  return new (await import('modal')).ModalClient();
+}
+
+/** Undefined after `ms`; what comes later is let go. */
+async function within<T>(ms: number, answer: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+}
+
+/**
+ * Secrets that stay with Modal: `NAME` is the key `NAME` of the Modal secret `NAME`. Nobody here can read the value, so
+ * `get` gives a handle, for the modal runtime alone.
+ * @throws ERR_CONFIG for a URL that is not usable
+ */
+export function modalSecrets(url: string, open: () => Promise<ModalSecretsClient> = connect): SecretResolver {
+  const environment = environmentOf(url);
+  let client: Promise<ModalSecretsClient> | undefined;
+  const lookUp = async (name: string): Promise<void> => {
+    if (name.length > NAME_CHARACTERS_MAX) throw missingSecret(name, 'names at Modal have at most 64 characters');
+    client ??= open();
+    try {
+      const { secrets } = await client;
+      const where = environment === '' ? {} : { environment };
+      await secrets.fromName(name, { ...where, requiredKeys: [name] });
+    } catch (error) {
+      throw modalSecretError(name, error);
+    }
+  };
+  return {
+    injectedBy: 'modal',
+    async has(name) {
+      const looked = lookUp(name).then(
+        () => true,
+        // Any other fault does not say that it is missing.
+        (error: unknown) => (error instanceof IsomorphError && error.code === 'ERR_MISSING_SECRET' ? false : undefined),
+      );
+      return within(LOOK_MS, looked);
+    },
+    async get(name): Promise<SecretHandle> {
+      await lookUp(name);
+      return { kind: 'handle', name, provider: 'modal', environment };
+    },
+    async close() {
+      const opened = client;
+      client = undefined;
+      (await opened?.catch(() => undefined))?.close();
+    },
+  };
+}
