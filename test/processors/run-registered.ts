@@ -17,6 +17,8 @@ export interface Call extends RunOptions {
   readonly program?: string;
   /** Sees the store before the processor does. */
   readonly prepare?: (server: ObjectServer) => void;
+  /** The registry file as an operator has changed it. */
+  readonly change?: (processor: Processor) => Processor;
 }
 
 export interface RegisteredEnd extends Ended {
@@ -24,12 +26,14 @@ export interface RegisteredEnd extends Ended {
   readonly outputs: ReadonlyMap<string, Buffer>;
 }
 
-const registered = async (ref: string): Promise<Processor> =>
+/** A registry file of this repository. */
+export const registered = async (ref: string): Promise<Processor> =>
   parse(await readFile(file(`registry/processors/${processorFolder(ref)}.yaml`), 'utf8'));
 
 /** Runs a processor with the outputs and the params schema of its registry file; no run may leak a signed URL. */
 export async function runRegistered(ref: string, call: Call): Promise<RegisteredEnd> {
-  const { entrypoint, inputs, outputs } = await registered(ref);
+  const original = await registered(ref);
+  const { entrypoint, inputs, outputs } = call.change?.(original) ?? original;
   const valid = new Ajv2020({ strict: false }).compile(inputs.params);
   if (!valid(call.params ?? {})) assert.unreachable(JSON.stringify(valid.errors));
   const declared = outputs.map(({ path, content_type, max_bytes, required }) => [
@@ -63,16 +67,22 @@ export interface ExampleEnd {
   bytes(path: string): Promise<Uint8Array>;
 }
 
+export interface ExamplePlan {
+  plan_id: string;
+  steps: { params?: Record<string, unknown> }[];
+}
+
 /** Puts the inputs of an example and runs its plan to the end. */
 export async function runExample(
   its: TestStack,
   example: string,
   inputs: Readonly<Record<string, Uint8Array>>,
+  change: (plan: ExamplePlan) => ExamplePlan = (plan) => plan,
 ): Promise<ExampleEnd> {
   for (const [worldPath, data] of Object.entries(inputs)) {
     await its.store.putBytes({ worldPath, data, contentType: 'application/octet-stream' });
   }
-  const plan = parse(await readFile(file(`examples/${example}/plan.yaml`), 'utf8'));
+  const plan = change(parse(await readFile(file(`examples/${example}/plan.yaml`), 'utf8')));
   await its.submit(plan);
   const state = await its.ended(plan.plan_id);
   return {
