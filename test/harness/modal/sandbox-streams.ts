@@ -19,7 +19,7 @@ interface LogsRequest {
   readonly last_entry_id: string;
 }
 interface FetchRequest {
-  readonly sandbox_id: string;
+  readonly task_id: string;
   readonly limit: number;
 }
 interface RouterStdinWrite {
@@ -78,7 +78,7 @@ export const sandboxStreamHandlers = ({ sandboxes }: World): Handlers => ({
     const { stdout, stderr } = sandboxes.get(request.sandbox_id);
     return batches(request.file_descriptor === STDERR ? stderr : stdout, request, signal);
   },
-  AppFetchLogs: ({ sandbox_id, limit }: FetchRequest) => ({ batches: [kept(sandboxes.get(sandbox_id), limit)] }),
+  AppFetchLogs: ({ task_id, limit }: FetchRequest) => ({ batches: [kept(sandboxes.ofTask(task_id), limit)] }),
 });
 
 /** What a V2 sandbox's worker answers. */

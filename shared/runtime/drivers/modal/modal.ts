@@ -1,0 +1,219 @@
+import { IsomorphError } from '../../../errors/isomorph-error.ts';
+import type { Environment } from '../../../ledger/events.ts';
+import type { Processor } from '../../../plan/registry.ts';
+import { toModalError } from '../../../scratch/modal/sdk.ts';
+import type { Report } from '../../contract.ts';
+import type { Assignment, RunHandle, RunOutcome, RunResult, RuntimeAdapter } from '../../runtime.ts';
+import { type Found, ModalControl } from './control.ts';
+import { type ModalPlace, placeOf } from './place.ts';
+import { TAGS } from './request.ts';
+import { watch } from './watch.ts';
+
+export interface ModalRuntimeOptions {
+  /** `modal:<environment>?app=<name>&region=<name>,<name>`; every part may be left out. Default `modal:`. */
+  readonly url?: string | undefined;
+  /** After so long without an answer of Modal's a run is given up as lost. Default: two minutes. */
+  readonly lostAfterMs?: number;
+}
+
+const LOST_AFTER_MS = 120_000;
+const DIGEST = /@(sha256:[0-9a-f]{64})$/;
+
+type OnReport = (report: Report) => void;
+
+/** Whether an error is Modal's way to say that a sandbox of this name runs. */
+const isTaken = (error: unknown): boolean => error instanceof Error && error.name === 'AlreadyExistsError';
+
+/**
+ * Runs processors in Modal sandboxes (docs/modal.md, ADR 60). A sandbox is named after its execution, so that only one of it can
+ * run, and does nothing until it is given its job on standard input. What has to outlive the dispatcher is in its tags.
+ */
+export class ModalRuntime implements RuntimeAdapter {
+  readonly adapter = 'modal';
+  readonly #control: ModalControl;
+  readonly #place: ModalPlace;
+  readonly #lostAfterMs: number;
+  readonly #closing: AbortController;
+  /** Executions that are being started here: not found to be without a job. */
+  readonly #starting = new Map<string, Promise<unknown>>();
+
+  private constructor(control: ModalControl, place: ModalPlace, lostAfterMs: number, closing: AbortController) {
+    this.#control = control;
+    this.#place = place;
+    this.#lostAfterMs = lostAfterMs;
+    this.#closing = closing;
+  }
+
+  /**
+   * Loads the SDK and reads its configuration; nothing is asked of Modal yet.
+   * @throws ERR_CONFIG for an unusable URL, or without a token
+   */
+  static async open(options: ModalRuntimeOptions = {}): Promise<ModalRuntime> {
+    const place = placeOf(options.url ?? 'modal:');
+    const { ModalClient } = await import('modal');
+    const { environment } = place;
+    const client = new ModalClient({ logLevel: 'error', ...(environment === '' ? {} : { environment }) });
+    if (client.profile.tokenId === undefined && client.profile.oauthRefreshToken === undefined) {
+      const expected = 'MODAL_TOKEN_ID and MODAL_TOKEN_SECRET, or a profile in ~/.modal.toml';
+      throw new IsomorphError('ERR_CONFIG', 'the modal runtime has no token', { expected });
+    }
+    const closing = new AbortController();
+    const control = new ModalControl(client, place, closing.signal);
+    return new ModalRuntime(control, place, options.lostAfterMs ?? LOST_AFTER_MS, closing);
+  }
+
+  async run(assignment: Assignment, onReport?: OnReport): Promise<RunHandle> {
+    const { executionId, deadlineMs } = assignment;
+    const starting = this.#start(assignment);
+    this.#starting.set(executionId, starting);
+    try {
+      return this.#handle(executionId, await starting, deadlineMs, onReport);
+    } catch (error) {
+      return failedHandle(executionId, startFailure(assignment, error));
+    } finally {
+      this.#starting.delete(executionId);
+    }
+  }
+
+  async find(executionId: string, deadlineMs: number, onReport?: OnReport): Promise<RunHandle | undefined> {
+    await this.#starting.get(executionId)?.catch(() => undefined);
+    const found = await this.#lookUp(executionId);
+    if (found === undefined) return undefined;
+    // Whoever made it was killed before it could give it the job, and nobody else has one for it.
+    if (!isGiven(found) && (await this.#isRunning(found))) await this.#control.stop(found, 'undelivered');
+    return this.#handle(executionId, found, deadlineMs, onReport);
+  }
+
+  async kill(executionId: string): Promise<void> {
+    await this.#starting.get(executionId)?.catch(() => undefined);
+    const found = await this.#lookUp(executionId);
+    if (found === undefined || !(await this.#isRunning(found))) return;
+    await this.#ask(() => this.#control.stop(found, 'killed'));
+  }
+
+  /** Modal keeps ended sandboxes as long as it likes: a tag says that this one is over for us. Its volume goes at once. */
+  async forget(executionId: string): Promise<void> {
+    const found = await this.#lookUp(executionId);
+    if (found === undefined) return;
+    const { sandbox, tags } = found;
+    // Its end is in the ledger, whatever it still does: it was given up as lost.
+    if (await this.#isRunning(found)) await this.#ask(() => sandbox.terminate());
+    if (tags[TAGS.volume] !== undefined) await this.#ask(() => this.#control.deleteVolume(executionId));
+    await this.#ask(() => sandbox.setTags({ ...tags, [TAGS.forgotten]: 'yes' }));
+  }
+
+  async environment(processor: Processor, secretNames: readonly string[]): Promise<Environment> {
+    const { cpu, memory_gb, timeout_s, gpu } = processor.runtime;
+    return {
+      adapter: this.adapter,
+      image: processor.image,
+      image_digest: DIGEST.exec(processor.image)?.[1] ?? (await this.#imageOfModal(processor)),
+      cpu,
+      memory_gb,
+      timeout_s,
+      ...(gpu === undefined ? {} : { gpu }),
+      region: this.#place.regions.join(',') || 'any',
+      present_env_keys: [...secretNames].sort(),
+      versions: { modal: this.#control.sdkVersion, sandbox: this.#control.versionFor(processor) },
+    };
+  }
+
+  /** Sandboxes go on: they are taken up again by the next process. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+  }
+
+  /** Modal's own id of an image without a digest: what it pulled for that name, once and for all. */
+  async #imageOfModal({ image }: Processor): Promise<string> {
+    const built = await this.#control.image(image).catch(() => undefined);
+    return built === undefined ? '' : `modal:${built.imageId}`;
+  }
+
+  /** The sandbox of an execution with its job: made here, or found where somebody else made it. */
+  async #start(assignment: Assignment): Promise<Found> {
+    const { executionId, processor } = assignment;
+    const versions = [this.#control.versionFor(processor)];
+    const known = await this.#control.lookUp(executionId, versions);
+    if (known !== undefined && !(await this.#isRunning(known))) return known;
+    const found = known ?? (await this.#create(assignment));
+    return isGiven(found) ? found : this.#give(found, assignment);
+  }
+
+  /** A lost answer shows as a name that is taken, by our own sandbox or that of a dispatcher that was faster. */
+  async #create(assignment: Assignment): Promise<Found> {
+    try {
+      return await this.#control.create(assignment);
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+      const found = await this.#control.lookUp(assignment.executionId, [
+        this.#control.versionFor(assignment.processor),
+      ]);
+      if (found === undefined) throw error;
+      return found;
+    }
+  }
+
+  /**
+   * Writes the job to standard input, which Modal stores nowhere, then says so in a tag. Killed in between, the run is ended and
+   * tried again; given twice, the second time changes nothing: each byte has its place.
+   */
+  async #give(found: Found, { job }: Assignment): Promise<Found> {
+    const { sandbox } = found;
+    const tags = { ...found.tags, [TAGS.job]: 'given' };
+    try {
+      await sandbox.stdin.writeText(`${JSON.stringify(job)}\n`);
+      await sandbox.stdin.close();
+      await sandbox.setTags(tags);
+    } catch (error) {
+      // It may have ended without reading its input, which its result tells.
+      if (await this.#isRunning(found)) {
+        await this.#control.stop(found, 'undelivered');
+        throw error;
+      }
+    }
+    return { sandbox, tags };
+  }
+
+  #handle(executionId: string, found: Found, deadlineMs: number, onReport: OnReport | undefined): RunHandle {
+    const result = watch(found, {
+      control: this.#control,
+      deadlineMs,
+      onReport,
+      lostAfterMs: this.#lostAfterMs,
+      signal: this.#closing.signal,
+    });
+    return { executionId, wait: () => result };
+  }
+
+  async #isRunning({ sandbox }: Found): Promise<boolean> {
+    return (await this.#ask(() => this.#control.wait(sandbox, 0))) === undefined;
+  }
+
+  #lookUp(executionId: string): Promise<Found | undefined> {
+    return this.#ask(() => this.#control.lookUp(executionId));
+  }
+
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
+    try {
+      return await question();
+    } catch (error) {
+      throw toModalError(error);
+    }
+  }
+}
+
+const isGiven = ({ tags }: Found): boolean => tags[TAGS.job] !== undefined;
+
+/** What could not be started is known not to run, unless Modal did not answer: then the execution is lost, and tried again. */
+function startFailure({ processor }: Assignment, error: unknown): RunOutcome {
+  const { code, message } = toModalError(error);
+  const reason = `${processor.ref} (${processor.image}): ${message}`;
+  const isAnswer = code !== 'ERR_UNAVAILABLE' || !(error instanceof Error && 'code' in error);
+  return isAnswer ? { kind: 'not_started', reason } : { kind: 'lost', reason };
+}
+
+function failedHandle(executionId: string, outcome: RunOutcome): RunHandle {
+  const text = 'reason' in outcome ? `${outcome.reason}\n` : '';
+  const result: RunResult = { outcome, durationMs: 0, log: new TextEncoder().encode(text), error: undefined };
+  return { executionId, wait: async () => result };
+}

@@ -1,0 +1,125 @@
+import type { Sandbox } from 'modal';
+import { backoffMs, delay } from '../../../async/delay.ts';
+import { isNotFound, toModalError } from '../../../scratch/modal/sdk.ts';
+import type { Report } from '../../contract.ts';
+import type { RunOutcome, RunResult } from '../../runtime.ts';
+import type { Found, ModalControl } from './control.ts';
+import { type Channel, RunLog } from './log.ts';
+import { outcomeOf, STOP_REASONS, type StopReason } from './outcome.ts';
+import { TAGS, type Tags } from './request.ts';
+
+/** Follows a sandbox to its end. The same for one that we made and for one that was found. */
+
+export interface WatchOptions {
+  readonly control: ModalControl;
+  /** Unix time in milliseconds. */
+  readonly deadlineMs: number;
+  readonly onReport: ((report: Report) => void) | undefined;
+  /** After so long without an answer a run is given up as lost. */
+  readonly lostAfterMs: number;
+  /** Aborted when the runtime is closed: the run goes on, and its watch never resolves. */
+  readonly signal: AbortSignal;
+}
+
+/** One long poll. */
+const POLL_MS = 10_000;
+/** What is still on its way when a sandbox has ended is awaited for so long. */
+const DRAIN_MS = 10_000;
+const BACKOFF = { baseMs: 100, maxMs: 5_000, random: Math.random };
+/** Entries of a kept log that are asked for: Modal gives no more at once. */
+const KEPT_ENTRIES = 20_000;
+const NEVER = new Promise<never>(() => undefined);
+
+const stopOf = (tags: Tags): StopReason | undefined => STOP_REASONS.find((reason) => reason === tags[TAGS.stop]);
+
+/** Awaits the end, and brings it about at the deadline. */
+async function ended(found: Found, options: WatchOptions): Promise<RunOutcome> {
+  const { control, deadlineMs, lostAfterMs, signal } = options;
+  let stopped = false;
+  let silentSinceMs: number | undefined;
+  for (let faults = 0; ; ) {
+    const leftMs = Math.max(0, deadlineMs - Date.now());
+    try {
+      const result = await control.wait(found.sandbox, stopped ? POLL_MS : Math.min(POLL_MS, leftMs));
+      if (result !== undefined) return outcomeOf(result, stopOf(await found.sandbox.getTags()));
+      if (!stopped && Date.now() >= deadlineMs) {
+        await control.stop(found, 'timed_out');
+        stopped = true;
+      }
+      silentSinceMs = undefined;
+      faults = 0;
+    } catch (error) {
+      if (signal.aborted) return NEVER;
+      if (isNotFound(error)) return { kind: 'lost', reason: 'Modal no longer knows its sandbox' };
+      silentSinceMs ??= Date.now();
+      if (Date.now() - silentSinceMs > lostAfterMs) return { kind: 'lost', reason: toModalError(error).message };
+      await delay(backoffMs(faults++, BACKOFF));
+    }
+  }
+}
+
+/** Both channels from their start, as they are written. */
+class Channels {
+  readonly #readers: ReadableStreamDefaultReader<string>[] = [];
+  /** Whether everything was read. Never rejects. */
+  readonly complete: Promise<boolean>;
+
+  constructor(sandbox: Sandbox, log: RunLog) {
+    const both: readonly Channel[] = ['stdout', 'stderr'];
+    this.complete = Promise.all(both.map((channel) => this.#read(sandbox, channel, log))).then(
+      () => true,
+      // The worker is gone: what Modal keeps of the log is asked for instead.
+      () => false,
+    );
+  }
+
+  async cancel(): Promise<void> {
+    await Promise.allSettled(this.#readers.map((reader) => reader.cancel()));
+  }
+
+  async #read(sandbox: Sandbox, channel: Channel, log: RunLog): Promise<void> {
+    const reader: ReadableStreamDefaultReader<string> = sandbox[channel].getReader();
+    this.#readers.push(reader);
+    for (let next = await reader.read(); !next.done; next = await reader.read()) log.push(channel, next.value);
+  }
+}
+
+/** What Modal keeps of the log of a sandbox that has ended. */
+async function keptLog(sandbox: Sandbox): Promise<RunLog> {
+  const log = new RunLog();
+  try {
+    for await (const { source, message } of sandbox.logs.tail({ entries: KEPT_ENTRIES })) {
+      if (source === 'stdout' || source === 'stderr') log.push(source, message);
+    }
+  } catch (error) {
+    log.push('stderr', `the log could not be read: ${toModalError(error).message}\n`);
+  }
+  return log;
+}
+
+/** The result of a run. Never rejects. */
+export async function watch(found: Found, options: WatchOptions): Promise<RunResult> {
+  const { control, onReport, signal } = options;
+  const { sandbox, tags } = found;
+  const live = new RunLog(onReport);
+  const channels = new Channels(sandbox, live);
+  const closed = () => void channels.cancel();
+  signal.addEventListener('abort', closed, { once: true });
+  const outcome = await ended(found, options);
+  const late = new AbortController();
+  const isComplete = await Promise.race([
+    channels.complete,
+    delay(DRAIN_MS, late.signal).then(
+      () => false,
+      () => false,
+    ),
+  ]).finally(() => late.abort());
+  signal.removeEventListener('abort', closed);
+  await channels.cancel();
+  if (signal.aborted) return NEVER;
+  const log = isComplete ? live : await keptLog(sandbox);
+  const durationMs = await control.durationMs(sandbox, tags).catch(() => undefined);
+  sandbox.detach();
+  const sinceMadeMs = Math.max(0, Date.now() - Number(tags[TAGS.createdMs] ?? Date.now()));
+  return { outcome, durationMs: durationMs ?? sinceMadeMs, log: log.bytes(), error: log.error };
+}
