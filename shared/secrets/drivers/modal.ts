@@ -16,6 +16,7 @@ const ENVIRONMENT = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 const NAME_CHARACTERS_MAX = 64;
 const GRPC = { permissionDenied: 7, unauthenticated: 16 };
 const LOOK_MS = 3_000;
+const ANSWER_MS = 15_000;
 
 function environmentOf(url: string): string {
   const environment = url.slice(url.indexOf(':') + 1);
@@ -41,11 +42,11 @@ async function connect(): Promise<ModalSecretsClient> {
   return new (await import('modal')).ModalClient();
 }
 
-/** Undefined after `ms`; what comes later is let go. */
-async function within<T>(ms: number, answer: Promise<T>): Promise<T | undefined> {
+/** Fails after `ms`; what comes later is let go. */
+async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('too late')), ms);
   });
   return Promise.race([answer, late]).finally(() => clearTimeout(timer));
 }
@@ -58,13 +59,16 @@ async function within<T>(ms: number, answer: Promise<T>): Promise<T | undefined>
 export function modalSecrets(url: string, open: () => Promise<ModalSecretsClient> = connect): SecretResolver {
   const environment = environmentOf(url);
   let client: Promise<ModalSecretsClient> | undefined;
-  const lookUp = async (name: string): Promise<void> => {
+  const lookUp = async (name: string, ms: number): Promise<void> => {
     if (name.length > NAME_CHARACTERS_MAX) throw missingSecret(name, 'names at Modal have at most 64 characters');
     client ??= open();
+    const opened = client;
+    const where = environment === '' ? {} : { environment };
     try {
-      const { secrets } = await client;
-      const where = environment === '' ? {} : { environment };
-      await secrets.fromName(name, { ...where, requiredKeys: [name] });
+      await within(
+        ms,
+        opened.then(({ secrets }) => secrets.fromName(name, { ...where, requiredKeys: [name] })),
+      );
     } catch (error) {
       throw modalSecretError(name, error);
     }
@@ -72,15 +76,16 @@ export function modalSecrets(url: string, open: () => Promise<ModalSecretsClient
   return {
     injectedBy: 'modal',
     async has(name) {
-      const looked = lookUp(name).then(
-        () => true,
+      try {
+        await lookUp(name, LOOK_MS);
+        return true;
+      } catch (error) {
         // Any other fault does not say that it is missing.
-        (error: unknown) => (error instanceof IsomorphError && error.code === 'ERR_MISSING_SECRET' ? false : undefined),
-      );
-      return within(LOOK_MS, looked);
+        return error instanceof IsomorphError && error.code === 'ERR_MISSING_SECRET' ? false : undefined;
+      }
     },
     async get(name): Promise<SecretHandle> {
-      await lookUp(name);
+      await lookUp(name, ANSWER_MS);
       return { kind: 'handle', name, provider: 'modal', environment };
     },
     async close() {

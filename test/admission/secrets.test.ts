@@ -1,0 +1,54 @@
+import { fileURLToPath } from 'node:url';
+import * as assert from 'uvu/assert';
+import { parseSubmission } from '../../services/admission/command.ts';
+import { rule } from '../../services/admission/decide.ts';
+import type { Deployment } from '../../services/admission/resolve-step.ts';
+import { lookUpSecrets, secretNames } from '../../services/admission/secrets.ts';
+import { loadRegistry } from '../../shared/registry/registry.ts';
+import type { SecretResolver } from '../../shared/secrets/resolver.ts';
+import { probePlan } from '../harness/stack.ts';
+import { suite } from '../harness/suite.ts';
+
+const test = suite('secrets at admission');
+
+const registry = await loadRegistry(fileURLToPath(new URL('../fixtures/registry', import.meta.url)));
+const plan = probePlan('kept', { processor: 'test/keeper@1' });
+
+/** A resolver that knows this much of every secret, and gives none. */
+const resolver = (answer: boolean | undefined, injectedBy?: 'modal'): SecretResolver => ({
+  injectedBy,
+  has: async () => answer,
+  get: () => Promise.reject(new Error('admission does not read values')),
+  close: async () => undefined,
+});
+
+async function faultsOf(secrets: SecretResolver) {
+  const parsed = parseSubmission(Buffer.from(JSON.stringify(plan)));
+  if (!parsed.ok) throw new Error(parsed.fault.message);
+  const known = await lookUpSecrets(secrets, secretNames(parsed.value.document, registry));
+  const scratch = { kv: undefined, queue: undefined };
+  const deployment = { defaultAdapter: 'mock', adapters: ['mock'], ...scratch, ...known } as Deployment;
+  return rule(parsed.value, registry, deployment).faults.map(({ code, pointer, message }) => [code, pointer, message]);
+}
+
+test('a secret that is missing refuses the plan by name; one that nobody can tell of does not', async () => {
+  const missing = ['ERR_MISSING_SECRET', '/steps/0/processor', 'test/keeper@1 needs secret PROBE_TOKEN'];
+  assert.equal(await faultsOf(resolver(false)), [missing]);
+  assert.equal(await faultsOf(resolver(undefined)), []);
+  assert.equal(await faultsOf(resolver(true)), []);
+});
+
+test('secrets that cannot leave Modal refuse a plan for another runtime', async () => {
+  const [fault = []] = await faultsOf(resolver(true, 'modal'));
+  assert.equal(fault.slice(0, 2), ['ERR_CAPABILITY', '/steps/0/processor']);
+  assert.match(fault[2] ?? '', /PROBE_TOKEN cannot leave modal/);
+});
+
+test('names are those of the processors that a document names, whatever else it is', () => {
+  assert.equal([...secretNames(plan, registry)], ['PROBE_TOKEN']);
+  for (const steps of [undefined, 'x', 5, [null, 5, { processor: 7 }, { processor: 'no/such@1' }, [['a']]]]) {
+    assert.is(secretNames({ steps }, registry).size, 0);
+  }
+});
+
+test.run();
