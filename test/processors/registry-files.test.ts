@@ -59,34 +59,16 @@ async function importsOf(path: string, seen = new Map<string, string[]>()): Prom
   return seen;
 }
 
-test('an image holds every file and package that its processor imports', async () => {
+test('a processor declares every package that its program imports', async () => {
   for (const [ref, { entrypoint }] of await processors()) {
     const folder = processorFolder(ref);
+    if (entrypoint[0] !== 'node') continue;
     const manifest = JSON.parse(await read(`processors/${folder}/package.json`));
-    const dockerfile = await read(`processors/${folder}/Dockerfile`);
     for (const [path, packages] of await importsOf(`processors/${folder}/${entrypoint[1]}`)) {
-      const home = path.split('/')[1];
-      assert.match(dockerfile, new RegExp(`^COPY ${home}/(\\*\\.ts)? ${home}/$`, 'm'), path);
       for (const name of packages) {
         const declared = name.startsWith('@') ? name : (name.split('/')[0] ?? name);
         assert.ok(manifest.dependencies?.[declared], `${path} imports ${name}`);
       }
-    }
-  }
-});
-
-test('images install the very package versions that are tested here', async () => {
-  const root = JSON.parse(await read('package-lock.json')).packages;
-  for (const folder of ['csv_profile', 'csv_chart']) {
-    const manifest = JSON.parse(await read(`processors/${folder}/package.json`));
-    const { packages } = JSON.parse(await read(`processors/${folder}/package-lock.json`));
-    assert.equal(
-      packages[''].dependencies,
-      manifest.dependencies,
-      `${folder}: run npm install --package-lock-only there`,
-    );
-    for (const [path, { version, dev }] of Object.entries<{ version: string; dev?: boolean }>(packages)) {
-      if (path !== '' && dev !== true) assert.is(version, root[path]?.version, `${folder}: ${path}`);
     }
   }
 });

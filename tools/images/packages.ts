@@ -38,6 +38,16 @@ async function collect(name: string, from: string, found: Map<string, string>): 
   }
 }
 
+/**
+ * A dependency of `from`'s and all that it needs, by name.
+ * @throws ERR_CONFIG when one is not installed, or is needed in two versions
+ */
+export async function packagesOf(name: string, from: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  await collect(name, from, found);
+  return found;
+}
+
 const isNative = (file: string): boolean => /\.node$|\.so(\.[\d.]+)?$/.test(file);
 
 async function filesOf(folder: string): Promise<string[]> {
@@ -60,8 +70,7 @@ export async function nativePackages(processorFolder: string): Promise<NativePac
   if (!existsSync(path.join(processorFolder, 'package.json'))) return { external, folders };
   const { dependencies = {} } = await manifestOf(processorFolder);
   for (const name of Object.keys(dependencies).sort()) {
-    const found = new Map<string, string>();
-    await collect(name, processorFolder, found);
+    const found = await packagesOf(name, processorFolder);
     const files = await Promise.all([...found.values()].map(filesOf));
     if (!files.flat().some(isNative)) continue;
     external.push(name);
@@ -80,7 +89,11 @@ export async function nativePackages(processorFolder: string): Promise<NativePac
  * Copies the packages to `<target>/node_modules`.
  * @returns the native files among them, as they lie on this machine
  */
-export async function stagePackages(stage: Stage, { folders }: NativePackages, target: string): Promise<string[]> {
+export async function stagePackages(
+  stage: Stage,
+  { folders }: Pick<NativePackages, 'folders'>,
+  target: string,
+): Promise<string[]> {
   const natives: string[] = [];
   for (const [name, folder] of folders) {
     for (const file of await filesOf(folder)) {

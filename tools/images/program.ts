@@ -26,8 +26,14 @@ const BOOT_LABEL = { 'dev.isomorph.boot': '1' } as const;
 
 const ENVIRONMENT: Readonly<Record<Language, readonly string[]>> = {
   node: ['PATH=/usr/local/bin:/usr/bin:/bin'],
-  // Nothing is written beside the program: the root of a container is read-only.
-  python: ['PATH=/usr/local/bin:/usr/bin:/bin', 'PYTHONDONTWRITEBYTECODE=1', 'PYTHONUNBUFFERED=1'],
+  python: [
+    'PATH=/usr/local/bin:/usr/bin:/bin',
+    // Nothing is written beside the program: the root of a container is read-only.
+    'PYTHONDONTWRITEBYTECODE=1',
+    'PYTHONUNBUFFERED=1',
+    // Where a Python looks for certificates depends on the system that it comes from.
+    'SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt',
+  ],
 };
 
 /** In which language a processor's folder is written; undefined when it has no program. */
@@ -45,10 +51,16 @@ export interface StagedProgram {
   readonly natives: readonly string[];
 }
 
+/** First files as registry files name them. In an image each is the bundle, so that `entrypoint` is a command there too. */
+const FIRST_FILES = ['processor.ts', 'main.mjs'];
+
 /** Bundles a TypeScript processor to `/app/processor.mjs`, and what starts it to `/app/boot.mjs`. */
 async function stageNodeProgram(stage: Stage, folder: string, bootEntry: string): Promise<StagedProgram> {
   const packages = await nativePackages(folder);
   await stage.text('/app/processor.mjs', await bundle(path.join(folder, 'processor.ts'), packages.external));
+  for (const name of FIRST_FILES) {
+    if (existsSync(path.join(folder, name))) await stage.link(`/app/${name}`, 'processor.mjs');
+  }
   const natives = await stagePackages(stage, packages, '/app');
   const config = { Env: ENVIRONMENT.node, User: USER, WorkingDir: '/app' };
   if (!existsSync(bootEntry)) {
