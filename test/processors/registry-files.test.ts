@@ -35,12 +35,14 @@ test('every processor has a folder with what its registry file promises', async 
   for (const [ref, { entrypoint, inputs }] of registry) {
     const folder = `processors/${processorFolder(ref)}`;
     const names = await readdir(file(folder));
-    for (const name of ['Dockerfile', 'package.json', entrypoint[1] ?? ''])
+    const language = entrypoint[0] === 'node' ? 'node' : 'python';
+    const manifests = language === 'node' ? ['package.json'] : [];
+    for (const name of ['Dockerfile', ...manifests, entrypoint[1] ?? ''])
       assert.ok(names.includes(name), `${folder}/${name}`);
     new Ajv2020({ strict: true, allowUnionTypes: true }).compile(inputs.params);
     const dockerfile = await read(`${folder}/Dockerfile`);
     assert.not.match(dockerfile, /^# syntax=|<<|--link/m);
-    assert.match(dockerfile, /^FROM node:22-slim$/m);
+    assert.match(dockerfile, language === 'node' ? /^FROM node:22-slim$/m : /^FROM python:3\.13-slim$/m);
   }
 });
 
