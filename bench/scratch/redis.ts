@@ -6,6 +6,9 @@ import { ACK, CONSUME, PUBLISH, TOPIC_PARTS } from '../../shared/scratch/redis/q
 import { startRedis as startServer } from '../../test/harness/servers/index.ts';
 import { type Backend, PLAN, TOPIC, VALUE, VISIBILITY_S } from './contender.ts';
 
+/** As long as `PLAN`. */
+const BARE_PLAN = 'naked';
+
 type Script = (...keysAndArguments: (string | number | Buffer)[]) => Promise<unknown>;
 
 /** The bare client runs the scripts of the driver: a queue of plain commands would promise less. */
@@ -23,21 +26,25 @@ export async function startRedis(): Promise<Backend> {
   const bare = new Redis(server.url);
   const scripts = scriptsOf(bare);
   const [publish, consume, ack] = [scripts(PUBLISH), scripts(CONSUME), scripts(ACK)];
-  const keys = TOPIC_PARTS.map((part) => `{bare}:${TOPIC}:${part}`);
+  // Names as long as the driver's, so that the same bytes are sent.
+  const kvPrefix = `isomorph:kv:{${BARE_PLAN}}:`;
+  const topicPrefix = `isomorph:queue:{${BARE_PLAN}}:${TOPIC}`;
+  const keys = TOPIC_PARTS.map((part) => `${topicPrefix}:${part}`);
+  const [dedupe, dead] = [`${topicPrefix}:dedupe:`, `${topicPrefix}.dead:stream`];
   const body = Buffer.from(VALUE);
   return {
     contests: [
       {
         name: 'redis_kv',
         opsPerStep: 2,
-        steps: 2_000,
+        steps: 4_000,
         async ours(index) {
           const key = `key ${index % 1_000}`;
           await kv.put({ planId: PLAN, key, value: VALUE });
           await kv.get({ planId: PLAN, key });
         },
         async bare(index) {
-          const key = `{bare}:key ${index % 1_000}`;
+          const key = `${kvPrefix}key ${index % 1_000}`;
           await bare.set(key, body);
           await bare.getBuffer(key);
         },
@@ -45,15 +52,15 @@ export async function startRedis(): Promise<Backend> {
       {
         name: 'redis_queue',
         opsPerStep: 3,
-        steps: 1_000,
+        steps: 2_000,
         async ours() {
           await queue.publish({ planId: PLAN, topic: TOPIC, body: VALUE });
           const [message] = await queue.consume({ planId: PLAN, topic: TOPIC, visibilityTimeoutS: VISIBILITY_S });
           await queue.ack({ planId: PLAN, topic: TOPIC, receiptHandle: message?.receiptHandle ?? '' });
         },
         async bare() {
-          await publish(...keys, '{bare}:dedupe', randomUUID(), body, 0, '');
-          const answer = await consume(...keys, '{bare}:dead', 1, VISIBILITY_S * 1_000, 20);
+          await publish(...keys, dedupe, randomUUID(), body, 0, '');
+          const answer = await consume(...keys, dead, 1, VISIBILITY_S * 1_000, 20);
           const [, [[entry = '', generation = 0] = []] = []] = answer as [unknown, [string, number][]];
           await ack(...keys, entry, generation);
         },

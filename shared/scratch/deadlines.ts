@@ -1,14 +1,20 @@
 const TICK_MS = 100;
 
-interface Pending {
-  readonly dueMs: number;
-  expire(): void;
-}
+/** What `otherwise` is given for work that gave no answer in its time. */
+export const LATE = Symbol('late');
 
-export interface Limit<T> {
-  readonly limitMs: number;
-  late(): Error;
-  otherwise(error: unknown): Promise<T>;
+/** Work under way. */
+class Pending {
+  readonly dueMs: number;
+  readonly expire: () => void;
+  /** Where it is in the list; -1 when it is not. */
+  index: number;
+
+  constructor(dueMs: number, expire: () => void, index: number) {
+    this.dueMs = dueMs;
+    this.expire = expire;
+    this.index = index;
+  }
 }
 
 /**
@@ -16,25 +22,27 @@ export interface Limit<T> {
  * A limit is kept to within 100 ms, never early.
  */
 export class Deadlines {
-  readonly #pending = new Set<Pending>();
+  /**
+   * In no order. Not a Set: V8 makes a new table for one every few changes, and a table that reached the old space keeps all
+   * later ones, with what they hold, until the next full collection. That cost more than the rest of the wrapper.
+   */
+  readonly #pending: Pending[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * The outcome of `work`; of `otherwise` when it fails or is late. The work itself goes on: nothing can call it back.
+   * The outcome of `work`; of `otherwise` when it fails or is late (`LATE`). The work itself goes on: nothing can call it back.
    */
-  within<T>(work: () => Promise<T>, { limitMs, late, otherwise }: Limit<T>): Promise<T> {
+  within<T>(work: () => Promise<T>, limitMs: number, otherwise: (error: unknown) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve) => {
-      const entry: Pending = { dueMs: performance.now() + limitMs, expire: () => resolve(otherwise(late())) };
-      this.#pending.add(entry);
-      this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+      const entry = this.#add(limitMs, () => resolve(otherwise(LATE)));
       work().then(
         (value) => {
-          this.#pending.delete(entry);
+          this.#remove(entry);
           resolve(value);
         },
         (error: unknown) => {
           // After its time it has been dealt with.
-          if (this.#pending.delete(entry)) resolve(otherwise(error));
+          if (this.#remove(entry)) resolve(otherwise(error));
         },
       );
     });
@@ -46,16 +54,34 @@ export class Deadlines {
     this.#timer = undefined;
   }
 
+  #add(limitMs: number, expire: () => void): Pending {
+    const entry = new Pending(performance.now() + limitMs, expire, this.#pending.length);
+    this.#pending.push(entry);
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+    return entry;
+  }
+
+  /** Whether it was still there. */
+  #remove(entry: Pending): boolean {
+    if (entry.index === -1) return false;
+    const last = this.#pending.pop();
+    if (last !== undefined && last !== entry) {
+      this.#pending[entry.index] = last;
+      last.index = entry.index;
+    }
+    entry.index = -1;
+    return true;
+  }
+
   #tick(): void {
     // Left running between operations, since starting a timer for each would be the cost this class avoids.
-    if (this.#pending.size === 0) {
+    if (this.#pending.length === 0) {
       this.close();
       return;
     }
     const nowMs = performance.now();
-    for (const entry of this.#pending) {
-      if (entry.dueMs > nowMs) continue;
-      this.#pending.delete(entry);
+    for (const entry of this.#pending.filter(({ dueMs }) => dueMs <= nowMs)) {
+      this.#remove(entry);
       entry.expire();
     }
   }

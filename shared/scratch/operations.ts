@@ -1,6 +1,6 @@
 import { backoffMs, delay } from '../async/delay.ts';
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import { Deadlines } from './deadlines.ts';
+import { Deadlines, LATE } from './deadlines.ts';
 import type { ScratchOptions } from './options.ts';
 
 /** What one operation came to so far. */
@@ -82,11 +82,14 @@ export class Operations<Name extends string> {
     // Nothing is between us and a driver in this process: a time limit would cost more than the operation.
     if (this.#isInProcess) return started(attempt).catch((error: unknown) => this.#failed(call, nth, error));
     const limitMs = this.#timeoutMs + (attempts.extraMs ?? 0);
-    return this.#deadlines.within(() => started(attempt), {
+    return this.#deadlines.within(
+      () => started(attempt),
       limitMs,
-      late: () => this.#unavailable(name, `gave no answer within ${limitMs} ms`),
-      otherwise: (error) => this.#failed(call, nth, error),
-    });
+      (error) => {
+        const late = `gave no answer within ${limitMs} ms`;
+        return this.#failed(call, nth, error === LATE ? this.#unavailable(name, late) : error);
+      },
+    );
   }
 
   /** Tries again where that is safe and may help. */

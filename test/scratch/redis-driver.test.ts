@@ -53,6 +53,8 @@ urls.run();
 class Relay {
   targetPort = 0;
   cutsAnswers = false;
+  /** Answers are lost, and the connection stays. */
+  isSilent = false;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -65,6 +67,7 @@ class Relay {
       ] as const) {
         this.#sockets.add(from);
         from.on('data', (data) => {
+          if (from === upstream && this.isSilent) return;
           if (from === upstream && this.cutsAnswers) client.destroy();
           else to.write(data);
         });
@@ -217,6 +220,19 @@ test('TLS with a certificate of one’s own, a user and a password; a wrong pass
 test('a server that is not there is ERR_UNAVAILABLE', async () => {
   await refused(openKv('redis://127.0.0.1:9'), 'ERR_UNAVAILABLE');
   await refused(openQueue('redis://127.0.0.1:9?cluster=true'), 'ERR_UNAVAILABLE');
+});
+
+test('a server that takes all and says nothing is ERR_UNAVAILABLE', async () => {
+  const limits = { timeoutMs: 300, retry: { attempts: 1 } };
+  const silent = new Relay();
+  silent.targetPort = server.port;
+  const url = await silent.listen();
+  const own = await openKv(url, limits);
+  silent.isSilent = true;
+  await refused(own.get({ planId: freshPlanId(), key: 'k' }), 'ERR_UNAVAILABLE', 'a get');
+  await refused(openKv(url, limits), 'ERR_UNAVAILABLE', 'opening');
+  await own.close();
+  await silent.close();
 });
 
 test.run();

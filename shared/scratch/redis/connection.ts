@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { Cluster, Redis } from 'ioredis';
 import { IsomorphError } from '../../errors/isomorph-error.ts';
-import { guarded } from './faults.ts';
+import type { ScratchOptions } from '../options.ts';
+import { failureOf, guarded } from './faults.ts';
 import { parseRedisUrl, type RedisLocation } from './location.ts';
 
 export type RedisClient = Redis | Cluster;
@@ -15,8 +16,8 @@ export interface RedisScript {
 }
 
 const CONNECT_TIMEOUT_MS = 5000;
-/** A server that takes a command and stays silent. Above the longest wait for an entry. */
-const COMMAND_TIMEOUT_MS = 10_000;
+/** A server that takes a waiting read and stays silent: so long after the read should have ended. */
+const WAIT_TIMEOUT_MS = 10_000;
 const RECONNECT_MAX_MS = 1000;
 /** Keys a SCAN looks at between two other commands of the server. */
 const SCAN_COUNT = 1000;
@@ -28,8 +29,11 @@ async function optionsOf(at: RedisLocation) {
     ...(at.password === undefined ? {} : { password: at.password }),
     ...(at.isTls ? { tls: ca === undefined ? {} : { ca } } : {}),
     connectionName: 'isomorph',
+    // None a command: the wrapper limits the time of every operation, and a timer a command is dear.
     connectTimeout: CONNECT_TIMEOUT_MS,
-    commandTimeout: COMMAND_TIMEOUT_MS,
+    // Only reads that wait have one, since they keep their connection.
+    blockingTimeout: WAIT_TIMEOUT_MS,
+    blockingTimeoutGrace: WAIT_TIMEOUT_MS,
     // What was on its way when a connection broke may have been done. It fails at once, and is never sent again unseen: an
     // incr would count twice, an ack be reported as refused. Who asked decides.
     maxRetriesPerRequest: 0,
@@ -52,7 +56,7 @@ function clientOf(at: RedisLocation, options: Awaited<ReturnType<typeof optionsO
   });
 }
 
-type Run = (...keysAndArguments: (string | number | Buffer)[]) => Promise<unknown>;
+export type RunScript = (...keysAndArguments: (string | number | Buffer)[]) => Promise<unknown>;
 
 export class RedisConnection {
   readonly #client: RedisClient;
@@ -81,17 +85,12 @@ export class RedisConnection {
     return `${this.#prefix}:${primitive}:{${planId}}:`;
   }
 
-  define(scripts: readonly RedisScript[]): void {
-    for (const { name, numberOfKeys, lua } of scripts) this.#client.defineCommand(name, { numberOfKeys, lua });
-  }
-
-  /** Runs a defined script by its hash; strings in the answer are buffers. */
-  run(script: RedisScript, ...keysAndArguments: (string | number | Buffer)[]): Promise<unknown> {
-    return guarded(script.name, async () => {
-      const { client } = this;
-      const run = Reflect.get(client, `${script.name}Buffer`) as Run;
-      return run.apply(client, keysAndArguments);
-    });
+  /** What runs a script by its hash; strings in its answer are buffers. @throws as `client` does, at once */
+  script({ name, numberOfKeys, lua }: RedisScript): RunScript {
+    this.#client.defineCommand(name, { numberOfKeys, lua });
+    const run = Reflect.get(this.#client, `${name}Buffer`) as RunScript;
+    const failure = failureOf(name);
+    return (...keysAndArguments) => run.apply(this.client, keysAndArguments).catch(failure);
   }
 
   /** Resolves when the stream has an entry after `lastId`, or when the time is up. */
@@ -147,18 +146,25 @@ function hear(client: RedisClient): void {
 }
 
 /** @throws IsomorphError ERR_CONFIG for an unusable URL or credentials, ERR_UNAVAILABLE */
-export async function connectRedis(url: URL): Promise<RedisConnection> {
+export async function connectRedis(
+  url: URL,
+  { timeoutMs = CONNECT_TIMEOUT_MS }: Pick<ScratchOptions, 'timeoutMs'> = {},
+): Promise<RedisConnection> {
   const at = parseRedisUrl(url);
   const options = await optionsOf(at).catch((cause: unknown) => {
     throw new IsomorphError('ERR_CONFIG', 'the file that ca= names cannot be read', { expected: 'a PEM file' }, cause);
   });
   const client = clientOf(at, options);
   const connection = new RedisConnection(client, at.prefix);
+  // A server that accepts and says nothing. Closing the connection ends the ping.
+  const silence = setTimeout(() => void connection.close(), timeoutMs);
   try {
     await guarded<unknown>('connect', () => (client instanceof Cluster ? client.connect() : client.ping()));
+    return connection;
   } catch (error) {
     await connection.close();
     throw error;
+  } finally {
+    clearTimeout(silence);
   }
-  return connection;
 }

@@ -22,6 +22,13 @@ function translated(what: string, error: unknown): unknown {
   return new IsomorphError('ERR_UNAVAILABLE', `redis ${what}: the server cannot be reached (${error.message})`);
 }
 
+/** For `catch`: the fault of an operation, translated. */
+export const failureOf =
+  (what: string) =>
+  (error: unknown): never => {
+    throw translated(what, error);
+  };
+
 /** Runs an operation, its faults translated. */
 export async function guarded<T>(what: string, run: () => Promise<T>): Promise<T> {
   try {

@@ -165,5 +165,3 @@ export const STATS: RedisScript = {
     local ready = redis.call('XLEN', STREAM) - in_flight + redis.call('ZCARD', DELAYED) - delayed
     return { ready, in_flight, delayed, redis.call('XLEN', KEYS[5]) + redis.call('ZCARD', KEYS[6]) }`,
 };
-
-export const QUEUE_SCRIPTS: readonly RedisScript[] = [PUBLISH, CONSUME, ACK, NACK, STATS];

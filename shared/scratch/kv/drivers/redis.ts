@@ -1,8 +1,8 @@
 /** KV on Redis and Valkey: one string a key, so that the server does what it is best at. */
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import type { KvCapabilities } from '../../capabilities.ts';
-import { connectRedis, type RedisConnection, type RedisScript } from '../../redis/connection.ts';
-import { guarded } from '../../redis/faults.ts';
+import { connectRedis, type RedisConnection, type RedisScript, type RunScript } from '../../redis/connection.ts';
+import { failureOf } from '../../redis/faults.ts';
 import { notAnInteger, outOfRange } from '../integer.ts';
 import type { KvDriver } from '../kv.ts';
 import type { KvBackend } from '../open.ts';
@@ -23,8 +23,14 @@ const INCR: RedisScript = {
     return string.format('%.0f', sum)`,
 };
 
-const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
-  Buffer.from(buffer, byteOffset, byteLength);
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+const orUndefined = (value: Buffer | null): Buffer | undefined => value ?? undefined;
+const nothing = (): void => undefined;
+
+/** Made once: an async function around each call would cost as much as the rest of the driver. */
+const [getFailed, putFailed, deleteFailed] = [failureOf('get'), failureOf('put'), failureOf('delete')];
 
 const CAPABILITIES: KvCapabilities = {
   ttl: 'ms',
@@ -37,31 +43,31 @@ class RedisKv implements KvDriver {
   readonly name = 'redis';
   readonly capabilities = CAPABILITIES;
   readonly #redis: RedisConnection;
+  readonly #incr: RunScript;
 
   constructor(redis: RedisConnection) {
     this.#redis = redis;
-    redis.define([INCR]);
+    this.#incr = redis.script(INCR);
   }
 
-  async get(planId: string, key: string): Promise<Uint8Array | undefined> {
-    const value = await guarded('get', () => this.#redis.client.getBuffer(this.#key(planId, key)));
-    return value ?? undefined;
+  get(planId: string, key: string): Promise<Uint8Array | undefined> {
+    return this.#redis.client.getBuffer(this.#key(planId, key)).then(orUndefined, getFailed);
   }
 
-  async put(planId: string, key: string, value: Uint8Array, ttlMs: number | undefined): Promise<void> {
+  put(planId: string, key: string, value: Uint8Array, ttlMs: number | undefined): Promise<void> {
     const name = this.#key(planId, key);
     const { client } = this.#redis;
-    await guarded('put', () =>
-      ttlMs === undefined ? client.set(name, asBuffer(value)) : client.set(name, asBuffer(value), 'PX', ttlMs),
-    );
+    const bytes = asBuffer(value);
+    const done = ttlMs === undefined ? client.set(name, bytes) : client.set(name, bytes, 'PX', ttlMs);
+    return done.then(nothing, putFailed);
   }
 
-  async delete(planId: string, key: string): Promise<void> {
-    await guarded('delete', () => this.#redis.client.unlink(this.#key(planId, key)));
+  delete(planId: string, key: string): Promise<void> {
+    return this.#redis.client.unlink(this.#key(planId, key)).then(nothing, deleteFailed);
   }
 
   async incr(planId: string, key: string, by: number, ttlMs: number | undefined): Promise<number> {
-    const answer = String(await this.#redis.run(INCR, this.#key(planId, key), by, ttlMs ?? ''));
+    const answer = String(await this.#incr(this.#key(planId, key), by, ttlMs ?? ''));
     if (answer === 'not an integer') throw notAnInteger();
     if (answer === 'out of range') throw outOfRange();
     const value = Number(answer);
@@ -84,5 +90,5 @@ class RedisKv implements KvDriver {
 
 export const redisKv: KvBackend = {
   capabilities: () => CAPABILITIES,
-  open: async (url) => new RedisKv(await connectRedis(url)),
+  open: async (url, options) => new RedisKv(await connectRedis(url, options)),
 };
