@@ -106,6 +106,11 @@ export const ERROR_TABLE = {
     'Declare the output.',
   ),
   ERR_START: row('The runtime could not start the processor.', true, 'Check its image and entrypoint.'),
+  ERR_IMAGE_DRIFT: row(
+    'The image of a processor is not the one that was admitted.',
+    false,
+    'Find who moved the tag; pin the image with `isomorph registry pin` and submit again.',
+  ),
   ERR_EXECUTION_LOST: row('The execution vanished with its runtime.', true, 'It is tried again by itself.'),
   ERR_CANCELLED: row('The plan was cancelled.', false, 'Submit it again if it was a mistake.'),
   ERR_PREDICATE: row('A success predicate does not hold.', false, 'Read what the predicate found.'),

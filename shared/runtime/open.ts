@@ -1,4 +1,4 @@
-import { IsomorphError, unreachable } from '../errors/isomorph-error.ts';
+import { unreachable } from '../errors/isomorph-error.ts';
 import type { Adapter } from '../plan/plan.ts';
 import type { RuntimeAdapter } from './runtime.ts';
 
@@ -7,19 +7,22 @@ export interface OpenRuntimeOptions {
   readonly processorsDir: string;
   /** Folder of the runtime's own state. */
   readonly stateDir: string;
+  /** Where `modal` runs: docs/modal.md. Default `modal:`. */
+  readonly modalUrl?: string;
 }
 
 /**
  * The runtime of an adapter.
- * @throws ERR_CONFIG for one that this version does not have.
+ * @throws ERR_CONFIG for one that is not configured as it needs
  */
 export async function openRuntime(adapter: Adapter, options: OpenRuntimeOptions): Promise<RuntimeAdapter> {
   switch (adapter) {
     case 'mock':
       return new (await import('./drivers/mock/mock.ts')).MockRuntime(options);
     case 'local':
+      return (await import('./drivers/local/local.ts')).openLocalRuntime(options);
     case 'modal':
-      throw new IsomorphError('ERR_CONFIG', `this version has no ${adapter} runtime`, { expected: 'mock' });
+      return (await import('./drivers/modal/modal.ts')).ModalRuntime.open({ url: options.modalUrl });
     default:
       return unreachable(adapter);
   }
