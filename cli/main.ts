@@ -161,6 +161,12 @@ function addChecks(program: Command, chosen: Chosen): void {
     .action((folder: string | undefined) => {
       chosen.run = async (context) => (await import('./commands/registry.ts')).validate(context, folder);
     });
+  registry
+    .command('pin [refs...]')
+    .description('write what each image is now into the registry files, so that a tag that moves is noticed')
+    .action((refs: string[]) => {
+      chosen.run = async (context) => (await import('./commands/registry.ts')).pinImages(context, refs);
+    });
   program
     .command('doctor')
     .description('check this machine and the stack that runs on it')

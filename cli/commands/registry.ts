@@ -63,3 +63,7 @@ export async function validate(context: Context, folder: string | undefined): Pr
   out.document({ ok: faults.length === 0, processors, policies, faults });
   return faults.length === 0 ? 0 : 1;
 }
+
+/** `isomorph registry pin`. */
+export const pinImages = async (context: Context, refs: readonly string[]): Promise<number> =>
+  (await import('./registry-pin.ts')).pin(context, folderOf(context), refs);
