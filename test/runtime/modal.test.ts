@@ -3,27 +3,16 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { openRuntime } from '../../shared/runtime/open.ts';
 import { isAlive } from '../../stack/process.ts';
-import { ControlPlane } from '../harness/modal/control-plane.ts';
+import { modalUnderTest, withGpu } from '../harness/modal/runtime.ts';
 import { OWN_VARIABLES } from '../harness/modal/sandboxes.ts';
-import { pushProcessor } from '../harness/modal/test-images.ts';
-import { processor } from '../plan/admitted-plan.ts';
 import { type RuntimeUnderTest, runtimeConformance } from './conformance.ts';
 
-const ACTOR_FOLDER = fileURLToPath(new URL('./processors/test_actor', import.meta.url));
 const START_MAIN = fileURLToPath(new URL('./start-main.ts', import.meta.url));
-const DIGEST = `sha256:${'ab12'.repeat(16)}`;
-const NOWHERE = { processorsDir: '/nonexistent', stateDir: '/nonexistent' };
 
-/** V1 sandboxes are what GPUs run in. */
 const modal = (gpu: boolean) => async (): Promise<RuntimeUnderTest> => {
-  const plane = new ControlPlane();
-  await plane.start();
-  Object.assign(process.env, plane.environment);
-  const made = processor({ ref: 'test/actor@1', image: `isomorph.test/test_actor@${DIGEST}` });
-  const resources = gpu ? { gpu: { model: 'L4', count: 1, mem_gb: 24 } } : {};
-  const actor = { ...made, runtime: { ...made.runtime, ...resources } };
-  await pushProcessor(plane.world, ACTOR_FOLDER, actor);
-  const runtime = await openRuntime('modal', NOWHERE);
+  const its = await modalUnderTest();
+  const actor = gpu ? withGpu(its.actor) : its.actor;
+  const runtime = await openRuntime('modal', { processorsDir: '/nonexistent', stateDir: '/nonexistent' });
   return {
     runtime,
     actor,
@@ -43,7 +32,7 @@ const modal = (gpu: boolean) => async (): Promise<RuntimeUnderTest> => {
     isAlive,
     async stop() {
       await runtime.close();
-      await plane.close();
+      await its.stop();
     },
   };
 };

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import os from 'node:os';
 import { GENERIC, type GenericResult } from './rpc.ts';
 import { SandboxOutput } from './sandbox-output.ts';
@@ -56,7 +55,11 @@ export class Sandbox {
       this.#reason = { status: GENERIC.initFailure, exception: `exec: ${error.message}`, exitcode: 1 };
     });
     const timer = setTimeout(() => this.kill({ status: GENERIC.timeout, exitcode: 124 }), spec.timeoutMs);
-    this.ended = once(child, 'close').then(([code, signal]: unknown[]) => {
+    // Not `once`: it would reject where the command could not be started.
+    const closed = new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+      child.once('close', (code, signal) => resolve([code, signal]));
+    });
+    this.ended = closed.then(([code, signal]) => {
       clearTimeout(timer);
       this.result = this.#reason ?? resultOf(code, signal);
       this.finishedMs = nowMs();
@@ -96,9 +99,8 @@ export class Sandbox {
 }
 
 /** As Modal tells it: a signal is an exit code above 128. */
-function resultOf(code: unknown, signal: unknown): GenericResult {
+function resultOf(code: number | null, signal: NodeJS.Signals | null): GenericResult {
   if (code === 0) return { status: GENERIC.success };
-  if (typeof code === 'number') return { status: GENERIC.failure, exitcode: code };
-  const number = os.constants.signals[signal as NodeJS.Signals];
-  return { status: GENERIC.failure, exitcode: 128 + number };
+  const exitcode = code ?? 128 + (signal === null ? 0 : os.constants.signals[signal]);
+  return { status: GENERIC.failure, exitcode };
 }

@@ -20,6 +20,13 @@ const isV1 = ({ sandboxId }: Sandbox): boolean => /^sb-[0-9A-Za-z]{22}$/.test(sa
 
 const ANSWER_MARGIN_MS = 10_000;
 
+/** gRPC: cancelled, deadline exceeded, unavailable. */
+const SILENT = [1, 4, 14];
+
+/** Whether there was no answer, even though the SDK asked several times: the call may have had its effect, or not. */
+export const isSilence = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && SILENT.some((code) => code === error.code);
+
 const orNothing = async <T>(answer: Promise<T>): Promise<T | undefined> => {
   try {
     return await answer;

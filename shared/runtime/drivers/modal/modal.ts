@@ -1,13 +1,15 @@
+import { setMaxListeners } from 'node:events';
+import { backoffMs, delay } from '../../../async/delay.ts';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import type { Environment } from '../../../ledger/events.ts';
 import type { Processor } from '../../../plan/registry.ts';
 import { toModalError } from '../../../scratch/modal/sdk.ts';
 import type { Report } from '../../contract.ts';
 import type { Assignment, RunHandle, RunOutcome, RunResult, RuntimeAdapter } from '../../runtime.ts';
-import { type Found, ModalControl } from './control.ts';
+import { type Found, isSilence, ModalControl } from './control.ts';
 import { type ModalPlace, placeOf } from './place.ts';
 import { TAGS } from './request.ts';
-import { watch } from './watch.ts';
+import { BACKOFF, watch } from './watch.ts';
 
 export interface ModalRuntimeOptions {
   /** `modal:<environment>?app=<name>&region=<name>,<name>`; every part may be left out. Default `modal:`. */
@@ -20,6 +22,12 @@ const LOST_AFTER_MS = 120_000;
 const DIGEST = /@(sha256:[0-9a-f]{64})$/;
 
 type OnReport = (report: Report) => void;
+
+/** An answer of Modal's that nothing can be started so is no silence, whatever its class. */
+function toStartError(error: unknown): IsomorphError {
+  const told = toModalError(error);
+  return told.code === 'ERR_UNAVAILABLE' ? new IsomorphError('ERR_START', told.message, told.place, error) : told;
+}
 
 /** Whether an error is Modal's way to say that a sandbox of this name runs. */
 const isTaken = (error: unknown): boolean => error instanceof Error && error.name === 'AlreadyExistsError';
@@ -58,13 +66,15 @@ export class ModalRuntime implements RuntimeAdapter {
       throw new IsomorphError('ERR_CONFIG', 'the modal runtime has no token', { expected });
     }
     const closing = new AbortController();
+    // Every run and every call under way listens to it.
+    setMaxListeners(0, closing.signal);
     const control = new ModalControl(client, place, closing.signal);
     return new ModalRuntime(control, place, options.lostAfterMs ?? LOST_AFTER_MS, closing);
   }
 
   async run(assignment: Assignment, onReport?: OnReport): Promise<RunHandle> {
     const { executionId, deadlineMs } = assignment;
-    const starting = this.#start(assignment);
+    const starting = this.#ask(() => this.#start(assignment));
     this.#starting.set(executionId, starting);
     try {
       return this.#handle(executionId, await starting, deadlineMs, onReport);
@@ -80,7 +90,9 @@ export class ModalRuntime implements RuntimeAdapter {
     const found = await this.#lookUp(executionId);
     if (found === undefined) return undefined;
     // Whoever made it was killed before it could give it the job, and nobody else has one for it.
-    if (!isGiven(found) && (await this.#isRunning(found))) await this.#control.stop(found, 'undelivered');
+    if (!isGiven(found) && (await this.#isRunning(found))) {
+      await this.#ask(() => this.#control.stop(found, 'undelivered'));
+    }
     return this.#handle(executionId, found, deadlineMs, onReport);
   }
 
@@ -134,7 +146,7 @@ export class ModalRuntime implements RuntimeAdapter {
     const { executionId, processor } = assignment;
     const versions = [this.#control.versionFor(processor)];
     const known = await this.#control.lookUp(executionId, versions);
-    if (known !== undefined && !(await this.#isRunning(known))) return known;
+    if (known !== undefined && (await this.#control.wait(known.sandbox, 0)) !== undefined) return known;
     const found = known ?? (await this.#create(assignment));
     return isGiven(found) ? found : this.#give(found, assignment);
   }
@@ -166,10 +178,7 @@ export class ModalRuntime implements RuntimeAdapter {
       await sandbox.setTags(tags);
     } catch (error) {
       // It may have ended without reading its input, which its result tells.
-      if (await this.#isRunning(found)) {
-        await this.#control.stop(found, 'undelivered');
-        throw error;
-      }
+      if (isSilence(error) || (await this.#control.wait(sandbox, 0)) === undefined) throw error;
     }
     return { sandbox, tags };
   }
@@ -193,23 +202,28 @@ export class ModalRuntime implements RuntimeAdapter {
     return this.#ask(() => this.#control.lookUp(executionId));
   }
 
+  /** Asks until Modal answers, as long as a run waits for it: everything that is asked may be asked again. */
   async #ask<T>(question: () => Promise<T>): Promise<T> {
-    try {
-      return await question();
-    } catch (error) {
-      throw toModalError(error);
+    const untilMs = Date.now() + this.#lostAfterMs;
+    for (let faults = 0; ; faults++) {
+      try {
+        return await question();
+      } catch (error) {
+        if (!isSilence(error)) throw toStartError(error);
+        if (this.#closing.signal.aborted || Date.now() > untilMs) throw toModalError(error);
+        await delay(backoffMs(faults, BACKOFF));
+      }
     }
   }
 }
 
 const isGiven = ({ tags }: Found): boolean => tags[TAGS.job] !== undefined;
 
-/** What could not be started is known not to run, unless Modal did not answer: then the execution is lost, and tried again. */
+/** What Modal refuses is known not to run; without an answer nothing is known: the execution is lost, and tried again. */
 function startFailure({ processor }: Assignment, error: unknown): RunOutcome {
   const { code, message } = toModalError(error);
   const reason = `${processor.ref} (${processor.image}): ${message}`;
-  const isAnswer = code !== 'ERR_UNAVAILABLE' || !(error instanceof Error && 'code' in error);
-  return isAnswer ? { kind: 'not_started', reason } : { kind: 'lost', reason };
+  return code === 'ERR_UNAVAILABLE' ? { kind: 'lost', reason } : { kind: 'not_started', reason };
 }
 
 function failedHandle(executionId: string, outcome: RunOutcome): RunHandle {

@@ -25,7 +25,8 @@ export interface WatchOptions {
 const POLL_MS = 10_000;
 /** What is still on its way when a sandbox has ended is awaited for so long. */
 const DRAIN_MS = 10_000;
-const BACKOFF = { baseMs: 100, maxMs: 5_000, random: Math.random };
+/** Between questions that had no answer. */
+export const BACKOFF = { baseMs: 100, maxMs: 5_000, random: Math.random };
 /** Entries of a kept log that are asked for: Modal gives no more at once. */
 const KEPT_ENTRIES = 20_000;
 const NEVER = new Promise<never>(() => undefined);
