@@ -1,0 +1,3 @@
+import { canaryConformance } from './flow.ts';
+
+canaryConformance({ adapter: 'mock' });
