@@ -5,9 +5,9 @@ import type { Adapter, Plan, PlanStep, PredicateCall } from '../../shared/plan/p
 import { predicateFaults, predicateOf } from '../../shared/plan/predicates/index.ts';
 import type { Policy, Processor } from '../../shared/plan/registry.ts';
 import { checkAgainst } from '../../shared/schema/validate.ts';
-import { notInjectable } from '../../shared/secrets/resolve.ts';
 import { parseSelector, type Selector, selectorCovers, selectorMatches } from '../../shared/world/selector.ts';
 import { canonicalWorldPath, joinWorldPath, type PathKind } from '../../shared/world/world-path.ts';
+import { secretFaults } from './secrets.ts';
 
 /** What a deployment can do; the rest of the world as admission sees it. */
 export interface Deployment {
@@ -181,31 +181,6 @@ function checkAdapter(
   else if (!deployment.adapters.includes(adapter)) refuse(`no dispatcher serves ${adapter}`, deployment.adapters);
 }
 
-function checkSecrets(
-  context: Context,
-  adapter: Adapter,
-  processor: Processor,
-  pointer: string,
-  faults: Fault[],
-): void {
-  const { secretExists, secretsInjectedBy: only } = context.deployment;
-  const allowed = new Set(context.policy.secrets);
-  for (const name of processor.secrets.required) {
-    if (!allowed.has('*') && !allowed.has(name)) {
-      faults.push(fault('ERR_POLICY', `policy ${context.policy.name} forbids secret ${name}`, { pointer }));
-    } else if (only !== undefined && only !== adapter) {
-      faults.push({ ...notInjectable(name, only, adapter).toFault(), pointer });
-    } else if (secretExists(name) === false) {
-      faults.push(
-        fault('ERR_MISSING_SECRET', `${processor.ref} needs secret ${name}`, {
-          pointer,
-          expected: `a secret named ${name}`,
-        }),
-      );
-    }
-  }
-}
-
 /** A predicate call with its paths canonical: relative ones are below `base`. */
 export function resolvePredicate(
   context: Context,
@@ -282,7 +257,7 @@ export function resolveStep(
     step.adapter === undefined ? `${pointer}/processor` : `${pointer}/adapter`,
     faults,
   );
-  checkSecrets(context, adapter, processor, `${pointer}/processor`, faults);
+  faults.push(...secretFaults(context, adapter, processor, `${pointer}/processor`));
   faults.push(...checkAgainst(processor.inputs.params, step.params ?? {}, 'ERR_PARAMS', `${pointer}/params`));
   return {
     predicates,

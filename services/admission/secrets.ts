@@ -1,5 +1,8 @@
+import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import type { Adapter } from '../../shared/plan/plan.ts';
+import type { Policy, Processor } from '../../shared/plan/registry.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
+import { notInjectable } from '../../shared/secrets/resolve.ts';
 import type { SecretResolver } from '../../shared/secrets/resolver.ts';
 
 /** What is known of the secrets that a plan needs: looked up before it is judged, since judging asks nobody. */
@@ -7,7 +10,7 @@ export interface KnownSecrets {
   /** Whether a secret can be resolved; undefined when only the runtime will know. */
   secretExists(name: string): boolean | undefined;
   /** The one adapter that can have secrets of this deployment; undefined: any. */
-  readonly secretsInjectedBy: Adapter | undefined;
+  readonly secretsInjectedBy?: Adapter | undefined;
 }
 
 /** Names of the secrets that the processors of a document need, whatever else the document is. */
@@ -24,4 +27,25 @@ export async function lookUpSecrets(resolver: SecretResolver, names: ReadonlySet
   const looked = [...names].map(async (name) => [name, await resolver.has(name)] as const);
   const known = new Map(await Promise.all(looked));
   return { secretExists: (name) => known.get(name), secretsInjectedBy: resolver.injectedBy };
+}
+
+/** Why a processor may not have its secrets on this adapter, or cannot. */
+export function secretFaults(
+  { policy, deployment }: { readonly policy: Policy; readonly deployment: KnownSecrets },
+  adapter: Adapter,
+  { ref, secrets }: Processor,
+  pointer: string,
+): Fault[] {
+  const { secretExists, secretsInjectedBy: only } = deployment;
+  const allowed = new Set(policy.secrets);
+  return secrets.required.flatMap((name): Fault[] => {
+    if (!allowed.has('*') && !allowed.has(name)) {
+      return [fault('ERR_POLICY', `policy ${policy.name} forbids secret ${name}`, { pointer })];
+    }
+    if (only !== undefined && only !== adapter) return [{ ...notInjectable(name, only, adapter).toFault(), pointer }];
+    if (secretExists(name) !== false) return [];
+    return [
+      fault('ERR_MISSING_SECRET', `${ref} needs secret ${name}`, { pointer, expected: `a secret named ${name}` }),
+    ];
+  });
 }

@@ -60,7 +60,7 @@ const PURE: readonly RegExp[] = [
   /^shared\/projection\/rows\.ts$/,
   /^shared\/world\/(world-path|selector|cid|percent|characters|redact|store)\.ts$/,
   /^services\/[^/]+\/decide\.ts$/,
-  /^services\/admission\/(command|needs-graph|resolve-plan|resolve-step)\.ts$/,
+  /^services\/admission\/(command|needs-graph|resolve-plan|resolve-step|secrets)\.ts$/,
   /^services\/dispatcher\/(outcome|scrub)\.ts$/,
   /^shared\/runtime\/(scrub|scrub-views)\.ts$/,
   /^shared\/secrets\/(aws\/\w+|grant|resolve|values)\.ts$/,
