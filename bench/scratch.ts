@@ -7,14 +7,19 @@ import { available } from '../test/harness/servers/index.ts';
 import type { BenchResult } from './harness.ts';
 import type { Backend } from './scratch/contender.ts';
 import { contest } from './scratch/contest.ts';
+import { goalsTable } from './scratch/goals.ts';
 import { memoryCosts } from './scratch/memory.ts';
+import { startModal } from './scratch/modal.ts';
 import { startNats } from './scratch/nats.ts';
 import { startRedis } from './scratch/redis.ts';
+import { startSqs } from './scratch/sqs.ts';
 
 /** Each backend that this machine can serve. A new one adds its line. */
 const BACKENDS: readonly { readonly isHere: () => Promise<boolean>; readonly start: () => Promise<Backend> }[] = [
   { isHere: async () => true, start: startNats },
   { isHere: async () => (await available('redis-server')).ok, start: startRedis },
+  { isHere: async () => (await available('moto')).ok, start: startSqs },
+  { isHere: async () => true, start: startModal },
 ];
 
 export async function bench(): Promise<BenchResult> {
@@ -33,5 +38,5 @@ export async function bench(): Promise<BenchResult> {
       await backend.stop();
     }
   }
-  return { ratios, figures };
+  return { ratios, figures, notes: goalsTable({ ratios, figures }) };
 }

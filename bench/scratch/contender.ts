@@ -6,6 +6,8 @@ export interface Contest {
   readonly opsPerStep: number;
   /** Steps in one turn. */
   readonly steps: number;
+  /** How many steps are under way at once; 8 when absent. */
+  readonly concurrency?: number;
   /** Both do the same to a server; `index` is never used twice by one of them. */
   ours(index: number): Promise<unknown>;
   bare(index: number): Promise<unknown>;
@@ -17,6 +19,8 @@ export interface Backend {
 }
 
 export const PLAN = 'bench';
+/** As long as `PLAN`, so that the same bytes are sent. */
+export const BARE_PLAN = 'naked';
 export const TOPIC = 'jobs';
 export const VALUE = new Uint8Array(300).fill(120);
 export const VISIBILITY_S = 30;

@@ -2,7 +2,7 @@ import { type BenchResult, inParallel, median } from '../harness.ts';
 import type { Contest } from './contender.ts';
 
 const CONCURRENCY = 8;
-const ROUNDS = 9;
+const ROUNDS = 15;
 const P99 = 0.99;
 
 interface Turn {
@@ -11,13 +11,13 @@ interface Turn {
 }
 
 async function turn(
-  { steps, opsPerStep }: Contest,
+  { steps, opsPerStep, concurrency = CONCURRENCY }: Contest,
   first: number,
   step: (index: number) => Promise<unknown>,
 ): Promise<Turn> {
   const times: number[] = [];
   const startMs = performance.now();
-  await inParallel(steps, CONCURRENCY, async (index) => {
+  await inParallel(steps, concurrency, async (index) => {
     const stepMs = performance.now();
     await step(first + index);
     times.push(performance.now() - stepMs);

@@ -5,7 +5,7 @@ import { openKv } from '../../shared/scratch/kv/open.ts';
 import { KV_STREAM, kvSubject, topicPlace } from '../../shared/scratch/nats-streams.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
 import { NatsForTests } from '../../test/scratch/nats-server.ts';
-import { type Backend, PLAN, TOPIC, VALUE, VISIBILITY_S } from './contender.ts';
+import { BARE_PLAN, type Backend, PLAN, TOPIC, VALUE, VISIBILITY_S } from './contender.ts';
 
 const NS = 1_000_000_000;
 
@@ -31,7 +31,7 @@ export async function startNats(): Promise<Backend> {
   const bare = await connectNats({ url: server.url, name: 'bare' });
   const manager = await jetstreamManager(bare, { checkAPI: false });
   const js = jetstream(bare);
-  const place = topicPlace('bare', TOPIC);
+  const place = topicPlace(BARE_PLAN, TOPIC);
   await manager.consumers.add(place.stream, {
     durable_name: place.consumer,
     filter_subject: place.subject,
@@ -51,7 +51,7 @@ export async function startNats(): Promise<Backend> {
           await kv.get({ planId: PLAN, key });
         },
         async bare(index) {
-          const subject = kvSubject('bare', `key ${index % 1_000}`);
+          const subject = kvSubject(BARE_PLAN, `key ${index % 1_000}`);
           await js.publish(subject, VALUE);
           await manager.streams.getMessage(KV_STREAM, { last_by_subj: subject });
         },

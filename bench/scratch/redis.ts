@@ -4,10 +4,7 @@ import { openKv } from '../../shared/scratch/kv/open.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
 import { ACK, CONSUME, PUBLISH, TOPIC_PARTS } from '../../shared/scratch/redis/queue-scripts.ts';
 import { startRedis as startServer } from '../../test/harness/servers/index.ts';
-import { type Backend, PLAN, TOPIC, VALUE, VISIBILITY_S } from './contender.ts';
-
-/** As long as `PLAN`. */
-const BARE_PLAN = 'naked';
+import { BARE_PLAN, type Backend, PLAN, TOPIC, VALUE, VISIBILITY_S } from './contender.ts';
 
 type Script = (...keysAndArguments: (string | number | Buffer)[]) => Promise<unknown>;
 
