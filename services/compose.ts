@@ -9,11 +9,17 @@ import type { Consumption } from '../shared/nats/consume.ts';
 import type { Adapter } from '../shared/plan/plan.ts';
 import { loadRegistry } from '../shared/registry/registry.ts';
 import { openRuntime } from '../shared/runtime/open.ts';
+import type { Kv } from '../shared/scratch/kv/kv.ts';
+import { kvCapabilities, openKv } from '../shared/scratch/kv/open.ts';
+import { openQueue, queueCapabilities } from '../shared/scratch/queue/open.ts';
+import type { Queue } from '../shared/scratch/queue/queue.ts';
 import { openSecrets } from '../shared/secrets/open.ts';
 import type { SecretResolver } from '../shared/secrets/resolver.ts';
 import type { ServiceDeps } from '../shared/service/deps.ts';
+import type { FileArtifactStore } from '../shared/world/drivers/file.ts';
 import { openArtifactStore } from '../shared/world/open.ts';
 import type { ArtifactStore } from '../shared/world/store.ts';
+import type { RunningGateway } from './gateway/service.ts';
 
 export interface ComposeOptions {
   readonly config: Config;
@@ -85,8 +91,23 @@ async function startAdmissionService(opening: Opening): Promise<Started> {
     deployment: {
       adapters: config.adapters,
       defaultAdapter: defaultAdapter ?? 'mock',
+      kv: config.kvUrl === undefined ? undefined : await kvCapabilities(config.kvUrl),
+      queue: config.queueUrl === undefined ? undefined : await queueCapabilities(config.queueUrl),
     },
   });
+}
+
+/** Where the scratch of this deployment is, for the dispatcher: how processors reach it, and what is to be purged. */
+async function scratchOf({ config, deps, closers }: Opening) {
+  const { kvUrl, queueUrl, scratchGatewayUrl: url, gatewayKeyFile } = config;
+  const scratchStores: (Kv | Queue)[] = [];
+  if (kvUrl !== undefined) scratchStores.push(await openKv(kvUrl, deps));
+  if (queueUrl !== undefined) scratchStores.push(await openQueue(queueUrl, deps));
+  for (const store of scratchStores) closers.push(() => store.close());
+  const needed = { scratchStores, scratchRetentionS: config.scratchRetentionS };
+  if (scratchStores.length === 0) return { ...needed, scratch: undefined };
+  const secret = await readFile(required(gatewayKeyFile, 'ARTIFACTS_GATEWAY_KEY_FILE'));
+  return { ...needed, scratch: { url: required(url, 'SCRATCH_GATEWAY_URL'), secret } };
 }
 
 async function startDispatcherService(opening: Opening): Promise<Started> {
@@ -99,6 +120,7 @@ async function startDispatcherService(opening: Opening): Promise<Started> {
   const secrets = await withSecrets(opening);
   return startDispatcher({
     ...deps,
+    ...(await scratchOf(opening)),
     store: await withStore(opening),
     secrets,
     runtimes,
@@ -132,6 +154,40 @@ async function start(name: ServiceName, opening: Opening): Promise<Started> {
       return startProjectorService(opening);
     default:
       return unreachable(name);
+  }
+}
+
+/** The store that the gateway serves: one of another kind signs URLs of its own server. */
+async function servedStore(config: Config): Promise<FileArtifactStore | undefined> {
+  const { artifactsUrl } = config;
+  if (artifactsUrl === undefined || !artifactsUrl.startsWith('file:')) return undefined;
+  return (await import('../shared/world/drivers/file.ts')).openFileStore(new URL(artifactsUrl));
+}
+
+/** Starts the gateway, with a connection of its own. It writes nothing to the ledger. */
+export async function startGateway({ config, log }: Pick<ComposeOptions, 'config' | 'log'>): Promise<RunningGateway> {
+  const { parseListen, startGatewayService } = await import('./gateway/service.ts');
+  const secret = await readFile(required(config.gatewayKeyFile, 'ARTIFACTS_GATEWAY_KEY_FILE'));
+  const listen = parseListen(config.gatewayListen);
+  const url = required(config.natsUrl, 'NATS_URL');
+  const connection = await connectNats({ url, name: 'isomorph-gateway', waitMs: SERVER_WAIT_MS });
+  try {
+    const { kvUrl, queueUrl } = config;
+    const store = await servedStore(config);
+    const gatewayLog = log.child({ service: 'gateway' });
+    const deps = { connection, log: gatewayLog, nowMs: Date.now, secret, ...listen, store, kvUrl, queueUrl };
+    const gateway = await startGatewayService(deps);
+    return {
+      url: gateway.url,
+      async stop() {
+        await gateway.stop();
+        await store?.close();
+        await connection.close();
+      },
+    };
+  } catch (error) {
+    await connection.close();
+    throw error;
   }
 }
 

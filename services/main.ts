@@ -3,11 +3,27 @@ import { pino } from 'pino';
 import { readConfig } from '../shared/config/config.ts';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
 import { SERVICES, type ServiceName } from '../shared/ledger/events.ts';
-import { startService } from './compose.ts';
+import { startGateway, startService } from './compose.ts';
 
-/** `npm run service -- <name>`: one service, configured by its environment, until it is told to end. */
+/** `npm run service -- <name>`: one service or the gateway, configured by its environment, until it is told to end. */
 
-const isService = (name: string | undefined): name is ServiceName => SERVICES.some((service) => service === name);
+const GATEWAY = 'gateway';
+
+const isKnown = (name: string | undefined): name is ServiceName | typeof GATEWAY =>
+  name === GATEWAY || SERVICES.some((service) => service === name);
+
+interface Running {
+  readonly failure: Promise<never>;
+  stop(): Promise<void>;
+}
+
+async function start(name: ServiceName | typeof GATEWAY): Promise<Running> {
+  const config = readConfig(process.env, name === GATEWAY ? [] : [name]);
+  const log = pino({ level: config.logLevel, base: null });
+  if (name === GATEWAY) return { ...(await startGateway({ config, log })), failure: new Promise(() => undefined) };
+  const instance = `${hostname()}-${process.pid}`;
+  return startService(name, { config, env: process.env, log, instance });
+}
 
 function fail(error: unknown): never {
   const text = error instanceof IsomorphError ? `error ${error.code}: ${error.message}` : String(error);
@@ -17,13 +33,10 @@ function fail(error: unknown): never {
 
 async function main(): Promise<void> {
   const [name] = process.argv.slice(2);
-  if (!isService(name)) {
-    throw new IsomorphError('ERR_USAGE', `usage: npm run service -- <${SERVICES.join('|')}>`);
+  if (!isKnown(name)) {
+    throw new IsomorphError('ERR_USAGE', `usage: npm run service -- <${[...SERVICES, GATEWAY].join('|')}>`);
   }
-  const config = readConfig(process.env, [name]);
-  const log = pino({ level: config.logLevel, base: null });
-  const instance = `${hostname()}-${process.pid}`;
-  const service = await startService(name, { config, env: process.env, log, instance });
+  const service = await start(name);
   const ended = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });

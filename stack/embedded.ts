@@ -1,16 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { access, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { destination, type Logger, pino } from 'pino';
-import { type ComposeOptions, type RunningService, startService } from '../services/compose.ts';
+import { type ComposeOptions, type RunningService, startGateway, startService } from '../services/compose.ts';
 import { type Config, type Env, readConfig } from '../shared/config/config.ts';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
 import { SERVICES, type ServiceName } from '../shared/ledger/events.ts';
 import { connectNats } from '../shared/nats/connect.ts';
 import { ensureTopology } from '../shared/nats/topology.ts';
 import type { Adapter } from '../shared/plan/plan.ts';
-import { type Gateway, startGateway } from '../shared/world/gateway.ts';
 import { writePrivate } from './files.ts';
 import { lockHome } from './home-lock.ts';
 import { acquireNatsServer } from './nats/acquire.ts';
@@ -31,6 +30,7 @@ export interface StackInfo {
   };
   readonly postgres: { readonly url: string };
   readonly artifacts: { readonly url: string; readonly gatewayUrl: string; readonly gatewayKeyFile: string };
+  readonly scratch: { readonly kvUrl: string; readonly queueUrl: string };
   readonly registry: string;
   readonly secretsUrl: string;
   readonly adapters: readonly Adapter[];
@@ -66,14 +66,12 @@ const PROJECT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const KEY_BYTES = 32;
 
 /** The key of the gateway's URLs, made once: URLs that were handed out stay good over a restart. */
-async function gatewayKey(file: string): Promise<Uint8Array> {
+async function ensureKey(file: string): Promise<void> {
   try {
-    return await readFile(file);
+    await access(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    const key = randomBytes(KEY_BYTES).toString('hex');
-    await writePrivate(file, key);
-    return Buffer.from(key);
+    await writePrivate(file, randomBytes(KEY_BYTES).toString('hex'));
   }
 }
 
@@ -106,7 +104,6 @@ class Started {
 interface Parts {
   readonly nats: NatsServerHandle;
   readonly postgres: PostgresHandle;
-  readonly gateway: Gateway;
 }
 
 interface Places {
@@ -147,15 +144,12 @@ async function startPostgres({ home }: Places, { env }: EmbeddedOptions, started
   return postgres;
 }
 
-async function startWorld({ artifactsUrl, keyFile }: Places, started: Started): Promise<Gateway> {
-  const root = fileURLToPath(artifactsUrl);
-  await mkdir(root, { recursive: true });
-  const gateway = await startGateway({ store: { root }, secret: await gatewayKey(keyFile) });
-  started.add(() => gateway.close());
-  return gateway;
+async function makeWorld({ artifactsUrl, keyFile }: Places): Promise<void> {
+  await mkdir(fileURLToPath(artifactsUrl), { recursive: true });
+  await ensureKey(keyFile);
 }
 
-function infoOf(places: Places, { nats, postgres, gateway }: Parts, config: Config): StackInfo {
+function infoOf(places: Places, { nats, postgres }: Parts, gatewayUrl: string, config: Config): StackInfo {
   return {
     v: 1,
     pid: process.pid,
@@ -168,7 +162,8 @@ function infoOf(places: Places, { nats, postgres, gateway }: Parts, config: Conf
       pid: nats.pid,
     },
     postgres: { url: postgres.url },
-    artifacts: { url: places.artifactsUrl, gatewayUrl: gateway.url, gatewayKeyFile: places.keyFile },
+    artifacts: { url: places.artifactsUrl, gatewayUrl, gatewayKeyFile: places.keyFile },
+    scratch: { kvUrl: config.kvUrl ?? '', queueUrl: config.queueUrl ?? '' },
     registry: config.registryDir,
     secretsUrl: config.secretsUrl,
     adapters: config.adapters,
@@ -184,13 +179,12 @@ async function setUpTopology(nats: NatsServerHandle): Promise<void> {
   }
 }
 
-/** What the services of the stack are told; the environment of the caller may override folders and slots. */
-function environmentOf(places: Places, { nats, postgres, gateway }: Parts, env: Env): Record<string, string> {
+/** What the services of the stack are told; the environment of the caller may override folders, slots and scratch. */
+function environmentOf(places: Places, { nats, postgres }: Parts, env: Env): Record<string, string> {
   const fixed = {
     NATS_URL: withLogin(nats.url, nats.credentials.service),
     DATABASE_URL: postgres.url,
     ARTIFACTS_URL: places.artifactsUrl,
-    ARTIFACTS_GATEWAY_URL: gateway.url,
     ARTIFACTS_GATEWAY_KEY_FILE: places.keyFile,
     ISOMORPH_HOME: places.home,
   };
@@ -199,6 +193,8 @@ function environmentOf(places: Places, { nats, postgres, gateway }: Parts, env: 
     ISOMORPH_REGISTRY: env.ISOMORPH_REGISTRY ?? path.join(PROJECT, 'registry'),
     ISOMORPH_PROCESSORS: env.ISOMORPH_PROCESSORS ?? path.join(PROJECT, 'processors'),
     ISOMORPH_ADAPTERS: env.ISOMORPH_ADAPTERS ?? 'mock',
+    KV_URL: env.KV_URL ?? 'nats:',
+    QUEUE_URL: env.QUEUE_URL ?? 'nats:',
     LOG_LEVEL: env.LOG_LEVEL ?? 'info',
   };
   return { ...fixed, ...overridable };
@@ -227,22 +223,25 @@ export async function startEmbeddedStack(options: EmbeddedOptions): Promise<Embe
   const onEnd: OnEnd = (part) => () =>
     fail(new IsomorphError('ERR_UNAVAILABLE', `${part} ended by itself; see ${places.home}`));
   try {
-    const [nats, postgres, gateway] = await allStarted([
+    const [nats, postgres] = await allStarted([
       startNats(places, options, started, onEnd),
       startPostgres(places, options, started, onEnd),
-      startWorld(places, started),
+      makeWorld(places),
     ]);
-    const parts = { nats, postgres, gateway };
+    const parts = { nats, postgres };
     await setUpTopology(nats);
-    const serviceEnv = environmentOf(places, parts, options.env);
+    const base = environmentOf(places, parts, options.env);
+    const log = openLog(places, base.LOG_LEVEL ?? 'info');
+    const gateway = await startGateway({ config: readConfig({ ...options.env, ...base }, []), log });
+    started.add(() => gateway.stop());
+    const serviceEnv = { ...base, ARTIFACTS_GATEWAY_URL: gateway.url, SCRATCH_GATEWAY_URL: gateway.url };
     const config = readConfig({ ...options.env, ...serviceEnv }, SERVICES);
-    const log = openLog(places, config.logLevel);
     const names = options.services ?? SERVICES;
     const composition = { config, env: options.env, log, instance: `embedded-${process.pid}` };
     const services = await allStarted(names.map((name) => startAndRemember(name, composition, started)));
     const { onServiceFailure = (_, error) => fail(error) } = options;
     for (const { name, failure: failed } of services) failed.catch((error: Error) => onServiceFailure(name, error));
-    const info = infoOf(places, parts, config);
+    const info = infoOf(places, parts, gateway.url, config);
     const infoFile = path.join(places.home, 'stack.json');
     await writePrivate(infoFile, JSON.stringify(info, null, 2));
     started.add(() => rm(infoFile, { force: true }));

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { ProcessorError } from './errors.ts';
 import type { Job, JobInput } from './job.ts';
 import { type Redact, type Report, redactor, reportLine } from './reports.ts';
+import { type KvClient, type QueueClient, ScratchClient } from './scratch.ts';
 import { download, upload } from './transfer.ts';
 
 export interface InputHandle {
@@ -46,6 +47,10 @@ export interface ProcessorContext {
   input(name: string): InputHandle;
   /** An output by its path in the registry file. Throws `ERR_OUTPUT_UNDECLARED` when it lists no such path. */
   output(relPath: string): OutputHandle;
+  /** Keys and values of the plan. Throws `ERR_TOKEN_REFUSED` when the registry file does not list `kv`. */
+  readonly kv: KvClient;
+  /** A queue of the plan. Throws `ERR_TOKEN_REFUSED` when the registry file does not list `queue`. */
+  queue(topic: string): QueueClient;
   /** Tells watchers how far the work is: `fraction` from 0 to 1. */
   progress(fraction: number, message?: string): void;
   /** A secret by the name of the registry file. Throws `ERR_MISSING_SECRET`. Its value is removed from logs. */
@@ -95,6 +100,7 @@ export function openContext(
   const inputNames = Object.keys(job.inputs).sort();
   const outputNames = Object.keys(job.outputs).sort();
   const report = (entry: Report): void => write.stdout(reportLine(entry, redact));
+  const scratch = new ScratchClient(job.scratch, signal);
 
   const context: ProcessorContext = {
     params: job.params,
@@ -129,6 +135,8 @@ export function openContext(
         },
       };
     },
+    kv: scratch.kv,
+    queue: (topic) => scratch.queue(topic),
     progress(fraction, message) {
       const bounded = Number.isFinite(fraction) ? { fraction: Math.min(1, Math.max(0, fraction)) } : {};
       report({ isomorph: 'progress', ...bounded, ...(message === undefined ? {} : { message }) });

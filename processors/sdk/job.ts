@@ -16,6 +16,12 @@ export interface JobOutput {
   readonly put_url: string;
 }
 
+/** Where KV and queues of the plan are. The token is a credential. */
+export interface JobScratch {
+  readonly url: string;
+  readonly token: string;
+}
+
 /** The first line of standard input, version 1 of the processor contract. */
 export interface Job {
   readonly v: 1;
@@ -27,12 +33,14 @@ export interface Job {
   readonly params: Record<string, unknown>;
   readonly inputs: Record<string, JobInput>;
   readonly outputs: Record<string, JobOutput>;
+  /** There when the registry file lists KV or queues. */
+  readonly scratch?: JobScratch;
   readonly deadline: string;
 }
 
 type Kind = 'string' | 'number' | 'boolean' | 'object';
 
-const JOB_FIELDS: Record<keyof Job, Kind> = {
+const JOB_FIELDS: Record<Exclude<keyof Job, 'scratch'>, Kind> = {
   v: 'number',
   plan_id: 'string',
   step_id: 'string',
@@ -44,6 +52,7 @@ const JOB_FIELDS: Record<keyof Job, Kind> = {
   outputs: 'object',
   deadline: 'string',
 };
+const SCRATCH_FIELDS: Record<keyof JobScratch, Kind> = { url: 'string', token: 'string' };
 const INPUT_FIELDS: Record<keyof JobInput, Kind> = {
   path: 'string',
   cid: 'string',
@@ -78,6 +87,8 @@ function faultOfJob(job: unknown): string | undefined {
   if (fault !== undefined || !isRecord(job)) return fault;
   if (job.v !== 1) return '/v is not 1, the version this SDK speaks';
   if (Number.isNaN(Date.parse(String(job.deadline)))) return '/deadline is not a date-time';
+  const inScratch = job.scratch === undefined ? undefined : firstFault(job.scratch, SCRATCH_FIELDS, '/scratch');
+  if (inScratch !== undefined) return inScratch;
   for (const [key, fields] of [
     ['inputs', INPUT_FIELDS],
     ['outputs', OUTPUT_FIELDS],

@@ -24,6 +24,7 @@ export function redactor(job: Job, secretValues: ReadonlySet<string>): Redact {
   return (text) => {
     let clean = text;
     for (const url of urls) clean = clean.replaceAll(url, '[url]');
+    if (job.scratch !== undefined) clean = clean.replaceAll(job.scratch.token, '[token]');
     clean = clean.replace(ANY_URL, (url) => (URL.canParse(url) && hosts.has(new URL(url).host) ? '[url]' : url));
     for (const value of secretValues) clean = clean.replaceAll(value, '[secret]');
     return clean;

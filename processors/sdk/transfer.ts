@@ -30,9 +30,20 @@ async function refusal(action: string, response: Response): Promise<ProcessorErr
 
 const isPassing = (status: number): boolean => status >= 500 || status === 408 || status === 429;
 
-async function request(action: string, url: string, init: RequestInit, signal: AbortSignal): Promise<Response> {
+/**
+ * One request, tried again on passing faults where `isRepeatable` says that it may happen twice. Throws `ProcessorError`
+ * with the code of a refusal, and `TransientError` when there was no answer.
+ */
+export async function request(
+  action: string,
+  url: string,
+  init: RequestInit,
+  signal: AbortSignal,
+  isRepeatable = true,
+): Promise<Response> {
+  const tries = isRepeatable ? TRIES : 1;
   let last = 'no answer';
-  for (let attempt = 1; attempt <= TRIES; attempt += 1) {
+  for (let attempt = 1; attempt <= tries; attempt += 1) {
     if (attempt > 1) await delay(BACKOFF_MS * attempt, undefined, { signal });
     try {
       const response = await fetch(url, { ...init, redirect: 'error', signal });
@@ -45,7 +56,8 @@ async function request(action: string, url: string, init: RequestInit, signal: A
       last = causeCode(thrown);
     }
   }
-  throw new TransientError(`${action} failed ${TRIES} times: ${last}`, { code: 'ERR_UNAVAILABLE' });
+  const often = tries === 1 ? '' : ` ${tries} times`;
+  throw new TransientError(`${action} failed${often}: ${last}`, { code: 'ERR_UNAVAILABLE' });
 }
 
 /**

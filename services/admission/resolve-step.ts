@@ -7,10 +7,11 @@ import type { Policy, Processor } from '../../shared/plan/registry.ts';
 import { checkAgainst } from '../../shared/schema/validate.ts';
 import { parseSelector, type Selector, selectorCovers, selectorMatches } from '../../shared/world/selector.ts';
 import { canonicalWorldPath, joinWorldPath, type PathKind } from '../../shared/world/world-path.ts';
+import { type ConfiguredScratch, scratchFaults } from './check-scratch.ts';
 import { secretFaults } from './secrets.ts';
 
 /** What a deployment can do; the rest of the world as admission sees it. */
-export interface Deployment {
+export interface Deployment extends ConfiguredScratch {
   /** Where a step runs that names no adapter. */
   readonly defaultAdapter: Adapter;
   /** Adapters that a dispatcher of this deployment serves. */
@@ -258,6 +259,7 @@ export function resolveStep(
     faults,
   );
   faults.push(...secretFaults(context, adapter, processor, `${pointer}/processor`));
+  faults.push(...scratchFaults(context.deployment, step, processor, pointer));
   faults.push(...checkAgainst(processor.inputs.params, step.params ?? {}, 'ERR_PARAMS', `${pointer}/params`));
   return {
     predicates,

@@ -1,9 +1,19 @@
 import type { Execution } from '../../shared/ledger/state.ts';
 import type { AdmittedStep } from '../../shared/plan/admitted.ts';
 import { DEFAULT_MAX_OUTPUT_BYTES, type Processor } from '../../shared/plan/registry.ts';
-import type { Job, JobInput, JobOutput } from '../../shared/runtime/contract.ts';
+import type { Job, JobInput, JobOutput, JobScratch } from '../../shared/runtime/contract.ts';
+import { SCRATCH_PATH } from '../../shared/scratch/gateway/requests.ts';
+import { signToken } from '../../shared/scratch/gateway/token.ts';
 import type { ArtifactStat, ArtifactStore } from '../../shared/world/store.ts';
 import { joinWorldPath } from '../../shared/world/world-path.ts';
+
+/** The scratch gateway of this deployment. */
+export interface ScratchAccess {
+  /** Base URL, as processors reach it. */
+  readonly url: string;
+  /** The key that its tokens are signed with. */
+  readonly secret: Uint8Array;
+}
 
 export interface JobOptions {
   readonly planId: string;
@@ -13,6 +23,7 @@ export interface JobOptions {
   readonly processor: Processor;
   readonly inputs: Readonly<Record<string, ArtifactStat>>;
   readonly store: ArtifactStore;
+  readonly scratch: ScratchAccess | undefined;
   readonly deadlineMs: number;
 }
 
@@ -47,10 +58,23 @@ async function jobOutputs(options: JobOptions, ttlS: number): Promise<Record<str
   return Object.fromEntries(await Promise.all(entries));
 }
 
+/** Admission refused the plan if there is no scratch here and the processor needs it. */
+function jobScratch({ planId, executionId, processor, scratch, deadlineMs }: JobOptions): JobScratch | undefined {
+  if (scratch === undefined || processor.scratch.length === 0) return undefined;
+  const grant = {
+    plan_id: planId,
+    execution_id: executionId,
+    scratch: processor.scratch,
+    expires_s: Math.ceil(deadlineMs / 1_000) + URL_MARGIN_S,
+  };
+  return { url: new URL(SCRATCH_PATH, scratch.url).href, token: signToken(grant, scratch.secret) };
+}
+
 /** What a processor is told (docs/processor-contract.md). Its URLs are credentials: it is stored nowhere. */
 export async function buildJob(options: JobOptions): Promise<Job> {
   const { planId, executionId, execution, step, processor, deadlineMs } = options;
   const ttlS = processor.runtime.timeout_s + URL_MARGIN_S;
+  const scratch = jobScratch(options);
   const [inputs, outputs] = await Promise.all([jobInputs(options, ttlS), jobOutputs(options, ttlS)]);
   return {
     v: 1,
@@ -62,6 +86,7 @@ export async function buildJob(options: JobOptions): Promise<Job> {
     params: { ...step.params },
     inputs,
     outputs,
+    ...(scratch === undefined ? {} : { scratch }),
     deadline: new Date(deadlineMs).toISOString(),
   };
 }

@@ -2,23 +2,43 @@ import { fault } from '../../shared/errors/isomorph-error.ts';
 import { planOfSubject } from '../../shared/ledger/decode.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { Journal, type Snapshot } from '../../shared/ledger/journal/journal.ts';
+import type { PlanState } from '../../shared/ledger/state.ts';
 import { type Consumption, consume, DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { COMMITTED_PREFIX } from '../../shared/nats/topology.ts';
-import { parseTimer, parseWork, TIMER_SUBJECT, type Timer, type Work, workSubject } from '../../shared/nats/work.ts';
+import {
+  PURGE_SUBJECT,
+  type Purge,
+  parsePurge,
+  parseTimer,
+  parseWork,
+  TIMER_SUBJECT,
+  type Timer,
+  type Work,
+  workSubject,
+} from '../../shared/nats/work.ts';
 import type { RuntimeAdapter } from '../../shared/runtime/runtime.ts';
+import type { Kv } from '../../shared/scratch/kv/kv.ts';
+import type { Queue } from '../../shared/scratch/queue/queue.ts';
 import type { SecretResolver } from '../../shared/secrets/resolver.ts';
 import { AdmittedPlans } from '../../shared/service/admitted-plans.ts';
 import type { ServiceDeps } from '../../shared/service/deps.ts';
 import { followLedger } from '../../shared/service/follow-ledger.ts';
 import type { ArtifactStore } from '../../shared/world/store.ts';
 import { decideDeadline, decideNext } from './decide.ts';
+import type { ScratchAccess } from './job.ts';
 import { Worker } from './worker.ts';
 
 export interface DispatcherDeps extends ServiceDeps {
   readonly store: ArtifactStore;
   readonly secrets: SecretResolver;
   readonly runtimes: readonly RuntimeAdapter[];
+  /** Where processors find KV and queues. */
+  readonly scratch: ScratchAccess | undefined;
+  /** What holds the scratch of plans, for its end. */
+  readonly scratchStores: readonly Pick<Kv | Queue, 'purgePlan'>[];
+  /** How long the scratch of a settled plan is kept. */
+  readonly scratchRetentionS: number;
   /** Executions at once, per runtime. */
   readonly slots: number;
   readonly instance: string;
@@ -76,16 +96,18 @@ class Dispatcher {
       });
       this.#consumptions.push(consumption);
     }
-    this.#consumptions.push(
-      await consume({
+    const chores = { timers: this.#timer.bind(this), purges: this.#purge.bind(this) };
+    for (const [name, handle] of Object.entries(chores)) {
+      const consumption = await consume({
         connection,
         log,
-        consumer: { stream: 'WORK', durable: 'dispatcher-timers' },
+        consumer: { stream: 'WORK', durable: `dispatcher-${name}` },
         concurrency: 8,
         keyOf: (message) => String(message.seq),
-        handle: (message) => this.#timer(message.data),
-      }),
-    );
+        handle: (message) => handle(message.data),
+      });
+      this.#consumptions.push(consumption);
+    }
   }
 
   async stop(): Promise<void> {
@@ -113,6 +135,7 @@ class Dispatcher {
   /** Events first cause what they ask for, then the plan is looked at as a whole. */
   async #react(events: readonly LedgerEvent[], { state }: Snapshot, seq: number): Promise<void> {
     await Promise.all(events.map((event) => this.#effect(event, seq)));
+    if (events.some(({ kind }) => kind === 'plan.settled')) await this.#planPurge(state);
     if (state.phase !== 'admitted') return;
     const plan = await this.#plans.of(state);
     await this.#journal.append(state.planId, (now) => decideNext(now, plan));
@@ -130,6 +153,28 @@ class Dispatcher {
       const timer: Timer = { plan_id: planId, deadline: event.data.deadline, ledger_seq: ledgerSeq };
       await publish(connection, TIMER_SUBJECT, JSON.stringify(timer), { msgID: `timer-${planId}` });
     }
+  }
+
+  /** Scratch outlives its plan for a while, so that somebody can look into it. */
+  async #planPurge(state: PlanState): Promise<void> {
+    const { connection, scratchStores, scratchRetentionS, nowMs } = this.#deps;
+    if (scratchStores.length === 0 || state.admitted === undefined) return;
+    const { processors } = await this.#plans.of(state);
+    if (Object.values(processors).every(({ scratch }) => scratch.length === 0)) return;
+    const notBefore = new Date(nowMs() + scratchRetentionS * 1_000).toISOString();
+    const purge: Purge = { plan_id: state.planId, not_before: notBefore };
+    await publish(connection, PURGE_SUBJECT, JSON.stringify(purge), { msgID: `purge-${state.planId}` });
+  }
+
+  async #purge(data: Uint8Array): Promise<Verdict> {
+    const purge = parsePurge(parseJson(data));
+    if (!purge.ok) return dead(purge.faults[0] ?? fault('ERR_SCHEMA', 'no purge'));
+    const { plan_id: planId, not_before } = purge.value;
+    const waitMs = Date.parse(not_before) - this.#deps.nowMs();
+    if (waitMs > 0) return { kind: 'later', delayMs: Math.min(waitMs, MAX_DELAY_MS) };
+    await Promise.all(this.#deps.scratchStores.map((store) => store.purgePlan({ planId })));
+    this.#deps.log.info({ plan_id: planId }, 'scratch was purged');
+    return DONE;
   }
 
   async #work(worker: Worker, data: Uint8Array, signal: AbortSignal): Promise<Verdict> {

@@ -18,7 +18,7 @@ import { cidOf } from '../../shared/world/cid.ts';
 import type { ArtifactStat, ArtifactStore } from '../../shared/world/store.ts';
 import { collectOutputs, storeLog } from './collect.ts';
 import { decideEnd, decideStart } from './decide.ts';
-import { buildJob } from './job.ts';
+import { buildJob, type ScratchAccess } from './job.ts';
 import { type Failure, failedDraft, failure, failureOf, tailOf } from './outcome.ts';
 import { type Censor, censored, censoredError, censorOf, WITHHOLDING } from './scrub.ts';
 
@@ -28,6 +28,7 @@ export interface WorkerDeps {
   readonly store: ArtifactStore;
   readonly secrets: SecretResolver;
   readonly plans: AdmittedPlans;
+  readonly scratch: ScratchAccess | undefined;
   readonly runtime: RuntimeAdapter;
   readonly log: Logger;
   readonly nowMs: () => number;
@@ -127,7 +128,8 @@ export class Worker {
     const { events } = await this.#deps.journal.append(task.planId, (now) => decideStart(now, started));
     // Another word came first: the next delivery will see what it was.
     if (events.length === 0) return { kind: 'later', delayMs: 50 };
-    const job = await buildJob({ ...task, ...prepared, store: this.#deps.store, deadlineMs });
+    const { store, scratch } = this.#deps;
+    const job = await buildJob({ ...task, ...prepared, store, scratch, deadlineMs });
     const { executionId, processor } = task;
     const { values, handles } = prepared.secrets;
     const assignment = { executionId, processor, job, secrets: values, secretHandles: handles, deadlineMs };

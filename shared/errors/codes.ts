@@ -122,6 +122,12 @@ export const ERROR_TABLE = {
     'Consume again: the message is delivered to whoever is next.',
   ),
 
+  ERR_TOKEN_REFUSED: row(
+    'The scratch token of a job is expired, altered or not for this use.',
+    false,
+    'Use the token of the job as it is, for what the registry file declares.',
+  ),
+
   // Ledger
   ERR_NOT_AN_EVENT: row(
     'A message in the ledger stream is no event.',

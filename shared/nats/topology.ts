@@ -92,6 +92,7 @@ export const CONSUMERS: readonly ConsumerSpec[] = [
   { stream: 'LEDGER', durable: 'settler' },
   ...ADAPTERS.map((adapter) => ({ stream: 'WORK', durable: `dispatcher-${adapter}`, filter: `work.${adapter}` })),
   { stream: 'WORK', durable: 'dispatcher-timers', filter: 'work.timer' },
+  { stream: 'WORK', durable: 'dispatcher-purges', filter: 'work.purge' },
   { stream: 'FACTS', durable: 'sampler' },
 ];
 

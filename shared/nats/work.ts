@@ -26,3 +26,16 @@ export type Timer = Static<typeof TimerSchema>;
 export const TIMER_SUBJECT = 'work.timer';
 
 export const parseTimer = validator(TimerSchema, 'ERR_SCHEMA');
+
+const PurgeSchema = Type.Object({
+  plan_id: Type.String(),
+  /** RFC 3339; the scratch of the plan is kept until then. */
+  not_before: Type.String(),
+});
+
+/** A settled plan whose scratch is to go. */
+export type Purge = Static<typeof PurgeSchema>;
+
+export const PURGE_SUBJECT = 'work.purge';
+
+export const parsePurge = validator(PurgeSchema, 'ERR_SCHEMA');

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { PLAN_ID, PROCESSOR_REF, STEP_ID } from './names.ts';
+import { RequirementsSchema } from './requirements.ts';
 
 /** Limits of one plan document. `bytes` counts its canonical form (RFC 8785). */
 export const PLAN_LIMITS = { bytes: 256 * 1024, steps: 10_000, attempts: 20 } as const;
@@ -51,6 +52,7 @@ export const StepSchema = Type.Object(
     adapter: Type.Optional(AdapterSchema),
     write_prefix: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
     retry: Type.Optional(RetrySchema),
+    requires: Type.Optional(RequirementsSchema),
     predicates: Type.Optional(Type.Array(PredicateCallSchema, { maxItems: 100 })),
     leases: Type.Optional(Type.Array(LeaseSchema, { maxItems: 100 })),
   },

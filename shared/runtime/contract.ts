@@ -22,6 +22,12 @@ const JobOutputSchema = Type.Object({
   put_url: Type.String(),
 });
 
+const JobScratchSchema = Type.Object({
+  /** Base URL of the scratch gateway, with its last slash. */
+  url: Type.String(),
+  token: Type.String(),
+});
+
 export const JobSchema = Type.Object(
   {
     v: Type.Literal(1),
@@ -33,15 +39,17 @@ export const JobSchema = Type.Object(
     params: Type.Record(Type.String(), Type.Unknown()),
     inputs: Type.Record(Type.String(), JobInputSchema, { description: 'by the input name of the registry file' }),
     outputs: Type.Record(Type.String(), JobOutputSchema, { description: 'by the relative path of the registry file' }),
+    scratch: Type.Optional(JobScratchSchema),
     deadline: Type.String({ format: 'date-time' }),
   },
   { $id: 'https://isomorph.dev/schemas/job.json' },
 );
 
-/** What a processor reads from standard input. The URLs are credentials: they expire, and must not be logged. */
+/** What a processor reads from standard input. URLs and token are credentials: they expire, and must not be logged. */
 export type Job = Static<typeof JobSchema>;
 export type JobInput = Static<typeof JobInputSchema>;
 export type JobOutput = Static<typeof JobOutputSchema>;
+export type JobScratch = Static<typeof JobScratchSchema>;
 
 export const ReportSchema = Type.Union([
   Type.Object({

@@ -1,8 +1,9 @@
 /**
  * The gateway of the `file` driver: serves signed URLs over HTTP, on loopback unless told otherwise. It knows no other
- * way in: whatever is not signed, not signed by us, altered or expired gets the same 403 and learns nothing.
+ * way in: whatever is not signed, not signed by us, altered or expired gets the same 403 and learns nothing. What is
+ * mounted beside the artifacts checks credentials of its own.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -16,8 +17,13 @@ import { checkSecret, type GetGrant, type Grant, type PutGrant, verifyUrl } from
 export { redact, redactUrl } from './redact.ts';
 
 export interface GatewayOptions {
-  /** The store that it serves, or the folder of one. The gateway does not close it. */
-  readonly store: FileArtifactStore | { readonly root: string };
+  /**
+   * The store that it serves, or the folder of one. The gateway does not close it. Without one it serves only what is
+   * mounted: another store signs URLs of its own.
+   */
+  readonly store?: FileArtifactStore | { readonly root: string };
+  /** What answers requests whose target begins with the key, such as `/scratch/v1/`. */
+  readonly mounts?: Readonly<Record<string, RequestListener>>;
   /** The `gatewaySecret` that URLs were signed with; at least 16 bytes. */
   readonly secret: Uint8Array;
   /** Default: any free port. */
@@ -50,7 +56,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly store: FileArtifactStore;
+  readonly store: FileArtifactStore | undefined;
 }
 
 function answerError({ request, response }: Exchange, code: ErrorCode, headers: Record<string, string> = {}): void {
@@ -74,7 +80,9 @@ function discardRest(request: IncomingMessage): void {
   request.resume();
 }
 
-async function serveGet(exchange: Exchange, grant: GetGrant): Promise<void> {
+type Serving = Exchange & { readonly store: FileArtifactStore };
+
+async function serveGet(exchange: Serving, grant: GetGrant): Promise<void> {
   const { request, response, store } = exchange;
   const stat = await store.stat(grant.path);
   if (stat === undefined) return answerError(exchange, 'ERR_NOT_FOUND');
@@ -101,7 +109,7 @@ async function serveGet(exchange: Exchange, grant: GetGrant): Promise<void> {
 const sameContentType = (given: string | undefined, signed: string): boolean =>
   given?.toLowerCase().replace(/\s*;\s*/g, ';') === signed.toLowerCase().replace(/\s*;\s*/g, ';');
 
-async function servePut(exchange: Exchange, grant: PutGrant): Promise<void> {
+async function servePut(exchange: Serving, grant: PutGrant): Promise<void> {
   const { request, response, store } = exchange;
   if (!sameContentType(request.headers['content-type'], grant.contentType)) {
     return answerError(exchange, 'ERR_URL_REFUSED');
@@ -120,13 +128,13 @@ async function servePut(exchange: Exchange, grant: PutGrant): Promise<void> {
 }
 
 async function serve(exchange: Exchange, grant: Grant | undefined): Promise<void> {
-  switch (grant?.method) {
-    case undefined:
-      return answerError(exchange, 'ERR_URL_REFUSED');
+  const { store } = exchange;
+  if (store === undefined || grant === undefined) return answerError(exchange, 'ERR_URL_REFUSED');
+  switch (grant.method) {
     case 'GET':
-      return serveGet(exchange, grant);
+      return serveGet({ ...exchange, store }, grant);
     case 'PUT':
-      return servePut(exchange, grant);
+      return servePut({ ...exchange, store }, grant);
     default:
       return unreachable(grant);
   }
@@ -158,9 +166,16 @@ async function listen(server: Server, port: number, host: string): Promise<Addre
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { secret, port = 0, host = '127.0.0.1', nowMs = Date.now } = options;
   checkSecret(secret);
-  const store = 'root' in options.store ? await openFileStore(pathToFileURL(options.store.root)) : options.store;
+  const mounts = Object.entries(options.mounts ?? {});
+  const { store: given } = options;
+  const store = given !== undefined && 'root' in given ? await openFileStore(pathToFileURL(given.root)) : given;
 
-  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+  const handle = (request: IncomingMessage, response: ServerResponse & { req: IncomingMessage }): void => {
+    const mounted = mounts.find(([prefix]) => request.url?.startsWith(prefix));
+    if (mounted !== undefined) {
+      mounted[1](request, response);
+      return;
+    }
     const exchange = { request, response, store };
     const grant = verifyUrl(request.method ?? '', request.url ?? '', secret, nowMs());
     serve(exchange, grant).catch((error: unknown) => onFailure(exchange, error));

@@ -15,7 +15,13 @@ import { admittedChain, Chain, cancelRequested, START_MS, settled } from '../led
 const test = suite('admission');
 
 const registry = await loadRegistry(fileURLToPath(new URL('../fixtures/registry', import.meta.url)));
-const deployment: Deployment = { defaultAdapter: 'mock', adapters: ['mock'], secretExists: () => true };
+const deployment: Deployment = {
+  defaultAdapter: 'mock',
+  adapters: ['mock'],
+  secretExists: () => true,
+  kv: undefined,
+  queue: undefined,
+};
 const OPTIONS: SubmitOptions = { nowMs: START_MS, declareLeases: false };
 
 function submission(document: unknown): Submission {
@@ -184,6 +190,49 @@ test('a running plan is cancelled once; an ended one is left alone; an unknown o
   const unknown = decideCancel(emptyState('nobody'));
   assert.is(unknown.kind === 'refused' && unknown.fault.code, 'ERR_PLAN_UNKNOWN');
   assert.equal(parseCancel(Buffer.from('{"plan_id":"plan"}')), { ok: true, value: 'plan' });
+});
+
+const SCRATCH = {
+  kv: { ttl: 's', maxValueBytes: 1_000, durable: true },
+  queue: { dedupeS: 300, redeliverAfterAck: true, maxDelayS: 900, durable: true },
+} as const;
+
+/** The faults of a plan whose step asks for this, as [place, expected]. */
+function refusals(requires: unknown, scratch: Partial<typeof SCRATCH> = SCRATCH): unknown[] {
+  const configured = { ...deployment, ...scratch };
+  const ruling = rule(submission(probePlan('plan', { requires })), registry, configured);
+  const faults = after(emptyState('plan'), ruling).rejected?.faults ?? [];
+  return faults.map(({ code, pointer, expected }) => [code, pointer, expected]);
+}
+
+test('a step that asks for what the configured scratch offers is admitted', () => {
+  assert.equal(refusals({ kv: { ttl: 's', max_value_bytes: 1_000, durable: true } }), []);
+  assert.equal(refusals({ queue: { dedupe_s: 300, max_delay_s: 60 } }), []);
+  assert.equal(refusals({ kv: {}, queue: {} }), []);
+});
+
+test('a step that asks for more is refused by the name of what is missing', () => {
+  const at = '/steps/0/requires';
+  assert.equal(refusals({ kv: { ttl: 'ms', max_value_bytes: 1_001 } }), [
+    ['ERR_CAPABILITY', `${at}/kv/ttl`, '"ms"'],
+    ['ERR_CAPABILITY', `${at}/kv/max_value_bytes`, 'at least 1001'],
+  ]);
+  assert.equal(refusals({ queue: { redeliver_after_ack: false, dedupe_survives_restart: true } }), [
+    ['ERR_CAPABILITY', `${at}/queue/redeliver_after_ack`, 'false'],
+    ['ERR_CAPABILITY', `${at}/queue/dedupe_survives_restart`, 'true'],
+  ]);
+  const noQueue = { kv: SCRATCH.kv };
+  assert.equal(refusals({ queue: {} }, noQueue), [['ERR_CAPABILITY', `${at}/queue`, 'a deployment with QUEUE_URL']]);
+});
+
+test('a processor that uses scratch is refused where none is configured', () => {
+  const expected = 'a deployment with KV_URL';
+  const plan = probePlan('plan', { processor: 'test/purged@1' });
+  const { rejected } = after(emptyState('plan'), rulingOf(plan));
+  assert.equal(
+    rejected?.faults.map((one) => [one.code, one.pointer, one.expected]),
+    [['ERR_CAPABILITY', '/steps/0/processor', expected]],
+  );
 });
 
 test.run();

@@ -1,0 +1,74 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { scratchHandler } from '../../shared/scratch/gateway/handler.ts';
+import { SCRATCH_PATH } from '../../shared/scratch/gateway/requests.ts';
+import { openKv } from '../../shared/scratch/kv/open.ts';
+import { NatsFactSink } from '../../shared/scratch/nats-facts.ts';
+import { openQueue } from '../../shared/scratch/queue/open.ts';
+import type { FileArtifactStore } from '../../shared/world/drivers/file.ts';
+import { startGateway } from '../../shared/world/gateway.ts';
+
+export interface GatewayDeps {
+  /** Carries audit facts, and scratch on `nats:`. */
+  readonly connection: NatsConnection;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+  /** The key of URLs and tokens. */
+  readonly secret: Uint8Array;
+  readonly host: string;
+  readonly port: number;
+  /** Of a `file:` store; another signs URLs of its own server. */
+  readonly store: FileArtifactStore | undefined;
+  readonly kvUrl: string | undefined;
+  readonly queueUrl: string | undefined;
+}
+
+export interface RunningGateway {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * The way from processors into a deployment: artifacts of a `file:` store by signed URLs, KV and queues by tokens.
+ * @throws ERR_CONFIG for an unusable URL or key, ERR_UNAVAILABLE when a backend does not answer or the port is taken.
+ */
+export async function startGatewayService(deps: GatewayDeps): Promise<RunningGateway> {
+  const { connection, log, nowMs, secret, host, port, store, kvUrl, queueUrl } = deps;
+  const facts = new NatsFactSink(connection);
+  const options = { connection, factSink: facts };
+  const kv = kvUrl === undefined ? undefined : await openKv(kvUrl, options);
+  const queue = queueUrl === undefined ? undefined : await openQueue(queueUrl, options);
+  const scratch = scratchHandler({
+    secret,
+    nowMs,
+    onError: (error) => log.error({ err: error }, 'a scratch request failed'),
+    ...(kv === undefined ? {} : { kv }),
+    ...(queue === undefined ? {} : { queue }),
+  });
+  const gateway = await startGateway({
+    ...{ secret, host, port, nowMs },
+    mounts: { [SCRATCH_PATH]: scratch },
+    ...(store === undefined ? {} : { store }),
+  });
+  log.info({ url: gateway.url }, 'started');
+  return {
+    url: gateway.url,
+    async stop() {
+      await gateway.close();
+      await Promise.all([kv?.close(), queue?.close()]);
+      await facts.close();
+      if (facts.dropped > 0) log.warn({ dropped: facts.dropped }, 'audit facts of scratch were dropped');
+      log.info('stopped');
+    },
+  };
+}
+
+/** `host:port` as GATEWAY_LISTEN has it. @throws ERR_CONFIG */
+export function parseListen(text: string): { readonly host: string; readonly port: number } {
+  const colon = text.lastIndexOf(':');
+  const port = Number(text.slice(colon + 1));
+  const host = text.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+  if (host !== '' && Number.isInteger(port) && port <= 65_535) return { host, port };
+  throw new IsomorphError('ERR_CONFIG', 'GATEWAY_LISTEN is not usable', { expected: 'host:port' });
+}
