@@ -147,6 +147,17 @@ test('a temp volume is mounted where the processor is to write, and gone when th
   assert.is(its.plane.world.volumes.count, 0);
 });
 
+test('a volume whose sandbox was refused goes too', async () => {
+  const asked = reading('https://a.example/x', { scratch_volume_gb: 1 });
+  its.plane.faults.atRandom({ methods: ['SandboxCreateV2'], rate: 1, seed: 1, moments: ['before'] });
+  const impatient = await its.another({ lostAfterMs: 1 });
+  assert.is((await (await impatient.run(asked)).wait()).outcome.kind, 'lost');
+  its.plane.faults.clear();
+  assert.is(its.plane.world.volumes.count, 1);
+  await its.runtime.forget(asked.executionId);
+  assert.is(its.plane.world.volumes.count, 0);
+});
+
 test('an image without a digest is told by Modal’s own id', async () => {
   const image = 'isomorph.test/test_actor:latest';
   const actor = its.plane.world.images.registry.get(its.actor.image);

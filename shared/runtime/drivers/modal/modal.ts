@@ -106,7 +106,8 @@ export class ModalRuntime implements RuntimeAdapter {
   /** Modal keeps ended sandboxes as long as it likes: a tag says that this one is over for us. Its volume goes at once. */
   async forget(executionId: string): Promise<void> {
     const found = await this.#lookUp(executionId);
-    if (found === undefined) return;
+    // A volume may be there without a sandbox: whoever was to start it was refused, or died, in between.
+    if (found === undefined) return this.#ask(() => this.#control.deleteVolume(executionId));
     const { sandbox, tags } = found;
     // Its end is in the ledger, whatever it still does: it was given up as lost.
     if (await this.#isRunning(found)) await this.#ask(() => sandbox.terminate());

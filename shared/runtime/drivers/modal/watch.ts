@@ -33,8 +33,16 @@ const NEVER = new Promise<never>(() => undefined);
 
 const stopOf = (tags: Tags): StopReason | undefined => STOP_REASONS.find((reason) => reason === tags[TAGS.stop]);
 
+interface Ending {
+  readonly outcome: RunOutcome;
+  /** Modal answers no more, or knows nothing of it: there is nothing to ask for. */
+  readonly isGone: boolean;
+}
+
+const gone = (reason: string): Ending => ({ outcome: { kind: 'lost', reason }, isGone: true });
+
 /** Awaits the end, and brings it about at the deadline. */
-async function ended(found: Found, options: WatchOptions): Promise<RunOutcome> {
+async function ended(found: Found, options: WatchOptions): Promise<Ending> {
   const { control, deadlineMs, lostAfterMs, signal } = options;
   let stopped = false;
   let silentSinceMs: number | undefined;
@@ -42,7 +50,9 @@ async function ended(found: Found, options: WatchOptions): Promise<RunOutcome> {
     const leftMs = Math.max(0, deadlineMs - Date.now());
     try {
       const result = await control.wait(found.sandbox, stopped ? POLL_MS : Math.min(POLL_MS, leftMs));
-      if (result !== undefined) return outcomeOf(result, stopOf(await found.sandbox.getTags()));
+      if (result !== undefined) {
+        return { outcome: outcomeOf(result, stopOf(await found.sandbox.getTags())), isGone: false };
+      }
       if (!stopped && Date.now() >= deadlineMs) {
         await control.stop(found, 'timed_out');
         stopped = true;
@@ -51,9 +61,9 @@ async function ended(found: Found, options: WatchOptions): Promise<RunOutcome> {
       faults = 0;
     } catch (error) {
       if (signal.aborted) return NEVER;
-      if (isNotFound(error)) return { kind: 'lost', reason: 'Modal no longer knows its sandbox' };
+      if (isNotFound(error)) return gone('Modal no longer knows its sandbox');
       silentSinceMs ??= Date.now();
-      if (Date.now() - silentSinceMs > lostAfterMs) return { kind: 'lost', reason: toModalError(error).message };
+      if (Date.now() - silentSinceMs > lostAfterMs) return gone(toModalError(error).message);
       await delay(backoffMs(faults++, BACKOFF));
     }
   }
@@ -98,6 +108,19 @@ async function keptLog(sandbox: Sandbox): Promise<RunLog> {
   return log;
 }
 
+/** False where it is not told in time. */
+async function within(ms: number, answer: Promise<boolean>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+}
+
+/** By Modal's clock. The result is known by now and must not be lost for want of it. */
+const durationOf = (control: ModalControl, { sandbox, tags }: Found): Promise<number | undefined> =>
+  control.durationMs(sandbox, tags).catch(() => undefined);
+
 /** The result of a run. Never rejects. */
 export async function watch(found: Found, options: WatchOptions): Promise<RunResult> {
   const { control, onReport, signal } = options;
@@ -106,20 +129,13 @@ export async function watch(found: Found, options: WatchOptions): Promise<RunRes
   const channels = new Channels(sandbox, live);
   const closed = () => void channels.cancel();
   signal.addEventListener('abort', closed, { once: true });
-  const outcome = await ended(found, options);
-  const late = new AbortController();
-  const isComplete = await Promise.race([
-    channels.complete,
-    delay(DRAIN_MS, late.signal).then(
-      () => false,
-      () => false,
-    ),
-  ]).finally(() => late.abort());
+  const { outcome, isGone } = await ended(found, options);
+  const isComplete = isGone ? false : await within(DRAIN_MS, channels.complete);
   signal.removeEventListener('abort', closed);
   await channels.cancel();
   if (signal.aborted) return NEVER;
-  const log = isComplete ? live : await keptLog(sandbox);
-  const durationMs = await control.durationMs(sandbox, tags).catch(() => undefined);
+  const log = isComplete || isGone ? live : await keptLog(sandbox);
+  const durationMs = isGone ? undefined : await durationOf(control, found);
   sandbox.detach();
   const sinceMadeMs = Math.max(0, Date.now() - Number(tags[TAGS.createdMs] ?? Date.now()));
   return { outcome, durationMs: durationMs ?? sinceMadeMs, log: log.bytes(), error: log.error };
