@@ -1,4 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jetstreamManager } from '@nats-io/jetstream';
@@ -8,21 +9,30 @@ import { delay } from '../../shared/async/delay.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import type { Adapter } from '../../shared/plan/plan.ts';
+import type { Processor } from '../../shared/plan/registry.ts';
+import { loadRegistry } from '../../shared/registry/registry.ts';
 import { startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 import { artifactsOf, filesOf, messagesOf, rowsOf, tapWire, type Wiretap } from './places.ts';
 import { type Canaries, FORMS, type Hit, makeCanaries, type Source, searcherOf } from './search.ts';
+
+/** What one runtime needs and leaves beside the stack. */
+export interface Preparation {
+  /** For the services. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Of the processor, as this runtime knows it. Default: the one of the registry file. */
+  readonly image?: string;
+  /** What the runtime itself shows of its executions, such as what an engine answers to `inspect`. */
+  readonly traces?: (its: TestStack) => AsyncIterable<Source>;
+  stop?(): Promise<void>;
+}
 
 /** A runtime whose executions try to tell their secrets. */
 export interface CanaryRuntime {
   readonly adapter: Adapter;
   /** Reason to leave it out. */
   readonly missing?: string | undefined;
-  /** What the stack needs beside the secrets to run on it. */
-  env?(): Promise<Readonly<Record<string, string>>>;
-  /** What the runtime itself shows of its executions, such as `docker inspect` of what it labelled. */
-  traces?(its: TestStack): AsyncIterable<Source>;
-  stop?(): Promise<void>;
+  prepare?(leaker: Processor): Promise<Preparation>;
 }
 
 /** The ways of the processor, and how each ends. */
@@ -48,6 +58,25 @@ const planOf = (way: Way, adapter: Adapter) => ({
   budget: { limit_usd_micro: 10_000_000 },
   steps: [{ id: 'leak', processor: 'test/leaker@1', params: { way } }],
 });
+
+const REGISTRY = path.join(HERE, 'registry');
+/** Folder of the processors of this test. */
+export const PROCESSORS = path.join(HERE, 'processors');
+
+async function leaker(): Promise<Processor> {
+  const found = (await loadRegistry(REGISTRY)).processors.get('test/leaker@1');
+  if (found === undefined) throw new Error('the registry of this test has no leaker');
+  return found;
+}
+
+/** A copy of the registry with another image of the processor. */
+async function registryWith(image: string | undefined, { image: usual }: Processor): Promise<string> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'isomorph-canary-'));
+  await cp(REGISTRY, folder, { recursive: true });
+  const file = path.join(folder, 'processors', 'leaker.yaml');
+  await writeFile(file, (await readFile(file, 'utf8')).replace(usual, image ?? usual));
+  return folder;
+}
 
 /** Until the dispatcher has acked its work, and so has tidied up, and everything is projected. */
 async function atRest({ core, stack }: TestStack, adapter: Adapter): Promise<void> {
@@ -94,10 +123,10 @@ async function plantLeaks(its: TestStack, canaries: Canaries): Promise<Hit[]> {
   return planted;
 }
 
-async function hitsIn(its: TestStack, canaries: Canaries, wire: Wiretap, runtime: CanaryRuntime): Promise<Hit[]> {
+async function hitsIn(its: TestStack, canaries: Canaries, wire: Wiretap, { traces }: Preparation): Promise<Hit[]> {
   const search = searcherOf(canaries);
   const hits: Hit[] = [];
-  for (const places of [filesOf, messagesOf, rowsOf, artifactsOf, ...(runtime.traces ? [runtime.traces] : [])]) {
+  for (const places of [filesOf, messagesOf, rowsOf, artifactsOf, ...(traces ? [traces] : [])]) {
     for await (const source of places(its)) hits.push(...search(source));
   }
   return [...hits, ...(await wire.sources()).flatMap(search)];
@@ -121,25 +150,34 @@ export function canaryConformance(runtime: CanaryRuntime): void {
   let its: TestStack;
   let wire: Wiretap;
 
+  let prepared: Preparation = {};
+  /** What was started, first last. */
+  const stops: (() => unknown)[] = [];
+
   test.before(async () => {
+    const processor = await leaker();
+    prepared = (await runtime.prepare?.(processor)) ?? {};
+    stops.unshift(() => prepared.stop?.());
+    const registry = await registryWith(prepared.image, processor);
+    stops.unshift(() => rm(registry, { recursive: true, force: true }));
     const secrets = Object.entries(canaries).map(([name, value]) => [`ISOMORPH_SECRET_${name}`, value]);
     its = await startTestStack({
-      registry: path.join(HERE, 'registry'),
-      processors: path.join(HERE, 'processors'),
+      registry,
+      processors: PROCESSORS,
       env: {
-        ...(await runtime.env?.()),
+        ...prepared.env,
         ...Object.fromEntries(secrets),
         SECRETS_URL: 'env:',
         ISOMORPH_ADAPTERS: runtime.adapter,
         LOG_LEVEL: 'debug',
       },
     });
+    stops.unshift(() => its.stop());
     wire = await tapWire(its);
+    stops.unshift(() => wire.stop());
   });
   test.after(async () => {
-    wire.stop();
-    await its.stop();
-    await runtime.stop?.();
+    for (const stop of stops) await stop();
   });
 
   const logOf = async (way: Way): Promise<string> => {
@@ -162,13 +200,13 @@ export function canaryConformance(runtime: CanaryRuntime): void {
   });
 
   test('no value is anywhere, in any form', async () => {
-    const hits = await hitsIn(its, canaries, wire, runtime);
+    const hits = await hitsIn(its, canaries, wire, prepared);
     assert.equal([...new Set(hits.map(textOf))], []);
   });
 
   test('what is planted is found, in every kind of place and every form', async () => {
     const planted = await plantLeaks(its, canaries);
-    const hits = new Set((await hitsIn(its, canaries, wire, runtime)).map(textOf));
+    const hits = new Set((await hitsIn(its, canaries, wire, prepared)).map(textOf));
     const unseen = planted.filter((one) => !isFound(one, hits, canaries)).map(textOf);
     assert.equal(unseen, []);
   });
