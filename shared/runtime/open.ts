@@ -7,6 +7,10 @@ export interface OpenRuntimeOptions {
   readonly processorsDir: string;
   /** Folder of the runtime's own state. */
   readonly stateDir: string;
+  /** Of `local`: `host:port` of what processors with a network grant reach (docs/local-runtime.md). Default: nothing. */
+  readonly endpoints?: readonly string[];
+  /** Of `local`: an image with Node, for the relay of processors whose own image has none of ours. */
+  readonly relayImage?: string;
   /** Where `modal` runs: docs/modal.md. Default `modal:`. */
   readonly modalUrl?: string;
 }

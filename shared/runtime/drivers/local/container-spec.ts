@@ -20,8 +20,13 @@ export const LABELS = {
 /** Which network a container gets. */
 export type NetworkGrant =
   | { readonly kind: 'none' }
-  /** Sockets of the granted endpoints, for a relay inside (ADR 13). */
-  | { readonly kind: 'sockets'; readonly folder: string; readonly hosts: readonly string[]; readonly bridge?: string }
+  /** Sockets of the granted endpoints for a relay inside, and no other network, or that bridge (ADR 13). */
+  | {
+      readonly kind: 'sockets';
+      readonly folder: string;
+      readonly hosts: readonly string[];
+      readonly bridge: string | undefined;
+    }
   /** The namespace of a container that relays. */
   | { readonly kind: 'joined'; readonly containerId: string };
 
@@ -59,7 +64,8 @@ export function hardened(memoryBytes: number, cpus: number): Docker.HostConfig {
 
 const ulimit = (Name: string, value: number) => ({ Name, Soft: value, Hard: value });
 
-function networkOf(grant: NetworkGrant): Docker.HostConfig {
+/** The part of a container's settings that a grant makes. */
+export function networkOf(grant: NetworkGrant): Docker.HostConfig {
   switch (grant.kind) {
     case 'none':
       return { NetworkMode: 'none' };
@@ -67,11 +73,10 @@ function networkOf(grant: NetworkGrant): Docker.HostConfig {
       return { NetworkMode: `container:${grant.containerId}` };
     case 'sockets': {
       const mount = { Type: 'bind' as const, Source: grant.folder, Target: GRANT_FOLDER, ReadOnly: true };
-      const hosts = grant.hosts.map((host) => `${host}:127.0.0.1`);
       return {
         NetworkMode: grant.bridge ?? 'none',
         Mounts: [mount],
-        ...(hosts.length === 0 ? {} : { ExtraHosts: hosts }),
+        ...(grant.hosts.length === 0 ? {} : { ExtraHosts: [...grant.hosts] }),
       };
     }
   }

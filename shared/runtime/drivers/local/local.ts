@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
@@ -6,10 +6,12 @@ import type { Environment } from '../../../ledger/events.ts';
 import type { Processor } from '../../../plan/registry.ts';
 import type { Report } from '../../contract.ts';
 import type { Assignment, RunHandle, RunResult, RuntimeAdapter } from '../../runtime.ts';
-import { containerSpec, LABELS, type NetworkGrant } from './container-spec.ts';
-import { type Engine, isDown, isNameTaken, openEngine, patiently, statusOf } from './engine.ts';
-import { type Attached, endedWithout, follow, stopContainer } from './follow.ts';
-import { Images, type LocalImage } from './images.ts';
+import { type Engine, openEngine, patiently } from './engine.ts';
+import { endedWithout, follow, stopContainer } from './follow.ts';
+import { Grants } from './grants.ts';
+import { Images } from './images.ts';
+import { Launcher, type Started } from './launcher.ts';
+import { Relays } from './relays.ts';
 import { Stops } from './stops.ts';
 
 export interface LocalOptions {
@@ -19,6 +21,13 @@ export interface LocalOptions {
   readonly dockerHost?: string;
   /** Names the deployment on its engine, `[a-z0-9]`; by default it follows from `stateDir`. */
   readonly instance?: string;
+  /**
+   * What processors with a network grant reach, `host:port` each: the gateways of artifacts and scratch. `host:port=host:port`
+   * where we find it elsewhere than the URLs of jobs say. Default: nothing.
+   */
+  readonly endpoints?: readonly string[];
+  /** An image with Node, for the relay of processors whose own image has none of ours. */
+  readonly relayImage?: string;
   /** For how long beyond a deadline an engine that does not answer is waited for. Default: a minute. */
   readonly enginePatienceMs?: number;
   /** For how long whoever created a container may take to start it. Default: a minute. */
@@ -37,18 +46,14 @@ interface Run {
   hasEnded(): boolean;
 }
 
-/** What a start gave: a container to follow, or an end at once. */
-type Started =
-  | { readonly containerId: string; readonly isBoot: boolean; readonly attached?: Attached }
-  | { readonly result: RunResult };
-
 /** Runs processors in hardened containers through the Docker Engine API (docs/local-runtime.md). */
 export class LocalRuntime implements RuntimeAdapter {
   readonly adapter = 'local';
   readonly #engine: Engine;
   readonly #images: Images;
   readonly #stops: Stops;
-  readonly #instance: string;
+  readonly #grants: Grants;
+  readonly #launcher: Launcher;
   readonly #patienceMs: number;
   readonly #startGraceMs: number;
   readonly #runs = new Map<string, Promise<Run | undefined>>();
@@ -60,9 +65,18 @@ export class LocalRuntime implements RuntimeAdapter {
     this.#engine = engine;
     this.#images = new Images(engine);
     this.#stops = new Stops(options.stateDir);
-    this.#instance = instanceOf(options);
+    this.#grants = new Grants(options.stateDir, options.endpoints ?? []);
     this.#patienceMs = options.enginePatienceMs ?? MINUTE_MS;
     this.#startGraceMs = options.startGraceMs ?? MINUTE_MS;
+    const shared = { engine, instance: instanceOf(options), startGraceMs: this.#startGraceMs };
+    const relayImage = options.relayImage === undefined ? {} : { relayImage: options.relayImage };
+    this.#launcher = new Launcher({
+      ...shared,
+      images: this.#images,
+      grants: this.#grants,
+      relays: new Relays({ ...shared, ...relayImage }),
+      cpus: async () => (await this.#engineFacts()).cpus,
+    });
   }
 
   async run(assignment: Assignment, onReport?: (report: Report) => void): Promise<RunHandle> {
@@ -82,7 +96,7 @@ export class LocalRuntime implements RuntimeAdapter {
   ): Promise<RunHandle | undefined> {
     const watches = new Set(onReport === undefined ? [] : [onReport]);
     const run = await this.#once(executionId, async () => {
-      const found = await this.#existing(executionId);
+      const found = await this.#patiently(() => this.#launcher.existing(executionId));
       return found === undefined ? undefined : this.#begun(executionId, deadlineMs, watches, found);
     });
     return run === undefined ? undefined : handleOf(executionId, run, onReport);
@@ -92,13 +106,18 @@ export class LocalRuntime implements RuntimeAdapter {
     const run = await this.#runs.get(executionId);
     // It ended, though its container may still be on its way out.
     if (run?.hasEnded() === true) return;
-    const target = { engine: this.#engine, stops: this.#stops, executionId, containerId: this.#name(executionId) };
+    const target = {
+      engine: this.#engine,
+      stops: this.#stops,
+      executionId,
+      containerId: this.#launcher.nameOf(executionId),
+    };
     await this.#patiently(() => stopContainer(target, 'killed'));
   }
 
   async forget(executionId: string): Promise<void> {
     this.#runs.delete(executionId);
-    await this.#patiently(() => this.#engine.remove(this.#name(executionId)));
+    await this.#patiently(() => this.#launcher.remove(executionId));
     await this.#stops.forget(executionId);
   }
 
@@ -120,10 +139,8 @@ export class LocalRuntime implements RuntimeAdapter {
   }
 
   /** Runs go on: they are taken up again by the next process. */
-  async close(): Promise<void> {}
-
-  #name(executionId: string): string {
-    return `iso-${executionId}-${this.#instance}`;
+  async close(): Promise<void> {
+    await this.#grants.close();
   }
 
   #patiently<T>(call: () => Promise<T>): Promise<T> {
@@ -143,8 +160,8 @@ export class LocalRuntime implements RuntimeAdapter {
     return run;
   }
 
-  #begun(executionId: string, deadlineMs: number, watches: Run['watches'], started: Started): Run {
-    if ('result' in started) return { watches, result: Promise.resolve(started.result), hasEnded: () => true };
+  #begun(executionId: string, deadlineMs: number, watches: Run['watches'], started: Started | RunResult): Run {
+    if ('outcome' in started) return { watches, result: Promise.resolve(started), hasEnded: () => true };
     const { containerId, isBoot, attached } = started;
     let hasEnded = false;
     const followed = follow(
@@ -169,75 +186,17 @@ export class LocalRuntime implements RuntimeAdapter {
     return { watches, result, hasEnded: () => hasEnded };
   }
 
-  /** The container of an execution that somebody started, or is starting. */
-  async #existing(executionId: string): Promise<Started | undefined> {
-    const view = await this.#patiently(() => this.#engine.inspect(this.#name(executionId)));
-    if (view === undefined) return undefined;
-    const image = await this.#patiently(() => this.#images.byId(view.imageId));
-    return { containerId: view.id, isBoot: image?.isBoot ?? false };
-  }
-
-  async #start(assignment: Assignment): Promise<Started> {
+  async #start(assignment: Assignment): Promise<Started | RunResult> {
     const { executionId, processor } = assignment;
     try {
       const image = await this.#patiently(() => this.#images.resolve(processor));
       this.#ran.set(processor.image, image.identity);
-      return await this.#patiently(() => this.#startCold(assignment, image));
+      return await this.#patiently(() => this.#launcher.start(assignment, image));
     } catch (error) {
       // Whoever ran it before may have had what is not there any more.
-      const existing = await this.#existing(executionId).catch(() => undefined);
-      return existing ?? { result: notStarted(processor, error) };
+      const existing = await this.#launcher.existing(executionId).catch(() => undefined);
+      return existing ?? notStarted(processor, error);
     }
-  }
-
-  /** Creates, hands over the job, starts. Safe to repeat: the name of the container is a lock. */
-  async #startCold(assignment: Assignment, image: LocalImage): Promise<Started> {
-    const { executionId, processor, secrets, deadlineMs, job } = assignment;
-    const { cpus } = await this.#engineFacts();
-    const network: NetworkGrant = { kind: 'none' };
-    const labels = {
-      [LABELS.instance]: this.#instance,
-      [LABELS.role]: 'processor',
-      [LABELS.execution]: executionId,
-      [LABELS.attempt]: String(job.attempt),
-      [LABELS.processor]: processor.ref,
-      [LABELS.deadline]: new Date(deadlineMs).toISOString(),
-      [LABELS.timeout]: String(processor.runtime.timeout_s),
-    };
-    const spec = containerSpec({ image, processor, secrets, labels, network, cpus });
-    const containerId = await this.#create(this.#name(executionId), spec);
-    const { isBoot } = image;
-    if (containerId === undefined) return (await this.#existing(executionId)) ?? this.#startCold(assignment, image);
-    const nonce = randomBytes(16).toString('hex');
-    const stream = await this.#engine.attach(containerId).catch(async (error: unknown) => {
-      // It was not started, and is not going to be: the next try makes another.
-      await this.#patiently(() => this.#engine.remove(containerId));
-      throw error;
-    });
-    stream.on('error', () => undefined);
-    // Before the start, so that a container that was started has its job, whatever becomes of us.
-    stream.end(`${JSON.stringify(isBoot ? { ...job, secrets, nonce } : job)}\n`);
-    await this.#engine.start(containerId).catch(async (error: unknown) => {
-      // Without an answer it may have been started: it is followed, and the engine says.
-      if (!isDown(error)) throw error;
-    });
-    return { containerId, isBoot, attached: { stream, nonce } };
-  }
-
-  /** @returns undefined when somebody else's container has the name */
-  async #create(name: string, spec: Parameters<Engine['create']>[1]): Promise<string | undefined> {
-    try {
-      return await this.#engine.create(name, spec);
-    } catch (error) {
-      if (!isNameTaken(error)) throw error;
-    }
-    const view = await this.#engine.inspect(name);
-    if (view?.status !== 'created' || Date.now() < view.createdMs + this.#startGraceMs) return undefined;
-    // Whoever created it is no more. Without force: if it is started now after all, it stays.
-    await this.#engine.remove(view.id, { force: false }).catch(async (error: unknown) => {
-      if (statusOf(error) !== 409) throw error;
-    });
-    return undefined;
   }
 
   async #digest(processor: Processor): Promise<string> {

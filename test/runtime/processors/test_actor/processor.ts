@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { type Deeds, eatMemory, fillDisk, probe, startProcesses } from './deeds.ts';
 
-interface Params {
+interface Params extends Deeds {
   readonly mode?: string;
   readonly exit_code?: number;
   readonly signal?: NodeJS.Signals;
@@ -75,6 +76,22 @@ switch (params.mode) {
     break;
   case 'flood':
     await flood(params.megabytes ?? 1);
+    break;
+  case 'probe':
+    say(`probe ${JSON.stringify(await probe(params))}`);
+    break;
+  case 'eat memory':
+    eatMemory();
+    break;
+  case 'start processes':
+    say(`started ${await startProcesses()}`);
+    break;
+  case 'fill the disk':
+    say(`filled ${JSON.stringify(fillDisk(process.env.TMPDIR ?? '/tmp'))}`);
+    break;
+  case 'until told':
+    // Ends when somebody gets a URL; for tests that do something to a run that is surely under way.
+    await fetch(String(params.urls?.[0]));
     break;
   default:
     break;
