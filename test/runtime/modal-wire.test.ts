@@ -159,6 +159,17 @@ for (const [why, result, kind] of ENDS) {
   });
 }
 
+test('tags that end with their sandbox lose no result, and forgetting goes through', async () => {
+  its.plane.world.sandboxes.tagsOutliveIt = false;
+  const [one, late] = [its.assignment(), its.assignment({ mode: 'hang' }, { deadlineMs: Date.now() + 500 })];
+  ranOnce(one, await run(one));
+  const found = await its.runtime.find(one.executionId, one.deadlineMs);
+  assert.equal((await found?.wait())?.outcome, { kind: 'exited', exitCode: 0 });
+  await its.runtime.forget(one.executionId);
+  assert.equal((await run(late)).outcome, { kind: 'timed_out' });
+  its.plane.world.sandboxes.tagsOutliveIt = true;
+});
+
 test('a command that the image has not got is told', async () => {
   const program = '/nonexistent/program';
   const one = its.assignment({}, { processor: { ...its.actor, entrypoint: [program] } });

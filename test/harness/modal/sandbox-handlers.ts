@@ -73,6 +73,11 @@ function bothVersions({ sandboxes, apps }: World, isV2: boolean): Handlers {
     if (sandbox.spec.isV2 !== isV2) throw notFound(id);
     return sandbox;
   };
+  const tagged = (id: string): Sandbox => {
+    const sandbox = of(id);
+    if (sandbox.result === undefined || sandboxes.tagsOutliveIt) return sandbox;
+    throw new RpcError(status.FAILED_PRECONDITION, `${id} has ended`);
+  };
   return {
     GetFromName: ({ sandbox_name, app_name, environment_name, include_terminated }: FromName) => {
       const appId = apps.getOrCreate({ deployment_name: app_name, environment_name, object_creation_type: LOOKUP });
@@ -88,10 +93,10 @@ function bothVersions({ sandboxes, apps }: World, isV2: boolean): Handlers {
       return sandbox.result === undefined ? {} : { existing_result: sandbox.result };
     },
     TagsSet: ({ sandbox_id, tags }: OfSandbox & { readonly tags: readonly Tag[] }) => {
-      of(sandbox_id).tags = tags;
+      tagged(sandbox_id).tags = tags;
       return {};
     },
-    TagsGet: ({ sandbox_id }: OfSandbox) => ({ tags: of(sandbox_id).tags }),
+    TagsGet: ({ sandbox_id }: OfSandbox) => ({ tags: tagged(sandbox_id).tags }),
     List: ({ app_id, before_timestamp, include_finished, tags }: ListRequest) => ({
       sandboxes: sandboxes.all
         .filter(({ spec }) => (isV2 || !spec.isV2) && (app_id === '' || spec.appId === app_id))

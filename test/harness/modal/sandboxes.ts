@@ -29,6 +29,8 @@ const V1_DIGITS = 22;
 /** Every sandbox there was, running or ended. */
 export class Sandboxes {
   readonly all: Sandbox[] = [];
+  /** Whether tags of an ended sandbox can be read and set: Modal does not say. */
+  tagsOutliveIt = true;
   readonly #world: World;
   readonly #killAll = (): void => {
     for (const sandbox of this.all) sandbox.kill({ status: 3 });

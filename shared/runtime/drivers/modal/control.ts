@@ -97,10 +97,29 @@ export class ModalControl {
     for (const version of versions) {
       const sandbox = version === 'v2' ? await this.#v2(executionId) : await this.#v1(executionId);
       if (sandbox === undefined) continue;
-      const tags = await sandbox.getTags();
+      const tags = await this.tags(sandbox);
       return tags[TAGS.forgotten] === undefined ? { sandbox, tags } : undefined;
     }
     return undefined;
+  }
+
+  /** None where Modal refuses them, as it may for what has ended: its result must not be lost for want of them. */
+  async tags(sandbox: Sandbox): Promise<Tags> {
+    try {
+      return await sandbox.getTags();
+    } catch (error) {
+      if (isSilence(error)) throw error;
+      return {};
+    }
+  }
+
+  /** Nothing looks at it afterwards but tests and people, so that a refusal is let go. */
+  async markForgotten({ sandbox, tags }: Found): Promise<void> {
+    try {
+      await sandbox.setTags({ ...tags, [TAGS.forgotten]: 'yes' });
+    } catch (error) {
+      if (isSilence(error)) throw error;
+    }
   }
 
   /** How it ended, awaited for so long; undefined while it runs. */

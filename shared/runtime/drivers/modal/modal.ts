@@ -112,7 +112,7 @@ export class ModalRuntime implements RuntimeAdapter {
     // Its end is in the ledger, whatever it still does: it was given up as lost.
     if (await this.#isRunning(found)) await this.#ask(() => sandbox.terminate());
     if (tags[TAGS.volume] !== undefined) await this.#ask(() => this.#control.deleteVolume(executionId));
-    await this.#ask(() => sandbox.setTags({ ...tags, [TAGS.forgotten]: 'yes' }));
+    await this.#ask(() => this.#control.markForgotten(found));
   }
 
   async environment(processor: Processor, secretNames: readonly string[]): Promise<Environment> {

@@ -51,7 +51,8 @@ async function ended(found: Found, options: WatchOptions): Promise<Ending> {
     try {
       const result = await control.wait(found.sandbox, stopped ? POLL_MS : Math.min(POLL_MS, leftMs));
       if (result !== undefined) {
-        return { outcome: outcomeOf(result, stopOf(await found.sandbox.getTags())), isGone: false };
+        const told = stopOf(await control.tags(found.sandbox));
+        return { outcome: outcomeOf(result, told ?? (stopped ? 'timed_out' : undefined)), isGone: false };
       }
       if (!stopped && Date.now() >= deadlineMs) {
         await control.stop(found, 'timed_out');
