@@ -110,11 +110,31 @@ async function scratchOf({ config, deps, closers }: Opening) {
   return { ...needed, scratch: { url: required(url, 'SCRATCH_GATEWAY_URL'), secret } };
 }
 
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
+
+/** `host:port` of what the URLs of jobs name, for containers that may reach nothing else. */
+function reachable({ artifactsUrl, gatewayUrl, scratchGatewayUrl }: Config): string[] {
+  const store = artifactsUrl === undefined ? undefined : new URL(artifactsUrl).searchParams;
+  const s3 = store?.get('public_endpoint') ?? store?.get('endpoint') ?? undefined;
+  const hosts = [gatewayUrl, scratchGatewayUrl, s3].flatMap((text) => {
+    if (text === undefined || !URL.canParse(text)) return [];
+    const { hostname, port, protocol } = new URL(text);
+    return [`${hostname}:${port === '' ? DEFAULT_PORTS[protocol] : port}`];
+  });
+  return [...new Set(hosts)];
+}
+
 async function startDispatcherService(opening: Opening): Promise<Started> {
   const { config, deps, closers, instance } = opening;
   const { startDispatcher } = await import('./dispatcher/service.ts');
   const open = (adapter: Adapter) =>
-    openRuntime(adapter, { processorsDir: config.processorsDir, stateDir: `${config.homeDir}/mock` });
+    openRuntime(adapter, {
+      processorsDir: config.processorsDir,
+      stateDir: `${config.homeDir}/${adapter}`,
+      endpoints: reachable(config),
+      relayImage: config.relayImage,
+      modalUrl: config.modalUrl,
+    });
   const runtimes = await Promise.all(config.adapters.map(open));
   for (const runtime of runtimes) closers.push(() => runtime.close());
   const secrets = await withSecrets(opening);

@@ -30,7 +30,7 @@ export interface StackInfo {
   };
   readonly postgres: { readonly url: string };
   readonly artifacts: { readonly url: string; readonly gatewayUrl: string; readonly gatewayKeyFile: string };
-  readonly scratch: { readonly kvUrl: string; readonly queueUrl: string };
+  readonly scratch: { readonly kvUrl: string | undefined; readonly queueUrl: string | undefined };
   readonly registry: string;
   readonly secretsUrl: string;
   readonly adapters: readonly Adapter[];
@@ -163,7 +163,7 @@ function infoOf(places: Places, { nats, postgres }: Parts, gatewayUrl: string, c
     },
     postgres: { url: postgres.url },
     artifacts: { url: places.artifactsUrl, gatewayUrl, gatewayKeyFile: places.keyFile },
-    scratch: { kvUrl: config.kvUrl ?? '', queueUrl: config.queueUrl ?? '' },
+    scratch: { kvUrl: config.kvUrl, queueUrl: config.queueUrl },
     registry: config.registryDir,
     secretsUrl: config.secretsUrl,
     adapters: config.adapters,

@@ -133,9 +133,12 @@ async function onRunningStack(context: Context, plan: PlanDocument, pid: number)
   return runPlan(context, plan, true, context.terminal.interrupted);
 }
 
-async function onOwnStack(context: Context, plan: PlanDocument, keep: boolean): Promise<number> {
+async function onOwnStack(context: Context, plan: PlanDocument, options: DemoOptions): Promise<number> {
   const { out, terminal } = context;
-  const stack: EmbeddedStack = await startStack(context);
+  const { keep = false, adapter } = options;
+  // The stack of a demo serves what the demo is to run on.
+  const env = adapter === undefined ? terminal.env : { ISOMORPH_ADAPTERS: adapter, ...terminal.env };
+  const stack: EmbeddedStack = await startStack(context, env);
   const failed = new AbortController();
   stack.failure.catch(() => failed.abort());
   const own = new Context(out, placeOfStack(stack.info));
@@ -154,14 +157,14 @@ async function onOwnStack(context: Context, plan: PlanDocument, keep: boolean): 
 }
 
 /** `isomorph demo`: a plan on real data, from nothing to verified outputs, on a stack that it starts and stops. */
-export async function demo(context: Context, { keep = false, adapter }: DemoOptions): Promise<number> {
+export async function demo(context: Context, options: DemoOptions): Promise<number> {
   const { out, terminal } = context;
   const startedMs = Date.now();
   const planId = freshPlanId(startedMs);
-  const plan = await readPlan(path.join(EXAMPLE, 'plan.yaml'), terminal, { planId, adapter });
+  const plan = await readPlan(path.join(EXAMPLE, 'plan.yaml'), terminal, { planId, adapter: options.adapter });
   const running = runningStack(homeOf(terminal));
   const code =
-    running === undefined ? await onOwnStack(context, plan, keep) : await onRunningStack(context, plan, running.pid);
+    running === undefined ? await onOwnStack(context, plan, options) : await onRunningStack(context, plan, running.pid);
   const ms = Date.now() - startedMs;
   const stopped = running === undefined ? ', everything stopped again' : '';
   const glyph = code === 0 ? out.theme.good(GLYPH.good) : out.theme.bad(GLYPH.bad);

@@ -10,7 +10,7 @@ import { Waiting } from '../waiting.ts';
 const STARTING = 'starting nats-server, Postgres, the artifact gateway and five services';
 
 /** Starts the embedded stack and says what is waited for. */
-export async function startStack(context: Context): Promise<EmbeddedStack> {
+export async function startStack(context: Context, env = context.terminal.env): Promise<EmbeddedStack> {
   const { out, terminal } = context;
   const startedMs = Date.now();
   const waiting = new Waiting(out, STARTING);
@@ -19,7 +19,7 @@ export async function startStack(context: Context): Promise<EmbeddedStack> {
     const { startEmbeddedStack } = await import('../../stack/embedded.ts');
     stack = await startEmbeddedStack({
       home: homeOf(terminal),
-      env: terminal.env,
+      env,
       onProgress: (message) => {
         waiting.say(out.theme.dim(`${GLYPH.note} ${message}`));
         out.document({ type: 'starting', message });

@@ -121,6 +121,26 @@ const secrets = guarded('secrets', async (context) => {
   }
 });
 
+/** Capabilities as one line: what is not offered is left out. */
+const offered = (capabilities: object): string =>
+  Object.entries(capabilities)
+    .filter(([, value]) => value !== false && value !== 'none')
+    .map(([name, value]) => (value === true ? name : `${name} ${value}`))
+    .join(', ');
+
+const scratch = guarded('scratch', async ({ place: { kvUrl, queueUrl } }) => {
+  const { kvCapabilities } = await import('../../shared/scratch/kv/open.ts');
+  const { queueCapabilities } = await import('../../shared/scratch/queue/open.ts');
+  const lines = [
+    ...(kvUrl === undefined ? [] : [`KV ${schemeOf(kvUrl)} (${offered(await kvCapabilities(kvUrl))})`]),
+    ...(queueUrl === undefined ? [] : [`queues ${schemeOf(queueUrl)} (${offered(await queueCapabilities(queueUrl))})`]),
+  ];
+  if (lines.length > 0) return ok('scratch', lines.join('; '));
+  return warn('scratch', 'neither KV nor queues', 'Set KV_URL and QUEUE_URL for plans that use them.');
+});
+
+const schemeOf = (url: string): string => url.slice(0, url.indexOf(':'));
+
 const stack = guarded('stack', async ({ terminal, place }) => {
   if (place.nats === undefined)
     return warn('stack', 'none runs here', 'Start one with `npm run dev`, or set NATS_URL.');
@@ -186,7 +206,7 @@ const store = guarded('artifacts', async (context) => {
   return ok('artifacts', `${opened.driver}: written, read and verified`);
 });
 
-const MACHINE: readonly Check[] = [node, blake3, natsServer, disk, registry, secrets, stack];
+const MACHINE: readonly Check[] = [node, blake3, natsServer, disk, registry, secrets, scratch, stack];
 const RUNNING: readonly Check[] = [nats, postgres, store];
 
 const NAME_WIDTH = 12;

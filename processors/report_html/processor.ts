@@ -44,9 +44,11 @@ await runProcessor(async (ctx) => {
   if (typeof title !== 'string') throw new BadInputError('params.title is no text', { code: 'ERR_PARAMS' });
   const [profile, charts, note] = [await readProfile(ctx), await readCharts(ctx), await readNote(ctx)];
   ctx.progress(0.5, `read ${ctx.inputNames.length} inputs`);
+  // Without the id of the plan: the same inputs give the same page, whatever the plan is called.
+  const ownOutputs = `/artifacts/outputs/${ctx.planId}/`;
   const sources = ctx.inputNames.map((name) => {
     const { path, cid, size } = ctx.input(name);
-    return { name, path, cid, size };
+    return { name, path: path.replace(ownOutputs, ''), cid, size };
   });
   await ctx
     .output('report.html')

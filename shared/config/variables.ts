@@ -134,6 +134,22 @@ export const VARIABLES = {
     expected: `a comma-separated list of ${ADAPTERS.join(', ')}`,
     parse: adapters,
   }),
+  relayImage: defaulted<string>({
+    name: 'ISOMORPH_RELAY_IMAGE',
+    meaning: 'image with Node, for the network of `local` containers whose own image has no boot module of ours',
+    neededBy: [],
+    fallback: 'isomorph/base-node:offline',
+    expected: 'an image on the engine',
+    parse: (text: string) => text,
+  }),
+  modalUrl: defaulted<string>({
+    name: 'ISOMORPH_MODAL_URL',
+    meaning: 'where the `modal` runtime runs (docs/modal.md)',
+    neededBy: [],
+    fallback: 'modal:',
+    expected: 'modal: or modal:<environment>',
+    parse: urlOf('modal'),
+  }),
   registryDir: defaulted<string>({
     name: 'ISOMORPH_REGISTRY',
     meaning: 'folder of processors and policies',

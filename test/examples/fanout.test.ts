@@ -13,7 +13,9 @@ const fileOf = (path: string): string => fileURLToPath(new URL(`../../${path}`, 
 const PLAN = parse(await readFile(fileOf('examples/fanout/plan.yaml'), 'utf8')) as Record<string, unknown>;
 const SHOWN = { items: 1000, longest: { number: 871, steps: 178 }, total_steps: 59542 };
 
-const plane = new ControlPlane();
+// All that is awaited comes before the first suite: uvu starts with what was registered by then.
+const [redis, moto] = await Promise.all([available('redis-server'), available('moto')]);
+
 const servers: RunningServer[] = [];
 let reportCid: string | undefined;
 
@@ -50,30 +52,34 @@ function pairs(test: ReturnType<typeof suite>, kvs: Urls, queues: Urls): void {
 }
 
 const KVS: Urls = { memory: () => 'memory:scratch', nats: () => 'nats:', modal: () => 'modal:' };
+const REDIS: Urls = { redis: () => servers[0]?.url ?? '' };
+const SQS: Urls = { sqs: () => `sqs://us-east-1?endpoint=${servers[1]?.url}` };
 
-const always = suite('fan-out');
-always.before(async () => {
-  await plane.start();
-  Object.assign(process.env, plane.environment);
-});
-always.after(() => plane.stop());
+/** A suite with a Modal control plane of its own. */
+function onModal(name: string): ReturnType<typeof suite> {
+  const test = suite(name);
+  const plane = new ControlPlane();
+  test.before(async () => {
+    await plane.start();
+    Object.assign(process.env, plane.environment);
+  });
+  test.after(() => plane.stop());
+  return test;
+}
+
+const always = onModal('fan-out');
 pairs(always, KVS, KVS);
 always.run();
 
-const [redis, moto] = await Promise.all([available('redis-server'), available('moto')]);
-const REDIS = { redis: () => servers[0]?.url ?? '' };
-const SQS = { sqs: () => `sqs://us-east-1?endpoint=${servers[1]?.url}` };
-
-const installed = suite('fan-out with servers');
+const installed = onModal('fan-out with servers');
 for (const found of [redis, moto]) installed.skipUnless(found.ok, found.ok ? '' : found.reason);
 installed.before(async () => {
-  await plane.start();
   servers.push(await startRedis(), await startMoto());
   // moto takes any; the SDK wants some.
-  Object.assign(process.env, plane.environment, { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' });
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' });
 });
 installed.after(async () => {
-  await Promise.all([plane.stop(), ...servers.map((server) => server.stop())]);
+  await Promise.all(servers.map((server) => server.stop()));
 });
 pairs(installed, REDIS, { ...KVS, ...REDIS, ...SQS });
 pairs(installed, KVS, { ...REDIS, ...SQS });
