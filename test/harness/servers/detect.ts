@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { access, constants, readdir } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
-import { findDocker } from './docker.ts';
+import { findDocker } from './docker-proof.ts';
 import { forkyRoot, whyNoForky } from './forky.ts';
 
 const run = promisify(execFile);

@@ -1,6 +1,6 @@
 /** What an engine leaves on the machine beside its folder's files: processes and mounts. All of it names the folder. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -72,7 +72,14 @@ export async function clearEngineFolder(dir: string): Promise<void> {
   }
   // A mount that another process was first to remove is a fault that does not matter.
   if ((await mountsUnder(dir)).length > 0) throw new Error(faults.join('\n'));
-  await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  // First out of the way: another process that clears it too sees all of it or nothing.
+  const removed = `${dir}.removed`;
+  await rename(dir, removed).catch(ignoreMissing);
+  await rm(removed, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 async function isAbandoned(dir: string): Promise<boolean> {

@@ -2,33 +2,21 @@
  * A container engine: the one that answers on this machine, else a dockerd of the tests' own (Debian's docker.io, as root)
  * with socket, data and state in a temporary folder. It has no bridge and touches no firewall: Isomorph's containers run
  * without a network or in a joined namespace, so nothing of that is needed, and it starts where a kernel has none of it.
- *
- * Where the kernel itself refuses (no right to mount or to make a cgroup or a namespace), no engine can run: `available`
- * then gives a reason that begins with KERNEL_REFUSES and quotes what dockerd said of the call that failed. Only that is
- * a reason to go without under `npm run test:all`; anything else that goes wrong with an installed engine is a failure.
  */
-import { execFile, spawn } from 'node:child_process';
-import { access, constants, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { access, constants, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import { Readable } from 'node:stream';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import { adopt, type Child, endPid } from '../../../stack/process.ts';
-import type { Available } from './detect.ts';
 import { clearAbandonedFolders, clearEngineFolder, createEngineFolder } from './docker-folder.ts';
-
-const run = promisify(execFile);
 
 const DEFAULT_SOCKET = '/var/run/docker.sock';
 const READY_TIMEOUT_MS = 60_000;
 const STOP_GRACE_MS = 20_000;
 const ANSWER_TIMEOUT_MS = 10_000;
 const LOOK_AGAIN_MS = 25;
-
-export const KERNEL_REFUSES = 'the kernel refuses containers';
 
 export interface RunningDocker {
   /** Path of the unix socket of the Engine API. */
@@ -61,7 +49,7 @@ function answers(socketPath: string): Promise<boolean> {
 }
 
 /** The socket of the machine's engine. One behind TCP cannot bind the tests' folders into containers. */
-async function foreignSocket(): Promise<string | undefined> {
+export async function foreignSocket(): Promise<string | undefined> {
   const host = process.env.DOCKER_HOST;
   const socket = host === undefined || host === '' ? DEFAULT_SOCKET : host.replace(/^unix:\/\//, '');
   return isAbsolute(socket) && (await answers(socket)) ? socket : undefined;
@@ -70,7 +58,7 @@ async function foreignSocket(): Promise<string | undefined> {
 /** Where Debian has system programs, for users whose PATH leaves them out. */
 const searchPath = (): string => [process.env.PATH, '/usr/sbin', '/usr/bin', '/sbin'].join(delimiter);
 
-async function findProgram(name: string): Promise<string | undefined> {
+export async function findProgram(name: string): Promise<string | undefined> {
   for (const dir of searchPath().split(delimiter).filter(isAbsolute)) {
     const path = join(dir, name);
     const found = await access(path, constants.X_OK).then(
@@ -118,6 +106,16 @@ class Engine implements OwnDocker {
 
   /** @throws Error with the end of what dockerd said */
   async restart(): Promise<void> {
+    try {
+      await this.#start();
+    } catch {
+      // dockerd gives its containerd 15 seconds, which a machine with too much to do may need: once more, then it is a fault.
+      await this.crash();
+      await this.#start();
+    }
+  }
+
+  async #start(): Promise<void> {
     const log = await open(join(this.#dir, 'log'), 'a');
     try {
       // Should this process be killed, the engine gets SIGTERM from the kernel.
@@ -145,10 +143,11 @@ class Engine implements OwnDocker {
     await rm(file, { force: true });
   }
 
-  stop(): Promise<void> {
+  /** A function of its own, as with the other servers: it is handed around. */
+  readonly stop = (): Promise<void> => {
     this.#stopped ??= this.#end();
     return this.#stopped;
-  }
+  };
 
   async #said(): Promise<string> {
     return (await readFile(join(this.#dir, 'log'), 'utf8').catch(() => '')).trim().slice(-2000);
@@ -201,90 +200,4 @@ export async function startDocker(): Promise<RunningDocker> {
   const socketPath = await foreignSocket();
   if (socketPath === undefined) return startOwnDocker();
   return { socketPath, dockerHost: `unix://${socketPath}`, stop: async () => undefined };
-}
-
-/** What one hardened container of one static program says, run as Isomorph's containers are. */
-async function runProbe(socketPath: string): Promise<string> {
-  const docker = new Docker({ socketPath });
-  const program = await findProgram('docker-init');
-  if (program === undefined) throw new Error('docker-init is not installed');
-  const archive = await run('tar', ['-ch', '-C', join(program, '..'), 'docker-init'], {
-    encoding: 'buffer',
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  const tag = { repo: 'isomorph-probe', tag: '1' };
-  const imported = await docker.importImage(Readable.from([archive.stdout]), tag);
-  for await (const _ of imported);
-  const container = await docker.createContainer({
-    Image: `${tag.repo}:${tag.tag}`,
-    Cmd: ['/docker-init', '--version'],
-    User: '65532:65532',
-    HostConfig: {
-      NetworkMode: 'none',
-      ReadonlyRootfs: true,
-      CapDrop: ['ALL'],
-      Memory: 64 * 1024 * 1024,
-      PidsLimit: 16,
-    },
-  });
-  await container.start();
-  await container.wait();
-  return (await container.logs({ stdout: true, stderr: true })).toString();
-}
-
-const REFUSALS =
-  /operation not permitted|permission denied|function not implemented|read-only file system|no such device|cgroups?:? .*(not|isn't) mounted/i;
-
-/** Why no container runs on an engine of our own; undefined when one does. */
-async function whyNoContainer(): Promise<string | undefined> {
-  try {
-    const engine = await startOwnDocker();
-    try {
-      const said = await runProbe(engine.socketPath);
-      return said.includes('tini') ? undefined : `a container did not say what it should: ${said}`;
-    } finally {
-      await engine.stop();
-    }
-  } catch (thrown) {
-    const said = String(thrown);
-    const line = said.split('\n').find((one) => REFUSALS.test(one));
-    return line === undefined ? said : `${KERNEL_REFUSES}: ${line}`;
-  }
-}
-
-/** Names this boot of the machine: what its kernel once allowed it allows until the next. */
-async function proofFile(): Promise<string> {
-  const project = fileURLToPath(new URL('../../../', import.meta.url));
-  const cache = resolve(process.env.ISOMORPH_CACHE || join(project, '.cache'));
-  const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
-  return join(cache, 'docker', `works-${boot}`);
-}
-
-/** That a container runs is tried once a boot; a failure is tried again each time. */
-async function proveContainers(): Promise<string | undefined> {
-  const proof = await proofFile();
-  if ((await readFile(proof, 'utf8').catch(() => '')) !== '') return undefined;
-  const reason = await whyNoContainer();
-  if (reason !== undefined) return reason;
-  await mkdir(join(proof, '..'), { recursive: true });
-  await writeFile(`${proof}.${process.pid}`, 'a container ran\n');
-  await rename(`${proof}.${process.pid}`, proof);
-  return undefined;
-}
-
-/** The socket of the engine that answers, or dockerd when an engine of our own can run containers here. */
-export async function findDocker(): Promise<Available> {
-  const socket = await foreignSocket();
-  if (socket !== undefined) return { ok: true, path: socket };
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) {
-    return { ok: false, reason: 'no container engine answers, and only root on Linux may start one' };
-  }
-  const dockerd = await findProgram('dockerd');
-  for (const name of ['dockerd', 'containerd', 'runc', 'docker-init', 'setpriv']) {
-    if ((await findProgram(name)) === undefined) {
-      return { ok: false, reason: `no container engine answers, and ${name} is not installed` };
-    }
-  }
-  const reason = await proveContainers();
-  return reason === undefined ? { ok: true, path: dockerd ?? 'dockerd' } : { ok: false, reason };
 }

@@ -1,7 +1,8 @@
 /** Servers for tests: `available` says what is there, `provision` installs on Debian as root, `start…` runs one. */
 export { type CephOptions, type RunningCeph, startCeph } from './ceph.ts';
 export { type Available, available, findServer, SERVER_NAMES, type ServerName } from './detect.ts';
-export { KERNEL_REFUSES, type OwnDocker, type RunningDocker, startDocker, startOwnDocker } from './docker.ts';
+export { type OwnDocker, type RunningDocker, startDocker, startOwnDocker } from './docker.ts';
+export { KERNEL_REFUSES } from './docker-proof.ts';
 export { startMoto } from './moto.ts';
 export { startPostgres } from './postgres.ts';
 export { ensureDebianPackages, provision } from './provision.ts';

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { access, chmod, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { available, forgetWhatWasFound, isInForky, type ProgramName, type ServerName } from './detect.ts';
-import { KERNEL_REFUSES } from './docker.ts';
+import { KERNEL_REFUSES } from './docker-proof.ts';
 import { ensureForky } from './forky.ts';
 
 const run = promisify(execFile);
