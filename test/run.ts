@@ -15,7 +15,7 @@ import { readSummary, type Summary } from './harness/summary.ts';
 const ROOT = path.dirname(fileURLToPath(import.meta.url));
 
 /** Suites of many processes, kills and deadlines of their own: two at once would starve each other of the machine. */
-const ALONE = /^crash\/|-processes\.test|scratch\/modal-|fsck|s3-crash/;
+const ALONE = /^crash\/|^canary\/|-processes\.test|scratch\/modal-|fsck|s3-crash/;
 
 /** No suite may hold up the run. */
 const SUITE_TIMEOUT_MS = 8 * 60_000;

@@ -32,7 +32,7 @@ async function processors(): Promise<Map<string, Processor>> {
 test('every processor has a folder with what its registry file promises', async () => {
   const registry = await processors();
   assert.ok(registry.size >= 4);
-  for (const [ref, { entrypoint, inputs }] of registry) {
+  for (const [ref, { entrypoint, inputs, runtime }] of registry) {
     const folder = `processors/${processorFolder(ref)}`;
     const names = await readdir(file(folder));
     const language = entrypoint[0] === 'node' ? 'node' : 'python';
@@ -42,7 +42,9 @@ test('every processor has a folder with what its registry file promises', async 
     new Ajv2020({ strict: true, allowUnionTypes: true }).compile(inputs.params);
     const dockerfile = await read(`${folder}/Dockerfile`);
     assert.not.match(dockerfile, /^# syntax=|<<|--link/m);
-    assert.match(dockerfile, language === 'node' ? /^FROM node:22-slim$/m : /^FROM python:3\.13-slim$/m);
+    const base = language === 'node' ? /^FROM node:22-slim$/m : /^FROM python:3\.13-slim$/m;
+    // CUDA comes with a base of its own, named by its exact version.
+    assert.match(dockerfile, runtime.gpu === undefined ? base : /^FROM nvidia\/cuda:\d+\.\d+\.\d+-\S+$/m);
   }
 });
 
