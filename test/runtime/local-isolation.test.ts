@@ -46,7 +46,7 @@ test.before(async () => {
   [granted, other] = [await hostServer('granted'), await hostServer('other')];
   const target = `127.0.0.1:${granted.port}`;
   const endpoints = [target, `artifacts.isomorph.test:9000=${target}`];
-  its = await localUnderTest({ endpoints });
+  its = await localUnderTest({ endpoints, parked: 0 });
 });
 test.after(async () => {
   await its.stop();

@@ -32,7 +32,8 @@ async function local(actor: Processor): Promise<RuntimeUnderTest> {
     },
     // Its pid is one of the container's own namespace, which ends with the container.
     async isAlive() {
-      for (const name of (await left()).containers) {
+      const assigned = (await left()).containers.filter((name) => !name.startsWith('iso-parked-'));
+      for (const name of assigned) {
         if ((await engine.getContainer(name).inspect()).State.Running) return true;
       }
       return false;

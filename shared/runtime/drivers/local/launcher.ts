@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
+import type Docker from 'dockerode';
 import type { Processor } from '../../../plan/registry.ts';
 import type { Assignment } from '../../runtime.ts';
-import { containerSpec, LABELS, type NetworkGrant } from './container-spec.ts';
+import { containerSpec, LABELS, type NetworkGrant, type SpecOptions } from './container-spec.ts';
 import { type Engine, isDown, isNameTaken, statusOf } from './engine.ts';
 import type { Attached } from './follow.ts';
 import type { Grants } from './grants.ts';
 import type { Images, LocalImage } from './images.ts';
+import type { Pool } from './pool.ts';
 import { type Relays, relayNameOf } from './relays.ts';
 
 /** A container to follow. */
@@ -22,6 +24,7 @@ export interface LauncherOptions {
   readonly images: Images;
   readonly grants: Grants;
   readonly relays: Relays;
+  readonly pool: Pool;
   /** Names the deployment on its engine. */
   readonly instance: string;
   readonly startGraceMs: number;
@@ -41,6 +44,7 @@ export function handOver(stream: Duplex, isBoot: boolean, { job, secrets }: Assi
 /** Starts containers of executions. The name of a container is the lock that keeps an execution from running twice. */
 export class Launcher {
   readonly #options: LauncherOptions;
+  #madeBridge = false;
 
   constructor(options: LauncherOptions) {
     this.#options = options;
@@ -49,6 +53,11 @@ export class Launcher {
   /** The instance comes last, so that `docker ps --filter name=iso-<execution>` finds it. */
   nameOf(executionId: string): string {
     return `iso-${executionId}-${this.#options.instance}`;
+  }
+
+  /** The execution of a container, by its name. */
+  executionOf(name: string): string {
+    return name.slice('iso-'.length, -this.#options.instance.length - 1);
   }
 
   /** The container of an execution that somebody started, or is starting. */
@@ -60,17 +69,52 @@ export class Launcher {
     return { containerId: view.id, isBoot: image?.isBoot ?? false };
   }
 
-  /** Creates, hands over the job, starts. Safe to repeat. @throws what the engine refuses */
+  /** Starts the container of an execution, or finds it. Safe to repeat. @throws what the engine refuses */
   async start(assignment: Assignment, image: LocalImage): Promise<Started> {
+    const parked = image.isBoot ? await this.#startParked(assignment, image) : undefined;
+    const started = parked ?? (await this.#startCold(assignment, image));
+    void this.#options.pool.tend();
+    return started;
+  }
+
+  /** Assigns a container that waits for a job; undefined when none does. */
+  async #startParked(assignment: Assignment, image: LocalImage): Promise<Started | undefined> {
+    const { engine, pool } = this.#options;
+    const { executionId, processor } = assignment;
+    const labels = this.#labels(processor, 'parked');
+    const parked = pool.take(await this.#spec({ image, processor, secrets: {}, labels }));
+    if (parked === undefined) return undefined;
+    const { id, stream } = parked;
+    try {
+      // The name is the lock: from here on this execution is running, or somebody else runs it.
+      if (await engine.rename(id, this.nameOf(executionId))) {
+        return { containerId: id, isBoot: true, attached: handOver(stream, true, assignment) };
+      }
+      await engine.remove(id);
+    } catch (error) {
+      // Without its standard input it ends by itself, whatever its name is now.
+      stream.on('error', () => undefined);
+      stream.destroy();
+      if (statusOf(error) === undefined) throw error;
+    }
+    return this.existing(executionId);
+  }
+
+  /** Creates, hands over the job, starts. */
+  async #startCold(assignment: Assignment, image: LocalImage): Promise<Started> {
     const { engine } = this.#options;
-    const { executionId, processor, secrets } = assignment;
+    const { executionId, processor, secrets, deadlineMs, job } = assignment;
     const name = this.nameOf(executionId);
-    const network = await this.#network(name, assignment, image);
-    const cpus = await this.#options.cpus();
-    const spec = containerSpec({ image, processor, secrets, labels: this.#labels(assignment), network, cpus });
+    const labels = {
+      ...this.#labels(processor, 'processor'),
+      [LABELS.execution]: executionId,
+      [LABELS.attempt]: String(job.attempt),
+      [LABELS.deadline]: new Date(deadlineMs).toISOString(),
+    };
+    const spec = await this.#spec({ image, processor, secrets, labels }, { name, executionId });
     const containerId = await this.#create(name, spec);
     const { isBoot } = image;
-    if (containerId === undefined) return (await this.existing(executionId)) ?? this.start(assignment, image);
+    if (containerId === undefined) return (await this.existing(executionId)) ?? this.#startCold(assignment, image);
     const stream = await engine.attach(containerId).catch(async (error: unknown) => {
       // It was not started, and is not going to be: the next try makes another.
       await engine.remove(containerId);
@@ -93,38 +137,43 @@ export class Launcher {
     await this.#options.engine.remove(relayNameOf(name));
   }
 
-  /** Networks that `internet` grants made, when nothing is on them any more. */
-  async removeNetwork(): Promise<void> {
-    await this.#options.engine.removeNetwork(this.#bridgeName());
+  /** Removes what is parked, and the network of `internet` grants unless something is still on it. */
+  async close(): Promise<void> {
+    await this.#options.pool.close();
+    if (!this.#madeBridge) return;
+    // What cannot be removed now is removed when the next runtime that used it closes.
+    await this.#options.engine.removeNetwork(this.#bridgeName()).catch(() => undefined);
   }
 
   #bridgeName(): string {
     return `iso-internet-${this.#options.instance}`;
   }
 
-  #labels({ executionId, processor, deadlineMs, job }: Assignment): Record<string, string> {
+  #labels({ ref, runtime }: Processor, role: 'processor' | 'parked'): Record<string, string> {
     return {
       [LABELS.instance]: this.#options.instance,
-      [LABELS.role]: 'processor',
-      [LABELS.execution]: executionId,
-      [LABELS.attempt]: String(job.attempt),
-      [LABELS.processor]: processor.ref,
-      [LABELS.deadline]: new Date(deadlineMs).toISOString(),
-      [LABELS.timeout]: String(processor.runtime.timeout_s),
+      [LABELS.role]: role,
+      [LABELS.processor]: ref,
+      [LABELS.timeout]: String(runtime.timeout_s),
     };
   }
 
-  /** What the registry file grants. A relay of ours in the image saves a container that relays. */
-  async #network(name: string, { executionId, processor }: Assignment, { isBoot }: LocalImage): Promise<NetworkGrant> {
-    const own = await this.ownNetwork(processor);
-    if (isBoot || own.kind !== 'sockets') return own;
-    const { bridge } = own;
-    const containerId = await this.#options.relays.ensure({ name, executionId, grant: own, bridge });
-    return { kind: 'joined', containerId };
+  async #spec(
+    options: Omit<SpecOptions, 'network' | 'cpus'>,
+    relayFor?: { readonly name: string; readonly executionId: string },
+  ): Promise<Docker.ContainerCreateOptions> {
+    const cpus = await this.#options.cpus();
+    const own = await this.#network(options.processor);
+    // A relay of ours in the image saves a container that relays.
+    if (options.image.isBoot || own.kind !== 'sockets' || relayFor === undefined) {
+      return containerSpec({ ...options, network: own, cpus });
+    }
+    const containerId = await this.#options.relays.ensure({ ...relayFor, grant: own, bridge: own.bridge });
+    return containerSpec({ ...options, network: { kind: 'joined', containerId }, cpus });
   }
 
-  /** The network of an image that has our relay. */
-  async ownNetwork(processor: Processor): Promise<NetworkGrant> {
+  /** What the registry file grants. */
+  async #network(processor: Processor): Promise<NetworkGrant> {
     const { network } = processor.runtime;
     const { grants } = this.#options;
     if (network === 'none' || (network === 'artifacts' && grants.isEmpty)) return { kind: 'none' };
@@ -135,6 +184,7 @@ export class Launcher {
   async #bridge({ runtime }: Processor): Promise<string | undefined> {
     if (runtime.network !== 'internet') return undefined;
     const { engine, instance } = this.#options;
+    this.#madeBridge = true;
     await engine.ensureNetwork(this.#bridgeName(), { [LABELS.instance]: instance });
     return this.#bridgeName();
   }

@@ -11,6 +11,8 @@ import { endedWithout, follow, stopContainer } from './follow.ts';
 import { Grants } from './grants.ts';
 import { Images } from './images.ts';
 import { Launcher, type Started } from './launcher.ts';
+import { Pool } from './pool.ts';
+import { Reaper, type ReapRules } from './reaper.ts';
 import { Relays } from './relays.ts';
 import { Stops } from './stops.ts';
 
@@ -32,9 +34,18 @@ export interface LocalOptions {
   readonly enginePatienceMs?: number;
   /** For how long whoever created a container may take to start it. Default: a minute. */
   readonly startGraceMs?: number;
+  /** Containers that wait for a job, at most, for one kind of container; in all twice as many. 0 is none. Default: 4. */
+  readonly parked?: number;
+  /** Rules of the reaper that tests shorten. */
+  readonly reap?: Partial<ReapRules>;
 }
 
 const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** How often the pool is tended and the engine swept. */
+const SWEEP_EVERY_MS = 20_000;
+const PARKED_MAX_AGE_MS = 10 * MINUTE_MS;
+const PARKED = 4;
 
 const instanceOf = ({ instance, stateDir }: LocalOptions): string =>
   instance ?? createHash('sha256').update(path.resolve(stateDir)).digest('hex').slice(0, 8);
@@ -54,6 +65,8 @@ export class LocalRuntime implements RuntimeAdapter {
   readonly #stops: Stops;
   readonly #grants: Grants;
   readonly #launcher: Launcher;
+  readonly #reaper: Reaper;
+  readonly #timer: NodeJS.Timeout;
   readonly #patienceMs: number;
   readonly #startGraceMs: number;
   readonly #runs = new Map<string, Promise<Run | undefined>>();
@@ -69,14 +82,45 @@ export class LocalRuntime implements RuntimeAdapter {
     this.#patienceMs = options.enginePatienceMs ?? MINUTE_MS;
     this.#startGraceMs = options.startGraceMs ?? MINUTE_MS;
     const shared = { engine, instance: instanceOf(options), startGraceMs: this.#startGraceMs };
+    const perKind = options.parked ?? PARKED;
+    const parkedMaxAgeMs = options.reap?.parkedMaxAgeMs ?? PARKED_MAX_AGE_MS;
+    const pool = new Pool({
+      ...shared,
+      perKind,
+      inAll: 2 * perKind,
+      maxAgeMs: parkedMaxAgeMs,
+      idleMs: MINUTE_MS,
+    });
     const relayImage = options.relayImage === undefined ? {} : { relayImage: options.relayImage };
     this.#launcher = new Launcher({
       ...shared,
       images: this.#images,
       grants: this.#grants,
       relays: new Relays({ ...shared, ...relayImage }),
+      pool,
       cpus: async () => (await this.#engineFacts()).cpus,
     });
+    this.#reaper = new Reaper({
+      ...shared,
+      overdueMs: MINUTE_MS,
+      keptEndedMs: DAY_MS,
+      ...options.reap,
+      parkedMaxAgeMs,
+      stops: this.#stops,
+      isOwnParked: (id) => pool.owns(id),
+      executionOf: (name) => this.#launcher.executionOf(name),
+    });
+    const tend = (): void => {
+      // An engine that does not answer now is swept the next time.
+      void Promise.all([pool.tend(), this.sweep()]).catch(() => undefined);
+    };
+    tend();
+    this.#timer = setInterval(tend, SWEEP_EVERY_MS).unref();
+  }
+
+  /** Removes what dispatchers of this deployment that were killed left behind; also done at the start and periodically. */
+  sweep(): Promise<void> {
+    return this.#reaper.sweep();
   }
 
   async run(assignment: Assignment, onReport?: (report: Report) => void): Promise<RunHandle> {
@@ -140,6 +184,8 @@ export class LocalRuntime implements RuntimeAdapter {
 
   /** Runs go on: they are taken up again by the next process. */
   async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#launcher.close();
     await this.#grants.close();
   }
 

@@ -29,7 +29,12 @@ export interface RelayRequest {
   readonly bridge: string | undefined;
 }
 
-export const relayNameOf = (name: string): string => `${name}.relay`;
+const SUFFIX = '.relay';
+
+export const relayNameOf = (name: string): string => `${name}${SUFFIX}`;
+
+/** The container that a relay is for. */
+export const executionNameOf = (relayName: string): string => relayName.slice(0, -SUFFIX.length);
 
 /**
  * Containers that hold a network namespace with nothing in it but the granted endpoints, for a processor to join: one for
