@@ -1,5 +1,6 @@
 """text/count@1: counts the lines, words and characters of a text. Standard library only."""
 
+import http.client
 import json
 import sys
 import urllib.error
@@ -29,14 +30,25 @@ def transfer(what, request):
         except (ValueError, KeyError, TypeError):
             code = "ERR_EXIT"
         status = refused.code
-    except OSError:
+    except (OSError, http.client.HTTPException):
         fail(TRANSIENT, "ERR_UNAVAILABLE", f"{what}: no answer", retryable=True)
-    passing = status >= 500
+    passing = status >= 500 or status in (408, 429)
     fail(TRANSIENT if passing else 1, code, f"{what}: HTTP {status}", retryable=passing)
 
 
+def read_job():
+    line = next((line for line in sys.stdin if line.strip()), "")
+    try:
+        job = json.loads(line)
+    except ValueError:
+        job = {}
+    if job.get("v") != 1:
+        fail(1, "ERR_SCHEMA", "no job of version 1 on standard input")
+    return job
+
+
 def main():
-    job = json.loads(sys.stdin.readline())
+    job = read_job()
     source = job["inputs"]["text"]
     body = transfer("reading the text", urllib.request.Request(source["get_url"]))
     if len(body) != source["size"]:
