@@ -24,7 +24,8 @@ export const median = (values: readonly number[]): number => {
 export type Contender = (round: number) => Promise<unknown>;
 
 /**
- * Lets contenders take turns, the order changing each round, and times every turn.
+ * Lets contenders take turns, the order changing each round, and times every turn after the first `warmUps`: what is
+ * measured is code that runs all day, not its compilation.
  * @returns for each contender its median in seconds, and for `ours` the median of the ratios reference/ours of each
  * round: a machine that is slow for a while is slow for both
  */
@@ -32,6 +33,7 @@ export async function takeTurns(
   ours: Contender,
   reference: Contender,
   rounds: number,
+  warmUps = 0,
 ): Promise<{ readonly oursS: number; readonly referenceS: number; readonly ratio: number }> {
   const times: { readonly ours: number[]; readonly reference: number[] } = { ours: [], reference: [] };
   const timed = async (contender: Contender, round: number): Promise<number> => {
@@ -39,13 +41,14 @@ export async function takeTurns(
     await contender(round);
     return Number(process.hrtime.bigint() - startNs) / 1e9;
   };
-  for (let round = 0; round < rounds; round += 1) {
+  for (let round = 0; round < warmUps + rounds; round += 1) {
     const turns = [
       async () => times.ours.push(await timed(ours, round)),
       async () => times.reference.push(await timed(reference, round)),
     ];
     for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
   }
+  for (const all of Object.values(times)) all.splice(0, warmUps);
   const ratios = times.ours.map((seconds, round) => (times.reference[round] ?? Number.NaN) / seconds);
   return { oursS: median(times.ours), referenceS: median(times.reference), ratio: median(ratios) };
 }
