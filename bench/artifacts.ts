@@ -239,7 +239,7 @@ export async function bench(): Promise<BenchResult> {
   try {
     const subjects = { store, bare };
     // Both have their connections and their code warm before anything counts.
-    const parts = [await small(subjects, '1k', KIB, 400), await small(subjects, '1m', MIB, 64), await stream(subjects)];
+    const parts = [await small(subjects, '1k', KIB, 400), await small(subjects, '1m', MIB, 40), await stream(subjects)];
     return {
       ratios: Object.assign({}, ...parts.map((part) => part.ratios), hashing.ratios) as BenchResult['ratios'],
       figures: Object.assign({}, ...parts.map((part) => part.figures), hashing.figures) as BenchResult['figures'],
