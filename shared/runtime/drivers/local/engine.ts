@@ -45,22 +45,30 @@ const DOWN = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIMEDOU
 export const statusOf = (error: unknown): number | undefined =>
   (error as { statusCode?: number } | undefined)?.statusCode;
 
-/** True when the engine gave no answer: whether it did what it was asked is not known. */
-export const isDown = (error: unknown): boolean => {
-  const { code, message = '' } = error as { code?: string; message?: string };
-  return statusOf(error) === undefined && (DOWN.has(code ?? '') || /hang up|aborted|premature/i.test(message));
-};
+/** The engine gave no answer: whether it did what it was asked is not known. */
+class NoAnswer extends Error {
+  override readonly name = 'NoAnswer';
+}
 
-const noAnswer = (call: string): Error => Object.assign(new Error(`${call}: no answer`), { code: 'ETIMEDOUT' });
+export const isDown = (error: unknown): boolean => error instanceof NoAnswer;
+
+/** What broke the connection as `NoAnswer`; what the engine answered as it is. */
+function asNoAnswer(call: string, error: unknown): unknown {
+  const { code = '', message = '' } = error as { code?: string; message?: string };
+  const isCut = statusOf(error) === undefined && (DOWN.has(code) || /hang up|aborted|premature/i.test(message));
+  return isCut ? new NoAnswer(`the container engine does not answer (${call}: ${message})`, { cause: error }) : error;
+}
 
 /** A response that is cut in the middle never settles in the client library: every call is bounded here. */
 async function bounded<T>(call: string, answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const expiry = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(noAnswer(call)), CALL_TIMEOUT_MS);
+    timer = setTimeout(() => reject(new NoAnswer(`the container engine does not answer (${call})`)), CALL_TIMEOUT_MS);
   });
   try {
     return await Promise.race([answer, expiry]);
+  } catch (error) {
+    throw asNoAnswer(call, error);
   } finally {
     clearTimeout(timer);
   }
@@ -139,7 +147,11 @@ export class Engine {
   /** Resolves when a started container is not running. @throws when the engine goes away meanwhile */
   async whenStopped(id: string): Promise<void> {
     const answer = await this.#stream('POST', `/containers/${id}/wait?`, { condition: 'not-running' });
-    for await (const _ of answer);
+    try {
+      for await (const _ of answer);
+    } catch (error) {
+      throw asNoAnswer('wait', error);
+    }
   }
 
   /** By id or name; undefined when there is none. */

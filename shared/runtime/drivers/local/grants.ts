@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { connect, createServer, isIP, type Server, type Socket } from 'node:net';
 import os from 'node:os';
@@ -82,6 +83,8 @@ export class Grants {
   readonly #folder: string;
   readonly #endpoints: readonly Endpoint[];
   readonly #served = new Map<string, Served>();
+  /** Of this object alone: names of drafts. */
+  readonly #own = randomBytes(6).toString('hex');
   #prepared: Promise<void> | undefined;
   #ensured: Promise<void> = Promise.resolve();
 
@@ -103,8 +106,7 @@ export class Grants {
 
   /** The folder, every socket of which is served by a living process. */
   async ensure(): Promise<Grant> {
-    this.#prepared ??= this.#prepare();
-    await this.#prepared;
+    await this.#prepare();
     const ensure = async (): Promise<void> => {
       for (const endpoint of this.#endpoints) if (!(await this.#isServed(endpoint))) await this.#serve(endpoint);
     };
@@ -120,7 +122,16 @@ export class Grants {
     this.#served.clear();
   }
 
-  async #prepare(): Promise<void> {
+  #prepare(): Promise<void> {
+    const prepared = this.#prepared ?? this.#writeFolder();
+    this.#prepared = prepared;
+    prepared.catch(() => {
+      this.#prepared = undefined;
+    });
+    return prepared;
+  }
+
+  async #writeFolder(): Promise<void> {
     await mkdir(path.dirname(this.#folder), { recursive: true, mode: 0o700 });
     await mkdir(this.#folder, { recursive: true });
     await chmod(this.#folder, 0o755);
@@ -131,7 +142,7 @@ export class Grants {
 
   async #write(name: string, content: string | Uint8Array): Promise<void> {
     const file = path.join(this.#folder, name);
-    const draft = `${file}.${process.pid}`;
+    const draft = `${file}.${this.#own}`;
     await writeFile(draft, content);
     await chmod(draft, 0o644);
     await rename(draft, file);
@@ -150,9 +161,8 @@ export class Grants {
     const server = createServer({ allowHalfOpen: true }, (inner) => {
       join(inner, connect({ ...target, allowHalfOpen: true }));
     });
-    const draft = `${socket}.${process.pid}`;
+    const draft = `${socket}.${this.#own}`;
     const file = path.join(this.#folder, draft);
-    await rm(file, { force: true });
     await this.#shortly(
       (folder) =>
         new Promise<void>((resolve, reject) => {

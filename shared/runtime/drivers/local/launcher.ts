@@ -65,6 +65,11 @@ export class Launcher {
     const { engine, images } = this.#options;
     const view = await engine.inspect(this.nameOf(executionId));
     if (view === undefined) return undefined;
+    if (view.status === 'removing' || view.status === 'dead') {
+      // Somebody is removing it: this returns when they have.
+      await engine.remove(view.id);
+      return undefined;
+    }
     const image = await images.byId(view.imageId);
     return { containerId: view.id, isBoot: image?.isBoot ?? false };
   }

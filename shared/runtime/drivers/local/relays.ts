@@ -1,8 +1,9 @@
+import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { delay } from '../../../async/delay.ts';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import { hardened, LABELS, networkOf } from './container-spec.ts';
-import { type Engine, isNameTaken, statusOf } from './engine.ts';
+import { type Engine, isNameTaken } from './engine.ts';
 import { FrameReader } from './frames.ts';
 import type { Grant } from './grants.ts';
 import { RELAY_FILE } from './grants.ts';
@@ -53,7 +54,11 @@ export class Relays {
     const name = relayNameOf(request.name);
     for (;;) {
       const view = await engine.inspect(name);
-      if (view?.running === true) return view.id;
+      if (view?.running === true) {
+        // Somebody else's, which may have been started this very moment.
+        await this.#whenListening(view.id, await engine.logs(view.id, true));
+        return view.id;
+      }
       const isStarting = view?.status === 'created' && Date.now() < view.createdMs + startGraceMs;
       if (view !== undefined && !isStarting) await engine.remove(view.id);
       const id = isStarting ? undefined : await this.#start(name, request);
@@ -71,7 +76,18 @@ export class Relays {
       if (isNameTaken(error)) return undefined;
       throw error;
     }
-    const stream = await engine.attach(id);
+    try {
+      const stream = await engine.attach(id);
+      await Promise.all([engine.start(id), this.#whenListening(id, stream)]);
+      return id;
+    } catch (error) {
+      // What was not removed now is removed by the reaper: nothing will join it.
+      await engine.remove(id).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #whenListening(id: string, stream: Readable): Promise<void> {
     const listening = new Promise<void>((resolve, reject) => {
       let said = '';
       const frames = new FrameReader((_, bytes) => {
@@ -79,20 +95,10 @@ export class Relays {
         if (said.startsWith('listening\n')) resolve();
       });
       stream.on('data', (chunk: Buffer) => frames.push(chunk));
-      const end = (): void => reject(new IsomorphError('ERR_START', `the relay does not listen: ${said}`));
+      const end = (): void => reject(new IsomorphError('ERR_START', `the relay ${id} does not listen: ${said}`));
       stream.once('end', end).once('close', end).once('error', end);
     });
-    try {
-      await Promise.all([engine.start(id), listening]);
-      return id;
-    } catch (error) {
-      await engine.remove(id).catch((thrown: unknown) => {
-        if (statusOf(thrown) === undefined) throw error;
-      });
-      throw error;
-    } finally {
-      stream.destroy();
-    }
+    return listening.finally(() => stream.destroy());
   }
 
   async #spec({ executionId, grant, bridge }: RelayRequest): Promise<Docker.ContainerCreateOptions> {

@@ -24,6 +24,7 @@ export interface BootEnded {
 const MAX_LINE_BYTES = 16 * 1024;
 /** Of a piece, held back: the boot module's last words may follow a line that has no end. */
 const HELD_BYTES = 256;
+const SMALL_LOG_BYTES = 4 * 1024;
 const LINE_FEED = 0x0a;
 const RECEIVED = '{"isomorph":"boot.received",';
 const ENDED = '{"isomorph":"boot.ended",';
@@ -49,7 +50,7 @@ function parseObject(text: string): Record<string, unknown> {
 export class RunLog {
   readonly #onReport: (report: Report) => void;
   readonly #channels: Readonly<Record<Channel, ChannelState>> = { stdout: freshChannel(), stderr: freshChannel() };
-  readonly #kept: Buffer[] = [];
+  #kept = Buffer.alloc(0);
   #keptBytes = 0;
   #seenBytes = 0;
   #nonce: string | undefined;
@@ -104,7 +105,8 @@ export class RunLog {
   /** The end of the log, with lines that have no end yet. */
   bytes(): Uint8Array {
     const { stdout, stderr } = this.#channels;
-    return Buffer.concat([...this.#kept, stdout.partial, stderr.partial]).subarray(-LIMITS.kept_log_bytes);
+    const kept = this.#kept.subarray(0, this.#keptBytes);
+    return Buffer.concat([kept, stdout.partial, stderr.partial]).subarray(-LIMITS.kept_log_bytes);
   }
 
   #line(channel: Channel, line: Buffer): void {
@@ -139,12 +141,21 @@ export class RunLog {
   }
 
   #keep(bytes: Buffer): void {
-    this.#kept.push(Buffer.from(bytes));
-    this.#keptBytes += bytes.byteLength;
-    for (let first = this.#kept[0]; first !== undefined; first = this.#kept[0]) {
-      if (this.#keptBytes - first.byteLength < LIMITS.kept_log_bytes) return;
-      this.#kept.shift();
-      this.#keptBytes -= first.byteLength;
-    }
+    const kept = bytes.subarray(-LIMITS.kept_log_bytes);
+    if (this.#keptBytes + kept.byteLength > this.#kept.byteLength) this.#makeRoom(kept.byteLength);
+    kept.copy(this.#kept, this.#keptBytes);
+    this.#keptBytes += kept.byteLength;
+  }
+
+  /** Grows, up to twice of what is kept at last; then what is older goes. */
+  #makeRoom(bytes: number): void {
+    const all = this.#kept.subarray(0, this.#keptBytes);
+    const limit = 2 * LIMITS.kept_log_bytes;
+    const staying = this.#keptBytes + bytes > limit ? all.subarray(-LIMITS.kept_log_bytes) : all;
+    const size = Math.min(limit, Math.max(SMALL_LOG_BYTES, 2 * (staying.byteLength + bytes)));
+    const room = Buffer.alloc(size);
+    staying.copy(room);
+    this.#kept = room;
+    this.#keptBytes = staying.byteLength;
   }
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -19,7 +20,7 @@ export class Stops {
     if ((await this.of(executionId)) !== undefined) return;
     await mkdir(this.#dir, { recursive: true });
     const file = path.join(this.#dir, executionId);
-    const draft = `${file}.${process.pid}`;
+    const draft = `${file}.${randomBytes(6).toString('hex')}`;
     await writeFile(draft, reason);
     await rename(draft, file);
   }
