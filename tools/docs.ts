@@ -5,6 +5,7 @@ import { ERROR_TABLE } from '../shared/errors/codes.ts';
 import type { KvCapabilities, QueueCapabilities } from '../shared/scratch/capabilities.ts';
 import { KV_SCHEMES, kvCapabilities } from '../shared/scratch/kv/open.ts';
 import { QUEUE_SCHEMES, queueCapabilities } from '../shared/scratch/queue/open.ts';
+import { kvMatrix, type Matrix, queueMatrix } from './scratch-matrix.ts';
 
 /** `npm run docs`: pages that are tables of the code. A test compares them with what this would write. */
 
@@ -80,6 +81,8 @@ const QUEUE_COLUMNS: Readonly<Record<keyof QueueCapabilities, string>> = {
   maxBodyBytes: 'largest body, bytes',
   maxDelayS: 'longest delay, s',
   maxVisibilityS: 'longest visibility, s',
+  exactStats: 'exact `stats`',
+  refusesUsedReceipts: 'used receipts refused everywhere',
   durable: 'durable',
 };
 
@@ -92,6 +95,14 @@ function capabilityTable<C extends object>(
   const rows = backends.map(([scheme, has]) => [`\`${scheme}:\``, ...names.map((name) => text(has[name]))]);
   return table(['URL', ...names.map((name) => columns[name])], rows);
 }
+
+const [KV_MATRIX, QUEUE_MATRIX] = await Promise.all([kvMatrix(), queueMatrix()]);
+
+const matrixTable = ({ drivers, rows }: Matrix): string =>
+  table(
+    ['case', ...drivers.map((driver) => `\`${driver}:\``)],
+    rows.map(({ title, verdicts }) => [title, ...verdicts]),
+  );
 
 const scratchPage = (): string => `# KV and queues: what each backend can do
 
@@ -110,7 +121,20 @@ ${capabilityTable(KV_COLUMNS, KV_BACKENDS)}
 
 ${capabilityTable(QUEUE_COLUMNS, QUEUE_BACKENDS)}
 
-Delivery is at least once and without strict order, everywhere; a receipt that has expired is refused.
+Delivery is at least once and without strict order, everywhere; a receipt that has expired is refused. Without exact \`stats\`
+a message that is put off counts as ready or in flight, and the numbers follow a little later. A used receipt is refused by the
+process that used it, everywhere; where not by every other one, those can use it until its message is delivered again.
+
+## What the suites show
+
+\`npm run matrix\` runs every case on every backend that this machine can serve and prints this, or fails. \`refused\`: with
+\`ERR_UNIMPLEMENTED\`. \`declared\`: not offered, as the tables above say. \`outage\`: held over an outage; nothing in the tests can kill
+that backend as its operator might. SQS is tested on moto, which forgets ids of deleted messages (\`dedupe=none\`); Modal on a control
+plane of our own. Redis clusters, and Modal with lost answers, are as their columns.
+
+${matrixTable(KV_MATRIX)}
+
+${matrixTable(QUEUE_MATRIX)}
 `;
 
 export const PAGES: Readonly<Record<string, () => string>> = {

@@ -21,5 +21,9 @@ export interface QueueCapabilities {
   readonly maxBodyBytes: number;
   readonly maxDelayS: number;
   readonly maxVisibilityS: number;
+  /** `stats` tells messages that are put off from the others, and what it tells is true now. Without: about, and only all together. */
+  readonly exactStats: boolean;
+  /** A receipt that was used is refused in every process; without, for certain only in the one that used it. */
+  readonly refusesUsedReceipts: boolean;
   readonly durable: boolean;
 }

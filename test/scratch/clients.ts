@@ -5,17 +5,19 @@ import { openKv } from '../../shared/scratch/kv/open.ts';
 import type { ScratchOptions } from '../../shared/scratch/options.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
 import type { Queue } from '../../shared/scratch/queue/queue.ts';
-import type { UnderTest } from './conformance.ts';
+import type { RestartKind, UnderTest } from './conformance.ts';
 import { MAX_DELIVERIES } from './queue-conformance.ts';
 
 export interface ClientsOptions extends ScratchOptions {
   restart?(): Promise<void>;
+  /** A kill when absent. */
+  readonly restartIs?: RestartKind;
 }
 
 /** Clients that are all closed in the end. */
 export async function clientsOf<Client extends { close(): Promise<void> }>(
   openOne: () => Promise<Client>,
-  { restart }: ClientsOptions = {},
+  { restart, restartIs }: ClientsOptions = {},
 ): Promise<UnderTest<Client>> {
   const opened: Client[] = [];
   const open = async (): Promise<Client> => {
@@ -27,6 +29,7 @@ export async function clientsOf<Client extends { close(): Promise<void> }>(
     client: await open(),
     open,
     ...(restart === undefined ? {} : { restart }),
+    ...(restartIs === undefined ? {} : { restartIs }),
     async dispose() {
       await Promise.all(opened.map((client) => client.close()));
     },

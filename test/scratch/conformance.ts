@@ -7,6 +7,8 @@ import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { Available } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
 
+export type RestartKind = 'kill' | 'outage';
+
 /** A fresh backend, or one where no other test's plans are, with one client on it. */
 export interface UnderTest<Client> {
   readonly client: Client;
@@ -14,6 +16,8 @@ export interface UnderTest<Client> {
   open(): Promise<Client>;
   /** Where the backend can be restarted, keeping what it keeps. Clients stay usable or reconnect. */
   restart?(): Promise<void>;
+  /** What `restart` is: a kill of the server, or its endpoint going away for a while. */
+  readonly restartIs?: RestartKind;
   /** Closes every client that was opened here. */
   dispose(): Promise<void>;
 }
@@ -31,6 +35,8 @@ export interface Case<Client, Capabilities> {
   /** It restarts the backend: no other case may run at the same time. */
   readonly alone?: true;
   run(subject: UnderTest<Client>, planId: string, capabilities: Capabilities): Promise<void>;
+  /** What is true where it is not offered. */
+  instead?(subject: UnderTest<Client>, planId: string): Promise<void>;
 }
 
 export interface ConformanceOptions {
@@ -47,8 +53,26 @@ export interface Outcome {
   readonly primitive: 'kv' | 'queue';
   readonly driver: string;
   readonly title: string;
-  /** `unproven`: it held, but nothing here can restart this backend. */
-  readonly outcome: 'pass' | 'refused' | 'unproven' | 'fail';
+  readonly outcome: Verdict | 'fail';
+}
+
+/**
+ * What a case that holds comes to: `refused` with ERR_UNIMPLEMENTED; `declared` as not offered, and what is true instead was
+ * tested where there is something to test; `outage`: it held over an outage, but nothing here can kill this backend; `unproven`:
+ * not even that.
+ */
+export type Verdict = 'pass' | 'refused' | 'declared' | 'outage' | 'unproven';
+
+/** Pure: the page of the docs has it without a run. */
+export function verdictOf<Client, Capabilities>(
+  { needs, alone }: Case<Client, Capabilities>,
+  capabilities: Capabilities,
+  restartIs: RestartKind | undefined,
+): Verdict {
+  const isOffered = needs?.offered(capabilities) ?? true;
+  if (!isOffered) return needs?.ask === undefined ? 'declared' : 'refused';
+  if (alone !== true || restartIs === 'kill') return 'pass';
+  return restartIs ?? 'unproven';
 }
 
 const CASES_AT_ONCE = 8;
@@ -104,7 +128,7 @@ export function runConformance<Client, Capabilities>(conformance: Conformance<Cl
   });
   for (const one of [...together, ...cases.filter(({ alone }) => alone === true)]) {
     const isOffered = one.needs?.offered(capabilities) ?? true;
-    test(isOffered ? one.title : `refused: ${one.title}`, async () => {
+    test(isOffered ? one.title : `not offered: ${one.title}`, async () => {
       await (started.get(one.title) ?? runCase(one, conformance));
     });
   }
@@ -112,18 +136,18 @@ export function runConformance<Client, Capabilities>(conformance: Conformance<Cl
 }
 
 async function runCase<Client, Capabilities>(
-  { title, needs, alone, run }: Case<Client, Capabilities>,
+  one: Case<Client, Capabilities>,
   { primitive, driver, capabilities, make }: Conformance<Client, Capabilities>,
 ): Promise<Outcome['outcome']> {
-  const isOffered = needs?.offered(capabilities) ?? true;
+  const { title, needs } = one;
   let outcome: Outcome['outcome'] = 'fail';
   const subject = await make();
   const planId = freshPlanId();
   try {
-    if (isOffered) await run(subject, planId, capabilities);
+    if (needs?.offered(capabilities) ?? true) await one.run(subject, planId, capabilities);
     else if (needs?.ask !== undefined) await refused(needs.ask(subject.client, planId), 'ERR_UNIMPLEMENTED');
-    const isProven = alone !== true || subject.restart !== undefined;
-    outcome = isOffered ? (isProven ? 'pass' : 'unproven') : 'refused';
+    else await one.instead?.(subject, planId);
+    outcome = verdictOf(one, capabilities, subject.restart === undefined ? undefined : (subject.restartIs ?? 'kill'));
   } finally {
     await record({ primitive, driver, title, outcome });
     await subject.dispose();

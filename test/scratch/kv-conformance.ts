@@ -12,12 +12,13 @@ import { kvTtlCases } from './kv-cases-ttl.ts';
 export type KvUnderTest = UnderTest<Kv>;
 export type KvCase = Case<Kv, KvCapabilities>;
 
+export const KV_CASES: readonly KvCase[] = [...kvBasicCases, ...kvTtlCases, ...kvCounterCases];
+
 export function kvConformance(
   driver: string,
   make: () => Promise<KvUnderTest>,
   capabilities: KvCapabilities,
   options: ConformanceOptions = {},
 ): void {
-  const cases = [...kvBasicCases, ...kvTtlCases, ...kvCounterCases];
-  runConformance({ primitive: 'kv', driver, make, capabilities, cases, ...options });
+  runConformance({ primitive: 'kv', driver, make, capabilities, cases: KV_CASES, ...options });
 }

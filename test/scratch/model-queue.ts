@@ -124,10 +124,13 @@ async function atEnd(model: Model, real: RealQueue): Promise<void> {
 
 const anyNumber = fc.nat({ max: 1_000 });
 
-const commands = ({ dedupeS }: QueueCapabilities) => {
+const commands = ({ dedupeS, refusesUsedReceipts }: QueueCapabilities) => {
   const keyed = fc.constantFrom('k1', 'k2', 'ключ');
   const idempotencyKey = dedupeS > 0 ? fc.option(keyed, { nil: undefined }) : fc.constant(undefined);
   const called = (name: string, argument: unknown): string => `${name}(${argument ?? ''})`;
+  const again = anyNumber.map((n) =>
+    command<Model, Queue>(called('useAgain', n), (model, real) => useAgain(model, real, n)),
+  );
   return [
     idempotencyKey.map((k) => command<Model, Queue>(called('publish', k), (model, real) => publish(model, real, k))),
     fc
@@ -135,7 +138,7 @@ const commands = ({ dedupeS }: QueueCapabilities) => {
       .map((n) => command<Model, Queue>(called('consume', n), (model, real) => consume(model, real, n))),
     anyNumber.map((n) => command<Model, Queue>(called('ack', n), (model, real) => ack(model, real, n))),
     anyNumber.map((n) => command<Model, Queue>(called('nack', n), (model, real) => nack(model, real, n))),
-    anyNumber.map((n) => command<Model, Queue>(called('useAgain', n), (model, real) => useAgain(model, real, n))),
+    ...(refusesUsedReceipts ? [again] : []),
   ];
 };
 

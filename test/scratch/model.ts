@@ -9,6 +9,9 @@ const MAX_COMMANDS = 30;
 /** A backend takes its time to come back. */
 const RUNS_PER_RESTART = 20;
 
+/** For suites of models: thousands of calls on a slow machine are no hang. */
+export const MODEL_LIMITS = { timeoutMs: 220_000 };
+
 export const MODEL_RUNS = Number(process.env.ISOMORPH_MODEL_RUNS ?? (process.env.CI === 'true' ? IN_CI : ELSEWHERE));
 
 /** The real thing: one client after the other on a plan of its own. */
@@ -75,10 +78,11 @@ async function check<Model extends object, Client extends { close(): Promise<voi
 /** Clients come and go. */
 export function checkModel<Model extends object, Client extends { close(): Promise<void> }>(
   test: ModelTest<Model, Client>,
+  runs: number = MODEL_RUNS,
 ): Promise<void> {
   const reopen = command<Model, Client>('reopen', (_, real) => real.reopen());
   const crash = command<Model, Client>('crash', (_, real) => real.crash());
-  return check({ ...test, commands: [...test.commands, fc.constant(reopen), fc.constant(crash)] }, MODEL_RUNS);
+  return check({ ...test, commands: [...test.commands, fc.constant(reopen), fc.constant(crash)] }, runs);
 }
 
 /** The backend itself is killed and started again: for what is durable. */

@@ -1,8 +1,8 @@
 import { suite } from '../harness/suite.ts';
-import { countsExactly, survivesKills } from './many-processes.ts';
+import { countsExactly, LOAD_LIMITS, survivesKills } from './many-processes.ts';
 import { NatsForTests } from './nats-server.ts';
 
-const test = suite('nats: many processes');
+const test = suite('nats: many processes', undefined, LOAD_LIMITS);
 const server = new NatsForTests();
 
 test.before(() => server.start());

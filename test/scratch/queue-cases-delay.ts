@@ -48,11 +48,14 @@ export const queueDelayCases: readonly QueueCase[] = [
       const startMs = Date.now();
       const id = await publish(client, planId, 'later', { delayS: 1 });
       await publish(client, planId, 'now');
-      assert.is(text((await next(client, planId)).body), 'now');
-      const late = await next(client, planId);
-      assert.ok(Date.now() - startMs >= 950, 'it came early');
-      assert.equal([late.id, text(late.body), late.deliveries], [id, 'later', 1]);
-      await client.ack({ planId, topic: TOPIC, receiptHandle: late.receiptHandle });
+      // On a slow machine both may be ready by now.
+      for (const _ of ['now', 'later']) {
+        const message = await next(client, planId);
+        if (message.id === id) assert.ok(Date.now() - startMs >= 950, 'it came early');
+        assert.equal([text(message.body), message.deliveries], [message.id === id ? 'later' : 'now', 1]);
+        await client.ack({ planId, topic: TOPIC, receiptHandle: message.receiptHandle });
+      }
+      await assertStats(client, planId, {});
     },
   },
   {

@@ -70,6 +70,26 @@ export const queueReceiptCases: readonly QueueCase[] = [
     },
   },
   {
+    title: 'a receipt that another client used is refused',
+    needs: { offered: ({ refusesUsedReceipts }) => refusesUsedReceipts },
+    async run({ client, open }, planId) {
+      const other = await open();
+      await publish(client, planId, 'x');
+      const acked = await next(client, planId);
+      await client.ack({ planId, topic: TOPIC, receiptHandle: acked.receiptHandle });
+      for (const use of [other.ack, other.nack]) {
+        const again = use.call(other, { planId, topic: TOPIC, receiptHandle: acked.receiptHandle });
+        await refused(again, 'ERR_RECEIPT', 'after an ack');
+      }
+      await publish(client, planId, 'y');
+      const nacked = await next(client, planId);
+      await client.nack({ planId, topic: TOPIC, receiptHandle: nacked.receiptHandle });
+      const again = other.ack({ planId, topic: TOPIC, receiptHandle: nacked.receiptHandle });
+      await refused(again, 'ERR_RECEIPT', 'after a nack');
+      assert.is((await next(other, planId)).id, nacked.id);
+    },
+  },
+  {
     title: 'another client can use a receipt',
     async run({ client, open }, planId) {
       await publish(client, planId, 'x');

@@ -16,6 +16,13 @@ export const MAX_DELIVERIES = 3;
 export type QueueUnderTest = UnderTest<Queue>;
 export type QueueCase = Case<Queue, QueueCapabilities>;
 
+export const QUEUE_CASES: readonly QueueCase[] = [
+  ...queueBasicCases,
+  ...queueReceiptCases,
+  ...queueDelayCases,
+  ...queueDeadCases,
+];
+
 /** `make` opens clients with `maxDeliveries: MAX_DELIVERIES`. */
 export function queueConformance(
   driver: string,
@@ -23,6 +30,5 @@ export function queueConformance(
   capabilities: QueueCapabilities,
   options: ConformanceOptions = {},
 ): void {
-  const cases = [...queueBasicCases, ...queueReceiptCases, ...queueDelayCases, ...queueDeadCases];
-  runConformance({ primitive: 'queue', driver, make, capabilities, cases, ...options });
+  runConformance({ primitive: 'queue', driver, make, capabilities, cases: QUEUE_CASES, ...options });
 }

@@ -1,7 +1,5 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -17,6 +15,7 @@ import { available, type RunningServer, startRedis } from '../harness/servers/in
 import { suite } from '../harness/suite.ts';
 import { bytes, freshPlanId, refused, text } from './conformance.ts';
 import { assertEmpty, assertStats, next, publish, TOPIC } from './queue-steps.ts';
+import { Relay } from './relay.ts';
 
 const found = await available('redis-server');
 
@@ -49,47 +48,6 @@ urls('that cannot be meant are refused, without repeating the password', async (
 
 urls.run();
 
-/** Passes bytes on; can swallow an answer and break the connection instead, as a network does. */
-class Relay {
-  targetPort = 0;
-  cutsAnswers = false;
-  /** Answers are lost, and the connection stays. */
-  isSilent = false;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-
-  constructor() {
-    this.#server = createServer((client) => {
-      const upstream = connect(this.targetPort, '127.0.0.1');
-      for (const [from, to] of [
-        [client, upstream],
-        [upstream, client],
-      ] as const) {
-        this.#sockets.add(from);
-        from.on('data', (data) => {
-          if (from === upstream && this.isSilent) return;
-          if (from === upstream && this.cutsAnswers) client.destroy();
-          else to.write(data);
-        });
-        from.on('error', () => to.destroy());
-        from.on('close', () => to.destroy());
-      }
-    });
-  }
-
-  async listen(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    this.#server.close();
-    await once(this.#server, 'close');
-  }
-}
-
 const test = suite('redis driver');
 test.skipUnless(found.ok, found.ok ? '' : found.reason);
 
@@ -100,7 +58,7 @@ let queue: Queue;
 test.before(async () => {
   [server, relay] = [await startRedis(), new Relay()];
   relay.targetPort = server.port;
-  const url = await relay.listen();
+  const url = `redis://${await relay.listen()}`;
   [kv, queue] = await Promise.all([openKv(url), openQueue(url, { maxDeliveries: 3 })]);
 });
 test.after(async () => {
@@ -226,7 +184,7 @@ test('a server that takes all and says nothing is ERR_UNAVAILABLE', async () => 
   const limits = { timeoutMs: 300, retry: { attempts: 1 } };
   const silent = new Relay();
   silent.targetPort = server.port;
-  const url = await silent.listen();
+  const url = `redis://${await silent.listen()}`;
   const own = await openKv(url, limits);
   silent.isSilent = true;
   await refused(own.get({ planId: freshPlanId(), key: 'k' }), 'ERR_UNAVAILABLE', 'a get');

@@ -3,7 +3,7 @@ import { queueCapabilities } from '../../shared/scratch/queue/open.ts';
 import { available, startRedis } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
 import { kvAt, queueAt } from './clients.ts';
-import { checkModel } from './model.ts';
+import { checkModel, MODEL_LIMITS } from './model.ts';
 import { kvModel } from './model-kv.ts';
 import { queueModel } from './model-queue.ts';
 import { onServer } from './redis-suite-server.ts';
@@ -13,7 +13,7 @@ const [found, kvHas, queueHas] = await Promise.all([
   kvCapabilities('redis://localhost'),
   queueCapabilities('redis://localhost'),
 ]);
-const test = suite('redis: model');
+const test = suite('redis: model', undefined, MODEL_LIMITS);
 test.skipUnless(found.ok, found.ok ? '' : found.reason);
 
 const server = onServer(found, () => startRedis());

@@ -1,10 +1,10 @@
 import { available, startRedis } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
-import { countsExactly, survivesKills } from './many-processes.ts';
+import { countsExactly, LOAD_LIMITS, survivesKills } from './many-processes.ts';
 import { onServer } from './redis-suite-server.ts';
 
 const found = await available('redis-server');
-const test = suite('redis: many processes');
+const test = suite('redis: many processes', undefined, LOAD_LIMITS);
 test.skipUnless(found.ok, found.ok ? '' : found.reason);
 
 const server = onServer(found, () => startRedis());

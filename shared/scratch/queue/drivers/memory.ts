@@ -14,6 +14,8 @@ const CAPABILITIES: QueueCapabilities = {
   maxBodyBytes: 16 * 1024 * 1024,
   maxDelayS: 366 * 86_400,
   maxVisibilityS: 43_200,
+  exactStats: true,
+  refusesUsedReceipts: true,
   durable: false,
 };
 

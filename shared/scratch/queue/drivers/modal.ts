@@ -30,6 +30,8 @@ const CAPABILITIES: QueueCapabilities = {
   maxBodyBytes: 1_048_576,
   maxDelayS: 86_400,
   maxVisibilityS: 86_400,
+  exactStats: true,
+  refusesUsedReceipts: true,
   durable: true,
 };
 

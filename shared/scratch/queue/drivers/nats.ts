@@ -22,6 +22,8 @@ const CAPABILITIES: QueueCapabilities = {
   maxBodyBytes: 512 * 1024,
   maxDelayS: 7 * 86_400,
   maxVisibilityS: 43_200,
+  exactStats: true,
+  refusesUsedReceipts: true,
   durable: true,
 };
 
@@ -44,6 +46,8 @@ class NatsQueue implements QueueDriver {
   readonly #nats: NatsAccess;
   /** Milliseconds that the consumer of a topic waits for an acknowledgement. */
   readonly #consumers = new LRUCache<string, number>({ max: KNOWN_TOPICS });
+  /** By stream: what was stored before this client saw the server that it is connected to. */
+  readonly #boundaries = new Map<string, Boundary>();
   /** Acknowledgements on their way: `stats` waits for those of its own client. */
   readonly #ending = new Set<Promise<unknown>>();
 
@@ -54,6 +58,7 @@ class NatsQueue implements QueueDriver {
   publish({ planId, topic, body, idempotencyKey, delayMs }: Parameters<QueueDriver['publish']>[0]): Promise<string> {
     return orUnavailable(async () => {
       const place = placeOf(planId, topic);
+      await this.#boundary(place);
       const keyed = idempotencyKey === undefined ? undefined : idOfKey(place, idempotencyKey);
       const id = keyed ?? (delayMs > 0 ? randomUUID() : undefined);
       const message = { id, body, fields: {}, dueMs: delayMs > 0 ? Date.now() + delayMs : 0 };
@@ -153,12 +158,14 @@ class NatsQueue implements QueueDriver {
     if (header?.has(HEADER.purged)) return void this.#end(reply);
     const deliveries = delivery.deliveries + Number(header?.get(HEADER.deliveries) || 0);
     const copy = { place, reply, delivery, header, body };
-    const before = delivery.deliveries === 1 ? undefined : await topics.readMark(this.#nats, place, delivery.sequence);
+    const isOld = delivery.sequence <= (await this.#boundary(place));
+    const mayBeMarked = delivery.deliveries > 1 || isOld;
+    const before = mayBeMarked ? await topics.readMark(this.#nats, place, delivery.sequence) : undefined;
     if (before !== undefined && before.mark.is !== 'leased') return void (await this.#finish(before.mark, copy));
     const isDead = deliveries > maxDeliveries;
     const mark: Mark = isDead ? { is: 'dead', deliveries: deliveries - 1, reason: 'expired' } : { is: 'leased' };
     let written: number | undefined = 0;
-    if (isDead || delivery.deliveries > 1) {
+    if (isDead || delivery.deliveries > 1 || before !== undefined) {
       written = await topics.writeMark(this.#nats, place, delivery.sequence, mark, before?.sequence ?? 0);
       // Its receipt was used meanwhile: the next delivery will find that.
       if (written === undefined) return undefined;
@@ -181,6 +188,21 @@ class NatsQueue implements QueueDriver {
         ...(reason ? { deadReason: decodeURIComponent(reason) } : {}),
       },
     };
+  }
+
+  /**
+   * The last sequence that may have been delivered before the server was started: a server that is killed can forget its
+   * last deliveries and acknowledgements, and then tells of a second delivery as if it were the first.
+   */
+  #boundary({ stream }: Place): Promise<number> {
+    const serverId = this.#nats.connection.info?.server_id ?? '';
+    const known = this.#boundaries.get(stream);
+    if (known?.serverId === serverId) return known.lastSequence;
+    const lastSequence = this.#nats.manager.streams.info(stream).then(({ state }) => state.last_seq);
+    this.#boundaries.set(stream, { serverId, lastSequence });
+    // The next call asks again.
+    lastSequence.catch(() => this.#boundaries.delete(stream));
+    return lastSequence;
   }
 
   /** Does what the last mark of a message says. Doing it again does no more: copies carry an id of their own. */
@@ -229,6 +251,12 @@ class NatsQueue implements QueueDriver {
       await Promise.all(Object.keys(state.subjects ?? {}).map((subject) => limit(() => purge(subject))));
     }
   }
+}
+
+interface Boundary {
+  /** A new one at each start of a server. */
+  readonly serverId: string;
+  readonly lastSequence: Promise<number>;
 }
 
 interface Copy {

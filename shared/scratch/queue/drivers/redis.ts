@@ -54,6 +54,8 @@ const CAPABILITIES: QueueCapabilities = {
   maxBodyBytes: 1024 * 1024,
   maxDelayS: 30 * 86_400,
   maxVisibilityS: 7 * 86_400,
+  exactStats: true,
+  refusesUsedReceipts: true,
 };
 
 class RedisQueue implements QueueDriver {

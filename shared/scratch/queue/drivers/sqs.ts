@@ -53,6 +53,10 @@ const capabilitiesOf = ({ dedupes }: SqsLocation): QueueCapabilities => ({
   maxBodyBytes: MAX_BODY_BYTES,
   maxDelayS: MAX_HIDDEN_S,
   maxVisibilityS: MAX_HIDDEN_S,
+  // SQS counts in the background, and does not tell messages that are put off from others.
+  exactStats: false,
+  // Each process knows which ones it used; SQS takes a handle again until its message is received anew.
+  refusesUsedReceipts: false,
 });
 
 class SqsQueue implements QueueDriver {
