@@ -177,6 +177,19 @@ async function start(name: ServiceName, opening: Opening): Promise<Started> {
   }
 }
 
+/** Prepares a deployment, as a user of NATS who may create streams. */
+export async function setUp({ config, log }: Pick<ComposeOptions, 'config' | 'log'>): Promise<void> {
+  const url = required(config.natsUrl, 'NATS_URL');
+  const connection = await connectNats({ url, name: 'isomorph-setup', waitMs: SERVER_WAIT_MS });
+  try {
+    const { gatewayKeyFile, artifactsUrl } = config;
+    await (await import('./setup/service.ts')).setUp({ connection, gatewayKeyFile, artifactsUrl });
+    log.info({ service: 'setup' }, 'done');
+  } finally {
+    await connection.close();
+  }
+}
+
 /** The store that the gateway serves: one of another kind signs URLs of its own server. */
 async function servedStore(config: Config): Promise<FileArtifactStore | undefined> {
   const { artifactsUrl } = config;

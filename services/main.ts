@@ -3,11 +3,15 @@ import { pino } from 'pino';
 import { readConfig } from '../shared/config/config.ts';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
 import { SERVICES, type ServiceName } from '../shared/ledger/events.ts';
-import { startGateway, startService } from './compose.ts';
+import { setUp, startGateway, startService } from './compose.ts';
 
-/** `npm run service -- <name>`: one service or the gateway, configured by its environment, until it is told to end. */
+/**
+ * `npm run service -- <name>`: one service or the gateway, configured by its environment, until it is told to end; or
+ * `setup`, which prepares a deployment and ends.
+ */
 
 const GATEWAY = 'gateway';
+const SETUP = 'setup';
 
 const isKnown = (name: string | undefined): name is ServiceName | typeof GATEWAY =>
   name === GATEWAY || SERVICES.some((service) => service === name);
@@ -33,8 +37,12 @@ function fail(error: unknown): never {
 
 async function main(): Promise<void> {
   const [name] = process.argv.slice(2);
+  if (name === SETUP) {
+    const config = readConfig(process.env, []);
+    return setUp({ config, log: pino({ level: config.logLevel, base: null }) });
+  }
   if (!isKnown(name)) {
-    throw new IsomorphError('ERR_USAGE', `usage: npm run service -- <${[...SERVICES, GATEWAY].join('|')}>`);
+    throw new IsomorphError('ERR_USAGE', `usage: npm run service -- <${[...SERVICES, GATEWAY, SETUP].join('|')}>`);
   }
   const service = await start(name);
   const ended = new Promise<void>((resolve) => {

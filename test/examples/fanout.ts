@@ -12,11 +12,11 @@ const fileOf = (path: string): string => fileURLToPath(new URL(`../../${path}`, 
 const PLAN = parse(await readFile(fileOf('examples/fanout/plan.yaml'), 'utf8')) as Record<string, unknown>;
 const SHOWN = { items: 1000, longest: { number: 871, steps: 178 }, total_steps: 59542 };
 
-let reportCid: string | undefined;
+/** Of the report, whatever the pair: what `b3sum` prints for it. */
+const REPORT_CID = 'blake3:9d697663ae56f54a27a4459f51f8d0665a145563e3b58d1c08c5da4aeee7c02e';
 
 /**
- * Runs the plan on a stack of its own with this pair, and compares its report with that of the first. The stacks share
- * backends, so that each needs a plan id of its own.
+ * Runs the plan on a stack of its own with this pair. The stacks share backends, so that each needs a plan id of its own.
  */
 async function fansOut(planId: string, kvUrl: string, queueUrl: string): Promise<void> {
   const env = { KV_URL: kvUrl, QUEUE_URL: queueUrl };
@@ -27,8 +27,7 @@ async function fansOut(planId: string, kvUrl: string, queueUrl: string): Promise
     const state = await its.ended(planId);
     const ends = [...state.executions.values()].map(({ executionId, end }) => [executionId, end?.status]);
     assert.is(state.settled?.status, 'succeeded', JSON.stringify(ends));
-    reportCid ??= state.artifacts.get(report)?.cid;
-    assert.is(state.artifacts.get(report)?.cid, reportCid);
+    assert.is(state.artifacts.get(report)?.cid, REPORT_CID);
     const bytes = await its.store.getBytes({ worldPath: report });
     assert.equal(JSON.parse(new TextDecoder().decode(bytes)), SHOWN);
   } finally {
@@ -49,7 +48,7 @@ export function pairs(test: ReturnType<typeof suite>, kvs: Urls, queues: Urls): 
 }
 
 /** What every machine has, by name. */
-export const EVERYWHERE: Urls = { memory: () => 'memory:scratch', nats: () => 'nats:', modal: () => 'modal:' };
+export const EVERYWHERE = { memory: () => 'memory:scratch', nats: () => 'nats:', modal: () => 'modal:' } satisfies Urls;
 
 /** A suite with a Modal control plane of its own. */
 export function onModal(name: string): ReturnType<typeof suite> {

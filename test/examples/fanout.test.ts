@@ -1,5 +1,0 @@
-import { EVERYWHERE, onModal, pairs } from './fanout.ts';
-
-const test = onModal('fan-out');
-pairs(test, EVERYWHERE, EVERYWHERE);
-test.run();
