@@ -36,6 +36,8 @@ export interface LocalOptions {
   readonly startGraceMs?: number;
   /** Containers that wait for a job, at most, for one kind of container; in all twice as many. 0 is none. Default: 4. */
   readonly parked?: number;
+  /** What was not asked for in this time is not parked any more. Default: a minute. */
+  readonly parkedIdleMs?: number;
   /** Rules of the reaper that tests shorten. */
   readonly reap?: Partial<ReapRules>;
 }
@@ -89,7 +91,7 @@ export class LocalRuntime implements RuntimeAdapter {
       perKind,
       inAll: 2 * perKind,
       maxAgeMs: parkedMaxAgeMs,
-      idleMs: MINUTE_MS,
+      idleMs: options.parkedIdleMs ?? MINUTE_MS,
     });
     const relayImage = options.relayImage === undefined ? {} : { relayImage: options.relayImage };
     this.#launcher = new Launcher({
