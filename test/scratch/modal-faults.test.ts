@@ -181,6 +181,19 @@ test('tickets are hints: a full partition and a forgotten one lose nothing', asy
   assert.is(text((await client.consume(at))[0]?.body), 'two');
 });
 
+test('who asks for stats all the time still finds what a killed consumer left', async () => {
+  const [dying, watching, at] = [await queue(), await queue(), fresh()];
+  await dying.publish({ ...at, body: bytes('x') });
+  assert.is((await dying.consume({ ...at, visibilityTimeoutS: 1 })).length, 1);
+  let found: unknown[] = [];
+  // By the third round the lease has ended; no ticket says so.
+  for (let round = 0; round < 10 && found.length === 0; round++) {
+    await watching.stats(at);
+    found = await watching.consume({ ...at, waitS: 1 });
+  }
+  assert.is(found.length, 1);
+});
+
 test('a counter that is used once a day outlives the 7 days that Modal keeps idle entries', async () => {
   const [client, { planId }] = [await kv(), fresh()];
   for (let day = 1; day <= 20; day++) {

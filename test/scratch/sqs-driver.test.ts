@@ -181,7 +181,11 @@ test('a hundred messages come in one call', async () => {
   await Promise.all(Array.from({ length: 100 }, (_, index) => publish(queue, planId, `${index}`)));
   const messages = await take(queue, planId, 100, { maxMessages: 100 });
   assert.is(new Set(messages.map(({ body }) => text(body))).size, 100);
-  await Promise.all(messages.map(({ receiptHandle }) => queue.ack({ planId, topic: TOPIC, receiptHandle })));
+  // One batch at a time: moto may lose one of two deletions that come at once.
+  for (let from = 0; from < messages.length; from += 10) {
+    const batch = messages.slice(from, from + 10);
+    await Promise.all(batch.map(({ receiptHandle }) => queue.ack({ planId, topic: TOPIC, receiptHandle })));
+  }
   await assertStats(queue, planId, {});
 });
 

@@ -14,13 +14,13 @@ const server = onServer(found, () => startMoto());
 test.before(() => server.start());
 test.after(() => server.stop());
 
-/**
- * moto takes some 40 requests a second and looks through every message for each. It takes an expired handle, which AWS refuses:
- * leases must last however slow the machine is.
- */
-const load = { ...LOAD, messages: 300, consumers: 3, kills: 4, visibilityTimeoutS: 15 };
+/** moto takes some 40 requests a second and looks through every message for each. */
+const load = { ...LOAD, messages: 300, consumers: 3, kills: 4 };
+
+/** moto works on several requests at once without a lock: of two deletions at the same time one may be lost. And it takes expired handles. */
+const losesAcks = true;
 
 test('messages survive the kills of their consumers', () =>
-  survivesKills(`sqs://us-east-1?endpoint=${server.url()}`, { load }));
+  survivesKills(`sqs://us-east-1?endpoint=${server.url()}`, { load, losesAcks }));
 
 test.run();

@@ -81,7 +81,10 @@ export class ModalTopic {
 
   /** Looks at everything and remembers what can be claimed. Answers what somebody else's death left unfinished. */
   async scan(): Promise<readonly Standing[]> {
+    const startedMs = performance.now();
     const { claimable, unfinished, waiting } = await this.#look();
+    this.#scannedMs = performance.now();
+    this.#tookMs = this.#scannedMs - startedMs;
     const nowMs = Date.now();
     this.#waiting = waiting;
     this.isStale = false;
@@ -107,16 +110,14 @@ export class ModalTopic {
     return { ready: claimable.length, inFlight: leased, delayed, dead: deadLetters };
   }
 
+  /** It is no scan when `stats` asks: what it finds is not remembered, so the next scan is due all the same. */
   async #look(): Promise<Found> {
-    const startedMs = performance.now();
     const { heads, litter, deadLetters } = await this.#list();
     const limit = pLimit(PARALLEL);
     const standings = await Promise.all(
       [...heads].map(([id, n]) => limit(async (): Promise<Standing> => ({ id, n, step: await this.#step(id, n) }))),
     );
     await Promise.all([...litter].map(([id, steps]) => limit(() => this.#clear(id, steps))));
-    this.#scannedMs = performance.now();
-    this.#tookMs = this.#scannedMs - startedMs;
     return { ...sort(standings, Date.now()), deadLetters };
   }
 
