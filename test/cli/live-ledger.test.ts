@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { Journal } from '../../shared/ledger/journal/journal.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
 import { ensureTopology } from '../../shared/nats/topology.ts';
-import { type AcquiredNatsServer, acquireNatsServer } from '../../stack/nats/acquire.ts';
+import { acquireNatsServer } from '../../stack/nats/acquire.ts';
 import { startNatsServer } from '../../stack/nats/server.ts';
 import { suite } from '../harness/suite.ts';
 import { commitsOf, linesOf, START_MS } from './chain-fixture.ts';
@@ -15,17 +15,7 @@ import { runCli } from './run-cli.ts';
 
 const test = suite('cli on a live ledger');
 
-/** Of the project's cache or the machine: tests fetch one elsewhere. */
-async function findServer(): Promise<AcquiredNatsServer | undefined> {
-  try {
-    return await acquireNatsServer({ env: process.env, sources: [] });
-  } catch {
-    return undefined;
-  }
-}
-
-const server = await findServer();
-test.skipUnless(server !== undefined, 'no nats-server on this machine');
+const server = await acquireNatsServer({ env: process.env });
 
 interface Live {
   readonly connection: NatsConnection;
@@ -40,7 +30,7 @@ const withLogin = (url: string, { user, pass }: { user: string; pass: string }):
 
 async function withLive(use: (live: Live) => Promise<void>): Promise<void> {
   const cwd = await mkdtemp(path.join(tmpdir(), 'isomorph-cli-'));
-  const nats = await startNatsServer({ binary: server?.path ?? '', dir: path.join(cwd, 'nats') });
+  const nats = await startNatsServer({ binary: server.path, dir: path.join(cwd, 'nats') });
   const login = (user: 'admin' | 'service' | 'auditor'): string => withLogin(nats.url, nats.credentials[user]);
   const connection = await connectNats({ url: login('admin'), name: 'test' });
   try {
