@@ -30,6 +30,8 @@ export const RequirementsSchema = Type.Object(
           max_body_bytes: Type.Optional(Least),
           max_delay_s: Type.Optional(Least),
           max_visibility_s: Type.Optional(Least),
+          exact_stats: Type.Optional(Wanted),
+          refuses_used_receipts: Type.Optional(Wanted),
           durable: Type.Optional(Wanted),
         },
         closed,
