@@ -20,7 +20,7 @@ const ROOT = path.dirname(fileURLToPath(import.meta.url));
 const ALONE = /^crash\/|^canary\/|^images\/|runtime\/local|-processes\.test|scratch\/modal-|fsck|s3-crash/;
 
 /** No suite may hold up the run. */
-const SUITE_TIMEOUT_MS = 12 * 60_000;
+const SUITE_TIMEOUT_MS = 20 * 60_000;
 
 interface SuiteResult extends Summary {
   readonly file: string;
