@@ -173,6 +173,8 @@ test('a run that nobody watches any more is ended at its deadline, and found as 
     await last.sweep();
     await delay(50);
   }
+  // Their short rules would sweep away what the next tests start.
+  await Promise.all([next.close(), last.close()]);
 });
 
 /** Containers that are parked and run; what is listed may be gone a moment later. */
@@ -198,6 +200,7 @@ test('what a killed dispatcher had parked ends by itself and is removed', async 
   const handle = await next.find(one.executionId, one.deadlineMs);
   assert.equal((await handle?.wait())?.outcome, { kind: 'exited', exitCode: 0 });
   await next.forget(one.executionId);
+  await next.close();
 });
 
 test('a container that was created by a dispatcher that died before its start is not waited for forever', async () => {
@@ -214,6 +217,7 @@ test('a container that was created by a dispatcher that died before its start is
   const another = await its.another({ startGraceMs: 2_000 });
   assert.equal((await (await another.run(one)).wait()).outcome, { kind: 'exited', exitCode: 0 });
   await another.forget(one.executionId);
+  await Promise.all([runtime.close(), another.close()]);
 });
 
 test('an execution that two dispatchers run at once runs once', async () => {

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { delay } from '../../../async/delay.ts';
 import type { Report } from '../../contract.ts';
 import type { RunOutcome, RunResult } from '../../runtime.ts';
-import { type ContainerView, type Engine, isDown, patiently } from './engine.ts';
+import { type ContainerView, type Engine, isDown, patiently, statusOf } from './engine.ts';
 import { FrameReader } from './frames.ts';
 import { LIMITS } from './limits.ts';
 import { outcomeOf } from './outcome.ts';
@@ -186,7 +186,11 @@ export async function follow(run: Followed, attached?: Attached): Promise<RunRes
   try {
     return await new Follower(run).result(attached);
   } catch (error) {
-    const reason = `the container engine failed: ${error instanceof Error ? error.message : String(error)}`;
+    // 404 and 409: somebody removed it while it was followed.
+    const isGone = statusOf(error) === 404 || statusOf(error) === 409;
+    const reason = isGone
+      ? 'its container is gone'
+      : `the container engine failed: ${error instanceof Error ? error.message : String(error)}`;
     return endedWithout({ kind: 'lost', reason }, reason);
   } finally {
     clearTimeout(timer);

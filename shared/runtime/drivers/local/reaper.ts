@@ -80,7 +80,8 @@ export class Reaper {
   }
 
   async #act(row: ContainerRow, verdict: Verdict): Promise<void> {
-    if (verdict === 'remove') await this.#options.engine.remove(row.id);
+    // Without force, one that is started this very moment after all stays.
+    if (verdict === 'remove') await this.#options.engine.remove(row.id, { force: row.state !== 'created' });
     if (verdict === 'time_out') await this.#timeOut(row);
   }
 
