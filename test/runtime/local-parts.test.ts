@@ -88,6 +88,18 @@ test('only the boot module can say that a processor has ended', () => {
   }
 });
 
+test('an engine may tell standard error before standard output', () => {
+  const { log, text } = logOf([
+    ['stderr', `a warning\n${ended('n1')}`],
+    ['stdout', RECEIVED],
+    ['stdout', `done\n${ended('n1')}`],
+  ]);
+  assert.is(text, 'a warning\ndone\n');
+  assert.is(log.ended?.exitCode, 0);
+  // Without a boot module it is what the processor said.
+  assert.is(logOf([['stderr', ended('n1')]]).text, ended('n1'));
+});
+
 test('an end is known when both channels are complete', () => {
   assert.is(
     logOf([

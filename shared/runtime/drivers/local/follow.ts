@@ -34,6 +34,12 @@ export interface Attached {
 /** A log of less than this was not cut by the engine: its first line is there. */
 const UNCUT_LOG_BYTES = 512 * 1024;
 
+/** How often, and how soon after, the end of a log is looked for that the engine has not written yet. */
+const LOG_LOOKS = 20;
+const LOG_LOOK_AGAIN_MS = 100;
+/** Exit codes from here on are signals, or what engines say themselves. */
+const FIRST_SIGNAL_CODE = 125;
+
 export const endedWithout = (outcome: RunOutcome, text: string, error?: RunResult['error']): RunResult => ({
   outcome,
   durationMs: 0,
@@ -91,15 +97,29 @@ class Follower {
     const { engine, containerId } = this.#run;
     const begun = attached === undefined ? await this.#whenStarted() : undefined;
     if (begun !== undefined) return begun;
-    let log = this.#log(attached?.nonce);
+    const log = this.#log(attached?.nonce);
     await read(attached?.stream ?? (await this.#patiently(() => engine.logs(containerId, true))), log);
     const told = await this.#toldResult(log);
     if (told !== undefined) return told;
     const view = await this.#whenEnded();
     if (view === undefined) return this.#lost('its container is gone');
-    log = this.#log(attached?.nonce);
-    await read(await this.#patiently(() => engine.logs(containerId, false)), log);
-    return this.#resultOf(view, log);
+    const kept = await this.#keptLog(view, attached?.nonce);
+    // What was attached from the start is whole, unless the engine went away; of a long log the engine keeps less.
+    const isWhole = attached !== undefined && !this.#engineWasGone && log.seenBytes >= kept.seenBytes;
+    return this.#resultOf(view, isWhole ? log : kept);
+  }
+
+  /** The engine's log of an ended container. A busy engine writes the last of it after it says that the container has ended. */
+  async #keptLog(view: ContainerView, nonce: string | undefined): Promise<RunLog> {
+    const { engine, containerId } = this.#run;
+    for (let look = 1; ; look++) {
+      const log = this.#log(nonce);
+      await read(await this.#patiently(() => engine.logs(containerId, false)), log);
+      // The boot module says when an end of its own accord is complete; nothing says so of any other.
+      const mayLack = log.received !== undefined && log.ended === undefined && view.exitCode < FIRST_SIGNAL_CODE;
+      if (!mayLack || nonce !== undefined || look === LOG_LOOKS) return log;
+      await delay(LOG_LOOK_AGAIN_MS);
+    }
   }
 
   #lost(reason: string): RunResult {

@@ -55,6 +55,8 @@ export class RunLog {
   #seenBytes = 0;
   #nonce: string | undefined;
   #received: BootReceived | undefined;
+  /** What may be the boot module's last line on standard error: in an engine's log it can come before the first on standard output. */
+  #early: Buffer | undefined;
   #ended: BootEnded | undefined;
   #error: Extract<Report, { isomorph: 'error' }> | undefined;
 
@@ -106,7 +108,8 @@ export class RunLog {
   bytes(): Uint8Array {
     const { stdout, stderr } = this.#channels;
     const kept = this.#kept.subarray(0, this.#keptBytes);
-    return Buffer.concat([kept, stdout.partial, stderr.partial]).subarray(-LIMITS.kept_log_bytes);
+    const early = this.#early ?? Buffer.alloc(0);
+    return Buffer.concat([kept, early, stdout.partial, stderr.partial]).subarray(-LIMITS.kept_log_bytes);
   }
 
   #line(channel: Channel, line: Buffer): void {
@@ -129,6 +132,12 @@ export class RunLog {
       if (typeof nonce !== 'string' || typeof at_ms !== 'number' || nonce !== (this.#nonce ?? nonce)) return line;
       this.#nonce = nonce;
       this.#received = { nonce, at_ms };
+      this.#tellEarly();
+      return line.subarray(0, 0);
+    }
+    if (this.#nonce === undefined && channel === 'stderr' && line.indexOf(ENDED) !== -1) {
+      this.#tellEarly();
+      this.#early = Buffer.from(line);
       return line.subarray(0, 0);
     }
     const at = this.#nonce === undefined ? -1 : line.indexOf(`${ENDED}"nonce":"${this.#nonce}"`);
@@ -138,6 +147,13 @@ export class RunLog {
     this.#channels[channel].hasEnded = true;
     this.#ended = { exitCode: exit_code, atMs: at_ms };
     return line.subarray(0, at);
+  }
+
+  /** Once the nonce is known, or another takes its place. */
+  #tellEarly(): void {
+    const early = this.#early;
+    this.#early = undefined;
+    if (early !== undefined) this.#keep(this.#nonce === undefined ? early : this.#withoutBoot('stderr', early));
   }
 
   #keep(bytes: Buffer): void {
