@@ -32,6 +32,8 @@ export interface LauncherOptions {
   readonly cpus: () => Promise<number>;
 }
 
+const TEND_AFTER_MS = 200;
+
 /** Writes the job line; standard input ends behind it. The boot module takes out what the processor is not to read. */
 export function handOver(stream: Duplex, isBoot: boolean, { job, secrets }: Assignment): Attached {
   const nonce = randomBytes(16).toString('hex');
@@ -45,6 +47,7 @@ export function handOver(stream: Duplex, isBoot: boolean, { job, secrets }: Assi
 export class Launcher {
   readonly #options: LauncherOptions;
   #madeBridge = false;
+  #tending: NodeJS.Timeout | undefined;
 
   constructor(options: LauncherOptions) {
     this.#options = options;
@@ -78,8 +81,17 @@ export class Launcher {
   async start(assignment: Assignment, image: LocalImage): Promise<Started> {
     const parked = image.isBoot ? await this.#startParked(assignment, image) : undefined;
     const started = parked ?? (await this.#startCold(assignment, image));
-    void this.#options.pool.tend();
+    this.#tendSoon();
     return started;
+  }
+
+  /** Starting another container takes what the one that was just started needs: it waits until that has begun. */
+  #tendSoon(): void {
+    if (this.#tending !== undefined) return;
+    this.#tending = setTimeout(() => {
+      this.#tending = undefined;
+      void this.#options.pool.tend();
+    }, TEND_AFTER_MS).unref();
   }
 
   /** Assigns a container that waits for a job; undefined when none does. */
@@ -144,6 +156,7 @@ export class Launcher {
 
   /** Removes what is parked, and the network of `internet` grants unless something is still on it. */
   async close(): Promise<void> {
+    clearTimeout(this.#tending);
     await this.#options.pool.close();
     if (!this.#madeBridge) return;
     // What cannot be removed now is removed when the next runtime that used it closes.
