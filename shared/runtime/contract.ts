@@ -67,6 +67,12 @@ export const ReportSchema = Type.Union([
 
 export type Report = Static<typeof ReportSchema>;
 
+/** Between SIGTERM and SIGKILL, as the contract promises. */
+export const GRACE_MS = 2_000;
+
+/** Variables that every processor finds, whatever its runtime. */
+export const surroundings = (home: string, temp = home) => ({ HOME: home, TMPDIR: temp, LANG: 'C.UTF-8', TZ: 'UTC' });
+
 /** Exit codes that mean something. Every other code is a failure that the retry policy may try again. */
 export const EXIT_CODES = {
   success: 0,

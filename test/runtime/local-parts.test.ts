@@ -1,12 +1,12 @@
 import * as assert from 'uvu/assert';
-import type { Report } from '../../shared/runtime/contract.ts';
+import { GRACE_MS, type Report } from '../../shared/runtime/contract.ts';
 import { LABELS } from '../../shared/runtime/drivers/local/container-spec.ts';
 import type { ContainerRow } from '../../shared/runtime/drivers/local/engine.ts';
 import { type Channel, FrameReader } from '../../shared/runtime/drivers/local/frames.ts';
-import { LIMITS } from '../../shared/runtime/drivers/local/limits.ts';
 import { type Ending, outcomeOf } from '../../shared/runtime/drivers/local/outcome.ts';
 import { judge, type ReapRules } from '../../shared/runtime/drivers/local/reaper.ts';
 import { RunLog } from '../../shared/runtime/drivers/local/run-log.ts';
+import { KEPT_LOG_BYTES } from '../../shared/runtime/log-tail.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('runtime local, parts');
@@ -129,7 +129,7 @@ test('of a long log the end is kept, lines without an end included', () => {
     ['stdout', 'the end'],
   ]);
   const bytes = Buffer.from(log.bytes());
-  assert.is(bytes.byteLength, LIMITS.kept_log_bytes);
+  assert.is(bytes.byteLength, KEPT_LOG_BYTES);
   assert.ok(bytes.toString().endsWith('the end'));
 });
 
@@ -177,7 +177,7 @@ function verdict(changes: Partial<ContainerRow>, nowMs: number, names: readonly 
 }
 
 test('whatever a killed dispatcher left has a time after which it goes', () => {
-  const overdue = 50_000 + LIMITS.grace_ms;
+  const overdue = 50_000 + GRACE_MS;
   assert.is(verdict({}, overdue + 1_000), 'keep');
   assert.is(verdict({}, overdue + 1_001), 'time_out');
   assert.is(verdict({ state: 'exited' }, overdue + 10_000), 'keep');
@@ -186,8 +186,8 @@ test('whatever a killed dispatcher left has a time after which it goes', () => {
   assert.is(verdict({ state: 'created' }, 200), 'remove');
   // It was parked before it was assigned: the latest deadline that it can have.
   const parked = { labels: { [LABELS.role]: 'parked', [LABELS.timeout]: '10' } };
-  assert.is(verdict(parked, 15_000 + LIMITS.grace_ms + 1_000), 'keep');
-  assert.is(verdict(parked, 15_000 + LIMITS.grace_ms + 1_001), 'time_out');
+  assert.is(verdict(parked, 15_000 + GRACE_MS + 1_000), 'keep');
+  assert.is(verdict(parked, 15_000 + GRACE_MS + 1_001), 'time_out');
 });
 
 test('a parked container goes with its owner, a relay with its processor', () => {

@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import type { Report } from '../../shared/runtime/contract.ts';
-import { KEPT_LOG_BYTES, RunLog } from '../../shared/runtime/drivers/modal/log.ts';
+import { RunLog } from '../../shared/runtime/drivers/modal/log.ts';
+import { KEPT_LOG_BYTES } from '../../shared/runtime/log-tail.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('modal log');

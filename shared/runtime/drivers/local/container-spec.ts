@@ -1,5 +1,6 @@
 import type Docker from 'dockerode';
 import type { Processor } from '../../../plan/registry.ts';
+import { surroundings } from '../../contract.ts';
 import type { LocalImage } from './images.ts';
 import { GRANT_FOLDER, LIMITS, LOG_CONFIG, PROCESSOR_USER } from './limits.ts';
 
@@ -98,7 +99,7 @@ export function containerSpec(options: SpecOptions): Docker.ContainerCreateOptio
   const memoryBytes = Math.max(LIMITS.min_memory_bytes, Math.floor(memory_gb * GIB));
   const cpus = Math.min(cpu, options.cpus);
   const [net, scratch] = [networkOf(network), scratchOf(processor, memoryBytes)];
-  const environment = { HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8', TZ: 'UTC', ...(image.isBoot ? {} : secrets) };
+  const environment = { ...surroundings('/tmp'), ...(image.isBoot ? {} : secrets) };
   const cpuSeconds = Math.ceil(timeout_s * Math.max(1, cpus)) + LIMITS.cpu_margin_s;
   return {
     Image: image.id,

@@ -1,13 +1,13 @@
 import type { Readable } from 'node:stream';
 import { delay } from '../../../async/delay.ts';
-import type { Report } from '../../contract.ts';
-import type { RunOutcome, RunResult } from '../../runtime.ts';
+import { GRACE_MS, type Report } from '../../contract.ts';
+import { endedWithout, type StopReason } from '../../outcome.ts';
+import type { RunResult } from '../../runtime.ts';
 import { type ContainerView, type Engine, isDown, patiently, statusOf } from './engine.ts';
 import { FrameReader } from './frames.ts';
-import { LIMITS } from './limits.ts';
 import { outcomeOf } from './outcome.ts';
 import { RunLog } from './run-log.ts';
-import type { StopReason, Stops } from './stops.ts';
+import type { Stops } from './stops.ts';
 
 /** One container that runs, or ran, an execution. */
 export interface Followed {
@@ -40,13 +40,6 @@ const LOG_LOOK_AGAIN_MS = 100;
 /** Exit codes from here on are signals, or what engines say themselves. */
 const FIRST_SIGNAL_CODE = 125;
 
-export const endedWithout = (outcome: RunOutcome, text: string, error?: RunResult['error']): RunResult => ({
-  outcome,
-  durationMs: 0,
-  log: new TextEncoder().encode(`${text}\n`),
-  error,
-});
-
 /** Reads frames until the stream is over, or the boot module has said that all is well. Never rejects. */
 function read(stream: Readable, log: RunLog): Promise<void> {
   return new Promise((resolve) => {
@@ -77,7 +70,7 @@ export async function stopContainer(
   const stopped = engine.whenStopped(containerId);
   // When the engine goes away after the grace, nobody may be waiting for this any more.
   stopped.catch(() => undefined);
-  await Promise.race([stopped, delay(LIMITS.grace_ms)]);
+  await Promise.race([stopped, delay(GRACE_MS)]);
   if ((await engine.inspect(containerId))?.running !== true) return;
   await engine.signal(containerId, 'SIGKILL');
   await stopped;
@@ -123,7 +116,7 @@ class Follower {
   }
 
   #lost(reason: string): RunResult {
-    return endedWithout({ kind: 'lost', reason }, reason);
+    return endedWithout({ kind: 'lost', reason });
   }
 
   #patiently<T>(call: () => Promise<T>): Promise<T> {
@@ -148,7 +141,7 @@ class Follower {
       const view = await this.#patiently(() => engine.inspect(containerId));
       if (view === undefined) return this.#lost('its container is gone');
       if (view.status !== 'created') return undefined;
-      if (view.error !== '') return endedWithout({ kind: 'not_started', reason: view.error }, view.error);
+      if (view.error !== '') return endedWithout({ kind: 'not_started', reason: view.error });
       if (Date.now() >= view.createdMs + startGraceMs) return this.#lost('its container was never started');
       await delay(Math.min(100, startGraceMs));
     }
@@ -211,7 +204,7 @@ export async function follow(run: Followed, attached?: Attached): Promise<RunRes
     const reason = isGone
       ? 'its container is gone'
       : `the container engine failed: ${error instanceof Error ? error.message : String(error)}`;
-    return endedWithout({ kind: 'lost', reason }, reason);
+    return endedWithout({ kind: 'lost', reason });
   } finally {
     clearTimeout(timer);
   }

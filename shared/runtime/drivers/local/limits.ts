@@ -1,15 +1,11 @@
 /** What every container gets whatever its plan and registry file say; figures measured in docs/local-runtime.md. */
 export const LIMITS = {
-  /** Between SIGTERM and SIGKILL, as the contract promises. */
-  grace_ms: 2_000,
   /** Processes and threads: stops a fork bomb, lets sharp and Python's pools live. */
   processes: 512,
   /** Engines without CAP_SYS_RESOURCE refuse more than 20000. */
   open_files: 16_384,
   /** CPU seconds beyond the timeout, after which the kernel ends a processor that no dispatcher watches any more. */
   cpu_margin_s: 60,
-  /** Of a log, kept in the result: its end. */
-  kept_log_bytes: 256 * 1024,
   /** The smallest memory that engines accept is 6 MB; a Node process needs more to say why it cannot go on. */
   min_memory_bytes: 32 * 1024 * 1024,
 } as const;

@@ -5,9 +5,11 @@ import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import type { Environment } from '../../../ledger/events.ts';
 import type { Processor } from '../../../plan/registry.ts';
 import type { Report } from '../../contract.ts';
+import { fingerprint } from '../../fingerprint.ts';
+import { endedWithout } from '../../outcome.ts';
 import type { Assignment, RunHandle, RunResult, RuntimeAdapter } from '../../runtime.ts';
 import { type Engine, openEngine, patiently } from './engine.ts';
-import { endedWithout, follow, stopContainer } from './follow.ts';
+import { follow, stopContainer } from './follow.ts';
 import { Grants } from './grants.ts';
 import { Images } from './images.ts';
 import { Launcher, type Started } from './launcher.ts';
@@ -169,19 +171,12 @@ export class LocalRuntime implements RuntimeAdapter {
 
   async environment(processor: Processor, secretNames: readonly string[]): Promise<Environment> {
     const [digest, { version }] = await Promise.all([this.#digest(processor), this.#engineFacts()]);
-    const { cpu, memory_gb, timeout_s, gpu } = processor.runtime;
-    return {
+    return fingerprint(processor, secretNames, {
       adapter: this.adapter,
-      image: processor.image,
       image_digest: digest,
-      cpu,
-      memory_gb,
-      timeout_s,
-      ...(gpu === undefined ? {} : { gpu }),
       region: 'local',
-      present_env_keys: [...secretNames].sort(),
       versions: { engine: version, os: `linux-${os.arch()}` },
-    };
+    });
   }
 
   /** Runs go on: they are taken up again by the next process. */
@@ -281,7 +276,7 @@ function notStarted({ ref }: Processor, error: unknown): RunResult {
     error instanceof IsomorphError && error.code !== 'ERR_START'
       ? ({ isomorph: 'error', code: error.code, message: reason, retryable: false } as const)
       : undefined;
-  return endedWithout({ kind: 'not_started', reason }, reason, told);
+  return endedWithout({ kind: 'not_started', reason }, told);
 }
 
 /** @throws ERR_CONFIG when `DOCKER_HOST` is malformed; an engine that does not answer shows in the runs */

@@ -1,7 +1,6 @@
-import os from 'node:os';
+import { type StopReason, signalOf } from '../../outcome.ts';
 import type { RunOutcome } from '../../runtime.ts';
 import type { ContainerView } from './engine.ts';
-import type { StopReason } from './stops.ts';
 
 /** What is known of a container that has ended. */
 export interface Ending {
@@ -14,9 +13,6 @@ export interface Ending {
   /** The exit code by the boot module's own word. */
   readonly toldExitCode: number | undefined;
 }
-
-const signalName = (number: number): string | undefined =>
-  Object.entries(os.constants.signals).find(([, value]) => value === number)?.[0];
 
 /** What engines report for a container whose end they did not see. */
 const NOT_KNOWN = 255;
@@ -32,7 +28,7 @@ export function outcomeOf({ view, stop, deadlineMs, engineWasGone, toldExitCode 
   if (exitCode === 126 || exitCode === 127) {
     return { kind: 'not_started', reason: view.error || `its command could not be started (${exitCode})` };
   }
-  const signal = signalName(exitCode - 128);
+  const signal = signalOf(exitCode);
   if (engineWasGone && (exitCode === NOT_KNOWN || signal !== undefined)) {
     return { kind: 'lost', reason: `the container engine went away while it ran, and left exit code ${exitCode}` };
   }

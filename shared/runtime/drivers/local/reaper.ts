@@ -1,7 +1,7 @@
+import { GRACE_MS } from '../../contract.ts';
 import { LABELS } from './container-spec.ts';
 import type { ContainerRow, Engine } from './engine.ts';
 import { stopContainer } from './follow.ts';
-import { LIMITS } from './limits.ts';
 import { isParkedName } from './pool.ts';
 import { executionNameOf } from './relays.ts';
 import type { Stops } from './stops.ts';
@@ -46,7 +46,7 @@ export function judge(row: ContainerRow, rules: ReapRules, { nowMs, names, isOwn
     return state !== 'running' || ageMs > 2 * rules.parkedMaxAgeMs ? 'remove' : 'keep';
   }
   if (state === 'created') return ageMs < 2 * rules.startGraceMs ? 'keep' : 'remove';
-  const overdueMs = nowMs - deadlineOf(row, rules) - LIMITS.grace_ms;
+  const overdueMs = nowMs - deadlineOf(row, rules) - GRACE_MS;
   if (state === 'running') return overdueMs > rules.overdueMs ? 'time_out' : 'keep';
   return overdueMs > rules.keptEndedMs ? 'remove' : 'keep';
 }

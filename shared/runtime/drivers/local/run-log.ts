@@ -1,7 +1,7 @@
 import type { Report } from '../../contract.ts';
+import { LogTail } from '../../log-tail.ts';
 import { parseReport } from '../../reports.ts';
 import type { Channel } from './frames.ts';
-import { LIMITS } from './limits.ts';
 
 /**
  * The log of one run from its frames: lines whole and in order, reports told, the end kept, and what the boot module
@@ -24,7 +24,6 @@ export interface BootEnded {
 const MAX_LINE_BYTES = 16 * 1024;
 /** Of a piece, held back: the boot module's last words may follow a line that has no end. */
 const HELD_BYTES = 256;
-const SMALL_LOG_BYTES = 4 * 1024;
 const LINE_FEED = 0x0a;
 const RECEIVED = '{"isomorph":"boot.received",';
 const ENDED = '{"isomorph":"boot.ended",';
@@ -50,8 +49,7 @@ function parseObject(text: string): Record<string, unknown> {
 export class RunLog {
   readonly #onReport: (report: Report) => void;
   readonly #channels: Readonly<Record<Channel, ChannelState>> = { stdout: freshChannel(), stderr: freshChannel() };
-  #kept = Buffer.alloc(0);
-  #keptBytes = 0;
+  readonly #tail = new LogTail();
   #seenBytes = 0;
   #nonce: string | undefined;
   #received: BootReceived | undefined;
@@ -96,7 +94,7 @@ export class RunLog {
       rest = rest.subarray(end + 1);
     }
     if (rest.byteLength > MAX_LINE_BYTES) {
-      this.#keep(rest.subarray(0, -HELD_BYTES));
+      this.#tail.push(rest.subarray(0, -HELD_BYTES));
       rest = rest.subarray(-HELD_BYTES);
       state.isLong = true;
     }
@@ -107,9 +105,7 @@ export class RunLog {
   /** The end of the log, with lines that have no end yet. */
   bytes(): Uint8Array {
     const { stdout, stderr } = this.#channels;
-    const kept = this.#kept.subarray(0, this.#keptBytes);
-    const early = this.#early ?? Buffer.alloc(0);
-    return Buffer.concat([kept, early, stdout.partial, stderr.partial]).subarray(-LIMITS.kept_log_bytes);
+    return this.#tail.with(this.#early ?? Buffer.alloc(0), stdout.partial, stderr.partial);
   }
 
   #line(channel: Channel, line: Buffer): void {
@@ -118,7 +114,7 @@ export class RunLog {
     state.isLong = false;
     const rest = this.#withoutBoot(channel, line);
     if (rest.byteLength === 0) return;
-    this.#keep(rest);
+    this.#tail.push(rest);
     if (channel !== 'stdout' || isLong || rest[0] !== 0x7b) return;
     const report = parseReport(rest.toString('utf8').trimEnd());
     if (report === undefined) return;
@@ -153,25 +149,6 @@ export class RunLog {
   #tellEarly(): void {
     const early = this.#early;
     this.#early = undefined;
-    if (early !== undefined) this.#keep(this.#nonce === undefined ? early : this.#withoutBoot('stderr', early));
-  }
-
-  #keep(bytes: Buffer): void {
-    const kept = bytes.subarray(-LIMITS.kept_log_bytes);
-    if (this.#keptBytes + kept.byteLength > this.#kept.byteLength) this.#makeRoom(kept.byteLength);
-    kept.copy(this.#kept, this.#keptBytes);
-    this.#keptBytes += kept.byteLength;
-  }
-
-  /** Grows, up to twice of what is kept at last; then what is older goes. */
-  #makeRoom(bytes: number): void {
-    const all = this.#kept.subarray(0, this.#keptBytes);
-    const limit = 2 * LIMITS.kept_log_bytes;
-    const staying = this.#keptBytes + bytes > limit ? all.subarray(-LIMITS.kept_log_bytes) : all;
-    const size = Math.min(limit, Math.max(SMALL_LOG_BYTES, 2 * (staying.byteLength + bytes)));
-    const room = Buffer.alloc(size);
-    staying.copy(room);
-    this.#kept = room;
-    this.#keptBytes = staying.byteLength;
+    if (early !== undefined) this.#tail.push(this.#nonce === undefined ? early : this.#withoutBoot('stderr', early));
   }
 }

@@ -5,11 +5,13 @@ import { delay } from '../../../async/delay.ts';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import type { Environment } from '../../../ledger/events.ts';
 import type { Processor } from '../../../plan/registry.ts';
-import type { Report } from '../../contract.ts';
+import { GRACE_MS, type Report, surroundings } from '../../contract.ts';
+import { fingerprint } from '../../fingerprint.ts';
+import { endedWithout, type StopReason, signalOf } from '../../outcome.ts';
 import { lastError, parseReport } from '../../reports.ts';
 import type { Assignment, RunHandle, RunOutcome, RunResult, RuntimeAdapter } from '../../runtime.ts';
 import { type Program, programOf } from './program.ts';
-import { kernelStartTime, RunFolder, type StopReason } from './run-folder.ts';
+import { kernelStartTime, RunFolder } from './run-folder.ts';
 
 /**
  * Runs a processor from its entrypoint as a child process with exactly the container's contract: its own empty
@@ -22,8 +24,6 @@ export interface MockOptions {
   readonly stateDir: string;
 }
 
-/** Between SIGTERM and SIGKILL, as the contract promises. */
-export const GRACE_MS = 2_000;
 const POLL_MS = 100;
 
 /**
@@ -82,19 +82,12 @@ export class MockRuntime implements RuntimeAdapter {
       if (error instanceof IsomorphError) return undefined;
       throw error;
     });
-    const { cpu, memory_gb, timeout_s, gpu } = processor.runtime;
-    return {
+    return fingerprint(processor, secretNames, {
       adapter: this.adapter,
-      image: processor.image,
       image_digest: program?.digest ?? '',
-      cpu,
-      memory_gb,
-      timeout_s,
-      ...(gpu === undefined ? {} : { gpu }),
       region: 'local',
-      present_env_keys: [...secretNames].sort(),
       versions: { node: process.versions.node, os: `${os.platform()}-${os.arch()}` },
-    };
+    });
   }
 
   /** Runs go on: they are taken up again by the next process. */
@@ -122,10 +115,7 @@ export class MockRuntime implements RuntimeAdapter {
         stdio: [job.fd, log.fd, log.fd],
         env: {
           PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
-          HOME: folder.work,
-          TMPDIR: folder.temp,
-          LANG: 'C.UTF-8',
-          TZ: 'UTC',
+          ...surroundings(folder.work, folder.temp),
           ...assignment.secrets,
         },
       });
@@ -216,12 +206,9 @@ function outcomeOf(code: number | undefined, stop: StopReason | undefined): RunO
   if (code === undefined) return { kind: 'lost', reason: 'its process is gone and left no exit code' };
   if (code === 126 || code === 127) return { kind: 'not_started', reason: `the shell could not start it (${code})` };
   // As the shell tells it. Codes above the last signal, such as 255, are the processor's own.
-  const signal = signalName(code - 128);
+  const signal = signalOf(code);
   return signal === undefined ? { kind: 'exited', exitCode: code } : { kind: 'signalled', signal };
 }
-
-const signalName = (number: number): string | undefined =>
-  Object.entries(os.constants.signals).find(([, value]) => value === number)?.[0];
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
@@ -233,11 +220,6 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
 }
 
 function notStarted(executionId: string, reason: string): RunHandle {
-  const result: RunResult = {
-    outcome: { kind: 'not_started', reason },
-    durationMs: 0,
-    log: new TextEncoder().encode(`${reason}\n`),
-    error: undefined,
-  };
+  const result = endedWithout({ kind: 'not_started', reason });
   return { executionId, wait: async () => result };
 }

@@ -1,12 +1,11 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { KEPT_LOG_BYTES } from '../../log-tail.ts';
+import type { StopReason } from '../../outcome.ts';
 
 /** Kept of a log; what is older goes when it grows beyond. */
-export const LOG_LIMITS = { kept_bytes: 256 * 1024, rewrite_bytes: 4 * 1024 * 1024 } as const;
-
-/** Why we ended a run; written before the signal, so that it survives us. */
-export type StopReason = 'timed_out' | 'killed';
+export const LOG_LIMITS = { kept_bytes: KEPT_LOG_BYTES, rewrite_bytes: 4 * 1024 * 1024 } as const;
 
 export interface ProcessId {
   readonly pid: number;

@@ -1,8 +1,6 @@
 import type { Report } from '../../contract.ts';
+import { LogTail } from '../../log-tail.ts';
 import { parseReport } from '../../reports.ts';
-
-/** Kept of a log: its end. */
-export const KEPT_LOG_BYTES = 256 * 1024;
 
 /** A line is told in pieces from this length on; it is no report. */
 const MAX_LINE_CHARACTERS = 64 * 1024;
@@ -13,8 +11,7 @@ export type Channel = 'stdout' | 'stderr';
 export class RunLog {
   readonly #onReport: ((report: Report) => void) | undefined;
   readonly #partial: Record<Channel, string> = { stdout: '', stderr: '' };
-  readonly #kept: Buffer[] = [];
-  #keptBytes = 0;
+  readonly #tail = new LogTail();
   #error: Extract<Report, { isomorph: 'error' }> | undefined;
 
   constructor(onReport?: (report: Report) => void) {
@@ -31,14 +28,14 @@ export class RunLog {
     const complete = all.lastIndexOf('\n') + 1;
     if (channel === 'stdout' && complete > 0) this.#readReports(all.slice(0, complete));
     const isLong = all.length - complete > MAX_LINE_CHARACTERS;
-    this.#keep(isLong ? all : all.slice(0, complete));
+    this.#tail.push(Buffer.from(isLong ? all : all.slice(0, complete)));
     this.#partial[channel] = isLong ? '' : all.slice(complete);
   }
 
   /** The end of the log, with lines that have no end yet. */
   bytes(): Uint8Array {
     const { stdout, stderr } = this.#partial;
-    return Buffer.concat([...this.#kept, Buffer.from(stdout), Buffer.from(stderr)]).subarray(-KEPT_LOG_BYTES);
+    return this.#tail.with(Buffer.from(stdout), Buffer.from(stderr));
   }
 
   #readReports(lines: string): void {
@@ -47,18 +44,6 @@ export class RunLog {
       if (report === undefined) continue;
       if (report.isomorph === 'error') this.#error = report;
       this.#onReport?.(report);
-    }
-  }
-
-  #keep(text: string): void {
-    if (text === '') return;
-    const bytes = Buffer.from(text);
-    this.#kept.push(bytes);
-    this.#keptBytes += bytes.byteLength;
-    for (let first = this.#kept[0]; first !== undefined; first = this.#kept[0]) {
-      if (this.#keptBytes - first.byteLength < KEPT_LOG_BYTES) return;
-      this.#kept.shift();
-      this.#keptBytes -= first.byteLength;
     }
   }
 }

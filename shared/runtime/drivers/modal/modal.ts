@@ -5,7 +5,9 @@ import type { Environment } from '../../../ledger/events.ts';
 import type { Processor } from '../../../plan/registry.ts';
 import { toModalError } from '../../../scratch/modal/sdk.ts';
 import type { Report } from '../../contract.ts';
-import type { Assignment, RunHandle, RunOutcome, RunResult, RuntimeAdapter } from '../../runtime.ts';
+import { fingerprint } from '../../fingerprint.ts';
+import { endedWithout } from '../../outcome.ts';
+import type { Assignment, RunHandle, RuntimeAdapter } from '../../runtime.ts';
 import { type Found, isSilence, ModalControl } from './control.ts';
 import { type ModalPlace, placeOf } from './place.ts';
 import { TAGS } from './request.ts';
@@ -79,7 +81,8 @@ export class ModalRuntime implements RuntimeAdapter {
     try {
       return this.#handle(executionId, await starting, deadlineMs, onReport);
     } catch (error) {
-      return failedHandle(executionId, startFailure(assignment, error));
+      const result = endedWithout(startFailure(assignment, error));
+      return { executionId, wait: async () => result };
     } finally {
       this.#starting.delete(executionId);
     }
@@ -116,19 +119,12 @@ export class ModalRuntime implements RuntimeAdapter {
   }
 
   async environment(processor: Processor, secretNames: readonly string[]): Promise<Environment> {
-    const { cpu, memory_gb, timeout_s, gpu } = processor.runtime;
-    return {
+    return fingerprint(processor, secretNames, {
       adapter: this.adapter,
-      image: processor.image,
       image_digest: DIGEST.exec(processor.image)?.[1] ?? (await this.#imageOfModal(processor)),
-      cpu,
-      memory_gb,
-      timeout_s,
-      ...(gpu === undefined ? {} : { gpu }),
       region: this.#place.regions.join(',') || 'any',
-      present_env_keys: [...secretNames].sort(),
       versions: { modal: this.#control.sdkVersion, sandbox: this.#control.versionFor(processor) },
-    };
+    });
   }
 
   /** Sandboxes go on: they are taken up again by the next process. */
@@ -221,14 +217,8 @@ export class ModalRuntime implements RuntimeAdapter {
 const isGiven = ({ tags }: Found): boolean => tags[TAGS.job] !== undefined;
 
 /** What Modal refuses is known not to run; without an answer nothing is known: the execution is lost, and tried again. */
-function startFailure({ processor }: Assignment, error: unknown): RunOutcome {
+function startFailure({ processor }: Assignment, error: unknown): Parameters<typeof endedWithout>[0] {
   const { code, message } = toModalError(error);
   const reason = `${processor.ref} (${processor.image}): ${message}`;
   return code === 'ERR_UNAVAILABLE' ? { kind: 'lost', reason } : { kind: 'not_started', reason };
-}
-
-function failedHandle(executionId: string, outcome: RunOutcome): RunHandle {
-  const text = 'reason' in outcome ? `${outcome.reason}\n` : '';
-  const result: RunResult = { outcome, durationMs: 0, log: new TextEncoder().encode(text), error: undefined };
-  return { executionId, wait: async () => result };
 }

@@ -1,4 +1,4 @@
-import os from 'node:os';
+import { signalOf } from '../../outcome.ts';
 import type { RunOutcome } from '../../runtime.ts';
 
 /** Why we ended a sandbox; a tag of it, written before it is ended, so that it survives us. */
@@ -28,15 +28,12 @@ export interface SandboxResult {
 const SIGKILLED = 137;
 const NOT_FOUND_OR_NOT_EXECUTABLE = [126, 127];
 
-const signalName = (number: number): string | undefined =>
-  Object.entries(os.constants.signals).find(([, value]) => value === number)?.[0];
-
 function ofExit({ exitcode, exception }: SandboxResult): RunOutcome {
   if (exitcode === SIGKILLED && /out of memory|\boom\b/i.test(exception)) return { kind: 'out_of_memory' };
   if (NOT_FOUND_OR_NOT_EXECUTABLE.includes(exitcode)) {
     return { kind: 'not_started', reason: exception || `its command could not be started (${exitcode})` };
   }
-  const signal = signalName(exitcode - 128);
+  const signal = signalOf(exitcode);
   return signal === undefined ? { kind: 'exited', exitCode: exitcode } : { kind: 'signalled', signal };
 }
 

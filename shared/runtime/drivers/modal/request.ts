@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { SandboxCreateParams } from 'modal';
 import { IsomorphError, unreachable } from '../../../errors/isomorph-error.ts';
 import type { Processor } from '../../../plan/registry.ts';
-import type { Job } from '../../contract.ts';
+import { type Job, surroundings } from '../../contract.ts';
 import type { Assignment } from '../../runtime.ts';
 import { type ModalPlace, objectNameOf } from './place.ts';
 
@@ -34,14 +34,6 @@ export const tagsOf = ({ executionId, job, processor }: Assignment, { app }: Mod
   [TAGS.instance]: app,
   [TAGS.createdMs]: `${nowMs}`,
   ...(processor.runtime.scratch_volume_gb === undefined ? {} : { [TAGS.volume]: 'yes' }),
-});
-
-/** What the contract promises of the environment; PATH is the image's. */
-const environmentOf = (temp: string): Record<string, string> => ({
-  HOME: temp,
-  TMPDIR: temp,
-  LANG: 'C.UTF-8',
-  TZ: 'UTC',
 });
 
 /** As Modal names them: an A100 comes in two sizes, which are two names. */
@@ -99,7 +91,8 @@ export function requestOf(assignment: Assignment, place: ModalPlace, nowMs: numb
   return {
     name: objectNameOf(executionId),
     command: [...processor.entrypoint],
-    env: environmentOf(scratch_volume_gb === undefined ? '/tmp' : VOLUME_PATH),
+    // PATH is the image's.
+    env: surroundings(scratch_volume_gb === undefined ? '/tmp' : VOLUME_PATH),
     tags: { ...tagsOf(assignment, place, nowMs) },
     cpu: cores,
     cpuLimit: cores,
