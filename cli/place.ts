@@ -116,8 +116,8 @@ export function findPlace(terminal: Pick<Terminal, 'env' | 'cwd'>): Place {
     databaseUrl: given(env.DATABASE_URL) ?? stack?.postgres.url,
     artifacts: artifactsOf(env, stack),
     secretsUrl: given(env.SECRETS_URL) ?? stack?.secretsUrl,
-    kvUrl: given(env.KV_URL) ?? stack?.scratch.kvUrl,
-    queueUrl: given(env.QUEUE_URL) ?? stack?.scratch.queueUrl,
+    kvUrl: given(env.KV_URL) ?? stack?.scratch?.kvUrl,
+    queueUrl: given(env.QUEUE_URL) ?? stack?.scratch?.queueUrl,
     adapters: stack?.adapters ?? [],
   };
 }
@@ -129,7 +129,7 @@ export const placeOfStack = (info: StackInfo): Place => ({
   databaseUrl: info.postgres.url,
   artifacts: info.artifacts,
   secretsUrl: info.secretsUrl,
-  kvUrl: info.scratch.kvUrl,
-  queueUrl: info.scratch.queueUrl,
+  kvUrl: info.scratch?.kvUrl,
+  queueUrl: info.scratch?.queueUrl,
   adapters: info.adapters,
 });

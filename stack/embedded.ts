@@ -30,7 +30,8 @@ export interface StackInfo {
   };
   readonly postgres: { readonly url: string };
   readonly artifacts: { readonly url: string; readonly gatewayUrl: string; readonly gatewayKeyFile: string };
-  readonly scratch: { readonly kvUrl: string | undefined; readonly queueUrl: string | undefined };
+  /** Absent in the file of a stack that an earlier version started. */
+  readonly scratch?: { readonly kvUrl: string | undefined; readonly queueUrl: string | undefined };
   readonly registry: string;
   readonly secretsUrl: string;
   readonly adapters: readonly Adapter[];
