@@ -1,14 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { access, mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { destination, type Logger, pino } from 'pino';
-import { type ComposeOptions, type RunningService, startGateway, startService } from '../services/compose.ts';
+import { type ComposeOptions, type RunningService, setUp, startGateway, startService } from '../services/compose.ts';
 import { type Config, type Env, readConfig } from '../shared/config/config.ts';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
 import { SERVICES, type ServiceName } from '../shared/ledger/events.ts';
-import { connectNats } from '../shared/nats/connect.ts';
-import { ensureTopology } from '../shared/nats/topology.ts';
 import type { Adapter } from '../shared/plan/plan.ts';
 import { writePrivate } from './files.ts';
 import { lockHome } from './home-lock.ts';
@@ -63,18 +60,6 @@ export interface EmbeddedStack {
 }
 
 const PROJECT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-
-const KEY_BYTES = 32;
-
-/** The key of the gateway's URLs, made once: URLs that were handed out stay good over a restart. */
-async function ensureKey(file: string): Promise<void> {
-  try {
-    await access(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    await writePrivate(file, randomBytes(KEY_BYTES).toString('hex'));
-  }
-}
 
 function withLogin(url: string, { user, pass }: NatsLogin): string {
   const parsed = new URL(url);
@@ -145,11 +130,6 @@ async function startPostgres({ home }: Places, { env }: EmbeddedOptions, started
   return postgres;
 }
 
-async function makeWorld({ artifactsUrl, keyFile }: Places): Promise<void> {
-  await mkdir(fileURLToPath(artifactsUrl), { recursive: true });
-  await ensureKey(keyFile);
-}
-
 function infoOf(places: Places, { nats, postgres }: Parts, gatewayUrl: string, config: Config): StackInfo {
   return {
     v: 1,
@@ -169,15 +149,6 @@ function infoOf(places: Places, { nats, postgres }: Parts, gatewayUrl: string, c
     secretsUrl: config.secretsUrl,
     adapters: config.adapters,
   };
-}
-
-async function setUpTopology(nats: NatsServerHandle): Promise<void> {
-  const connection = await connectNats({ url: withLogin(nats.url, nats.credentials.admin), name: 'isomorph-setup' });
-  try {
-    await ensureTopology(connection);
-  } finally {
-    await connection.close();
-  }
 }
 
 /** What the services of the stack are told; the environment of the caller may override folders, slots and scratch. */
@@ -227,13 +198,13 @@ export async function startEmbeddedStack(options: EmbeddedOptions): Promise<Embe
     const [nats, postgres] = await allStarted([
       startNats(places, options, started, onEnd),
       startPostgres(places, options, started, onEnd),
-      makeWorld(places),
     ]);
     const parts = { nats, postgres };
-    await setUpTopology(nats);
     const base = environmentOf(places, parts, options.env);
     const log = openLog(places, base.LOG_LEVEL ?? 'info');
-    const gateway = await startGateway({ config: readConfig({ ...options.env, ...base }, []), log });
+    const beginning = readConfig({ ...options.env, ...base }, []);
+    await setUp({ config: { ...beginning, natsUrl: withLogin(nats.url, nats.credentials.admin) }, log });
+    const gateway = await startGateway({ config: beginning, log });
     started.add(() => gateway.stop());
     const serviceEnv = { ...base, ARTIFACTS_GATEWAY_URL: gateway.url, SCRATCH_GATEWAY_URL: gateway.url };
     const config = readConfig({ ...options.env, ...serviceEnv }, SERVICES);

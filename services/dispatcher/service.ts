@@ -18,6 +18,7 @@ import {
   workSubject,
 } from '../../shared/nats/work.ts';
 import type { RuntimeAdapter } from '../../shared/runtime/runtime.ts';
+import type { Validated } from '../../shared/schema/validate.ts';
 import type { Kv } from '../../shared/scratch/kv/kv.ts';
 import type { Queue } from '../../shared/scratch/queue/queue.ts';
 import type { SecretResolver } from '../../shared/secrets/resolver.ts';
@@ -92,11 +93,14 @@ class Dispatcher {
         concurrency: slots,
         prefetch: slots,
         keyOf: (message) => String(message.seq),
-        handle: (message, signal) => this.#work(worker, message.data, signal),
+        handle: reading(parseWork, (work, signal) => worker.handle(work, signal)),
       });
       this.#consumptions.push(consumption);
     }
-    const chores = { timers: this.#timer.bind(this), purges: this.#purge.bind(this) };
+    const chores = {
+      timers: reading(parseTimer, (timer) => this.#timer(timer)),
+      purges: reading(parsePurge, (purge) => this.#purge(purge)),
+    };
     for (const [name, handle] of Object.entries(chores)) {
       const consumption = await consume({
         connection,
@@ -104,7 +108,7 @@ class Dispatcher {
         consumer: { stream: 'WORK', durable: `dispatcher-${name}` },
         concurrency: 8,
         keyOf: (message) => String(message.seq),
-        handle: (message) => handle(message.data),
+        handle,
       });
       this.#consumptions.push(consumption);
     }
@@ -166,35 +170,38 @@ class Dispatcher {
     await publish(connection, PURGE_SUBJECT, JSON.stringify(purge), { msgID: `purge-${state.planId}` });
   }
 
-  async #purge(data: Uint8Array): Promise<Verdict> {
-    const purge = parsePurge(parseJson(data));
-    if (!purge.ok) return dead(purge.faults[0] ?? fault('ERR_SCHEMA', 'no purge'));
-    const { plan_id: planId, not_before } = purge.value;
-    const waitMs = Date.parse(not_before) - this.#deps.nowMs();
-    if (waitMs > 0) return { kind: 'later', delayMs: Math.min(waitMs, MAX_DELAY_MS) };
+  async #purge({ plan_id: planId, not_before }: Purge): Promise<Verdict> {
+    const early = this.#until(not_before);
+    if (early !== undefined) return early;
     await Promise.all(this.#deps.scratchStores.map((store) => store.purgePlan({ planId })));
     this.#deps.log.info({ plan_id: planId }, 'scratch was purged');
     return DONE;
   }
 
-  async #work(worker: Worker, data: Uint8Array, signal: AbortSignal): Promise<Verdict> {
-    const work = parseWork(parseJson(data));
-    if (!work.ok) return dead(work.faults[0] ?? fault('ERR_SCHEMA', 'no work'));
-    return worker.handle(work.value, signal);
-  }
-
-  async #timer(data: Uint8Array): Promise<Verdict> {
-    const timer = parseTimer(parseJson(data));
-    if (!timer.ok) return dead(timer.faults[0] ?? fault('ERR_SCHEMA', 'no timer'));
-    const { plan_id: planId, deadline, ledger_seq: seq } = timer.value;
+  async #timer({ plan_id: planId, deadline, ledger_seq: seq }: Timer): Promise<Verdict> {
     const { state } = await this.#journal.load(planId, seq);
     if (state.phase !== 'admitted') return DONE;
-    const waitMs = Date.parse(deadline) - this.#deps.nowMs();
-    if (waitMs > 0) return { kind: 'later', delayMs: Math.min(waitMs, MAX_DELAY_MS) };
+    const early = this.#until(deadline);
+    if (early !== undefined) return early;
     await this.#journal.append(planId, (now) => decideDeadline(now, this.#deps.nowMs()));
     return DONE;
   }
+
+  /** Undefined when the instant has come. */
+  #until(instant: string): Verdict | undefined {
+    const waitMs = Date.parse(instant) - this.#deps.nowMs();
+    return waitMs > 0 ? { kind: 'later', delayMs: Math.min(waitMs, MAX_DELAY_MS) } : undefined;
+  }
 }
+
+/** A handler of the documents that a parser takes; what it refuses is dead. */
+const reading =
+  <T>(parse: (value: unknown) => Validated<T>, handle: (value: T, signal: AbortSignal) => Promise<Verdict>) =>
+  async ({ data }: { readonly data: Uint8Array }, signal: AbortSignal): Promise<Verdict> => {
+    const parsed = parse(parseJson(data));
+    if (!parsed.ok) return dead(parsed.faults[0] ?? fault('ERR_SCHEMA', 'the message is not usable'));
+    return handle(parsed.value, signal);
+  };
 
 function parseJson(data: Uint8Array): unknown {
   try {
