@@ -199,16 +199,24 @@ async function servedStore(config: Config): Promise<FileArtifactStore | undefine
 
 /** Starts the gateway, with a connection of its own. It writes nothing to the ledger. */
 export async function startGateway({ config, log }: Pick<ComposeOptions, 'config' | 'log'>): Promise<RunningGateway> {
-  const { parseListen, startGatewayService } = await import('./gateway/service.ts');
+  const { listenAt, startGatewayService } = await import('./gateway/service.ts');
   const secret = await readFile(required(config.gatewayKeyFile, 'ARTIFACTS_GATEWAY_KEY_FILE'));
-  const listen = parseListen(config.gatewayListen);
   const url = required(config.natsUrl, 'NATS_URL');
   const connection = await connectNats({ url, name: 'isomorph-gateway', waitMs: SERVER_WAIT_MS });
   try {
-    const { kvUrl, queueUrl } = config;
+    const { kvUrl, queueUrl, gatewayListen } = config;
     const store = await servedStore(config);
     const gatewayLog = log.child({ service: 'gateway' });
-    const deps = { connection, log: gatewayLog, nowMs: Date.now, secret, ...listen, store, kvUrl, queueUrl };
+    const deps = {
+      connection,
+      log: gatewayLog,
+      nowMs: Date.now,
+      secret,
+      store,
+      kvUrl,
+      queueUrl,
+      ...listenAt(gatewayListen),
+    };
     const gateway = await startGatewayService(deps);
     return {
       url: gateway.url,

@@ -1,6 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { scratchHandler } from '../../shared/scratch/gateway/handler.ts';
 import { SCRATCH_PATH } from '../../shared/scratch/gateway/requests.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
@@ -64,11 +63,8 @@ export async function startGatewayService(deps: GatewayDeps): Promise<RunningGat
   };
 }
 
-/** `host:port` as GATEWAY_LISTEN has it. @throws ERR_CONFIG */
-export function parseListen(text: string): { readonly host: string; readonly port: number } {
-  const colon = text.lastIndexOf(':');
-  const port = Number(text.slice(colon + 1));
-  const host = text.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
-  if (host !== '' && Number.isInteger(port) && port <= 65_535) return { host, port };
-  throw new IsomorphError('ERR_CONFIG', 'GATEWAY_LISTEN is not usable', { expected: 'host:port' });
+/** `host:port`, as the configuration has checked it. */
+export function listenAt(text: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(`tcp://${text}`);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
 }

@@ -116,7 +116,7 @@ export const VARIABLES = {
     neededBy: [],
     fallback: '127.0.0.1:0',
     expected: 'host:port',
-    parse: (text: string) => (/^.+:\d{1,5}$/.test(text) ? text : undefined),
+    parse: (text: string) => (/^.+:\d{1,5}$/.test(text) && URL.canParse(`tcp://${text}`) ? text : undefined),
   }),
   secretsUrl: defaulted<string>({
     name: 'SECRETS_URL',

@@ -10,8 +10,9 @@ import { pipeline } from 'node:stream/promises';
 import { pathToFileURL } from 'node:url';
 import type { ErrorCode } from '../errors/codes.ts';
 import { IsomorphError, unreachable } from '../errors/isomorph-error.ts';
+import { discardRest } from '../http/discard-rest.ts';
+import { parseRangeHeader } from '../http/range.ts';
 import { type FileArtifactStore, openFileStore } from './drivers/file.ts';
-import { parseRangeHeader } from './http-range.ts';
 import { checkSecret, type GetGrant, type Grant, type PutGrant, verifyUrl } from './signed-url.ts';
 
 export { redact, redactUrl } from './redact.ts';
@@ -42,9 +43,6 @@ export interface Gateway {
 /** A silent connection is dropped after this long; a slow one may take as long as it moves. */
 const IDLE_MS = 120_000;
 
-/** How much of a refused body is read to its end, and discarded. */
-const LINGER_BYTES = 64 * 1024 * 1024;
-
 const STATUS: Partial<Record<ErrorCode, number>> = {
   ERR_URL_REFUSED: 403,
   ERR_NOT_FOUND: 404,
@@ -68,16 +66,6 @@ function answerError({ request, response }: Exchange, code: ErrorCode, headers: 
   });
   response.end(body);
   discardRest(request);
-}
-
-/** Hanging up on a client that still sends would reset its connection before it has read the answer. */
-function discardRest(request: IncomingMessage): void {
-  let discarded = 0;
-  request.on('data', (chunk: Uint8Array) => {
-    discarded += chunk.byteLength;
-    if (discarded > LINGER_BYTES) request.destroy();
-  });
-  request.resume();
 }
 
 type Serving = Exchange & { readonly store: FileArtifactStore };

@@ -2,8 +2,8 @@
  * Signed URLs of the `file` driver. What the URL allows is written in its query and bound by an HMAC: method, path,
  * expiry, size limit, content type, upload id. The host is not, so one URL works on every endpoint of the gateway.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import { IsomorphError } from '../errors/isomorph-error.ts';
+import { isSignature, signatureOf } from '../http/signature.ts';
 import { keyOf } from './world-path.ts';
 
 export interface GetGrant {
@@ -43,7 +43,7 @@ export function checkSecret(secret: Uint8Array): void {
   });
 }
 
-function signatureOf(grant: Grant, secret: Uint8Array): string {
+function signed(grant: Grant, secret: Uint8Array): string {
   const bound =
     grant.method === 'GET'
       ? ['isomorph-url-1', grant.method, grant.path, grant.expiresS]
@@ -51,7 +51,7 @@ function signatureOf(grant: Grant, secret: Uint8Array): string {
           ...['isomorph-url-1', grant.method, grant.path, grant.expiresS],
           ...[grant.uploadId, grant.maxBytes, grant.contentType],
         ];
-  return createHmac('sha256', secret).update(JSON.stringify(bound)).digest('hex');
+  return signatureOf(JSON.stringify(bound), secret, 'hex');
 }
 
 /** @param gatewayUrl e.g. `http://127.0.0.1:4300` */
@@ -64,7 +64,7 @@ export function signUrl(gatewayUrl: string, grant: Grant, secret: Uint8Array): s
     url.searchParams.set(PARAMETER.maxBytes, String(grant.maxBytes));
     url.searchParams.set(PARAMETER.contentType, grant.contentType);
   }
-  url.searchParams.set(PARAMETER.signature, signatureOf(grant, secret));
+  url.searchParams.set(PARAMETER.signature, signed(grant, secret));
   return url.href;
 }
 
@@ -99,8 +99,6 @@ export function verifyUrl(method: string, target: string, secret: Uint8Array, no
     return undefined;
   }
   if (grant === undefined) return undefined;
-  const given = Buffer.from(url.searchParams.get(PARAMETER.signature) ?? '');
-  const wanted = Buffer.from(signatureOf(grant, secret));
-  if (given.byteLength !== wanted.byteLength || !timingSafeEqual(given, wanted)) return undefined;
+  if (!isSignature(url.searchParams.get(PARAMETER.signature) ?? '', signed(grant, secret))) return undefined;
   return nowMs < grant.expiresS * 1000 ? grant : undefined;
 }

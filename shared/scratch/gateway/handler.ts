@@ -5,6 +5,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { ErrorCode } from '../../errors/codes.ts';
 import { IsomorphError } from '../../errors/isomorph-error.ts';
+import { discardRest } from '../../http/discard-rest.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { Queue, QueueMessage } from '../queue/queue.ts';
 import {
@@ -242,8 +243,7 @@ export function scratchHandler(options: ScratchHandlerOptions): RequestListener 
       (error: unknown) => {
         if (response.headersSent || request.socket.destroyed) response.destroy();
         else sendError(response, error, options);
-        // Hanging up on a client that still sends would reset its connection before it has read the answer.
-        request.resume();
+        discardRest(request);
       },
     );
   };

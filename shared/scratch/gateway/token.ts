@@ -1,6 +1,6 @@
 /** Tokens of the scratch gateway: what an execution may do, in the token itself and bound by an HMAC. */
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import Type, { type Static } from 'typebox';
+import { isSignature, signatureOf } from '../../http/signature.ts';
 import { validator } from '../../schema/validate.ts';
 
 /** So that one can be found in a text and taken out of it (`shared/world/redact.ts`). */
@@ -22,21 +22,19 @@ export type ScratchGrant = Static<typeof GrantSchema>;
 
 const parseGrant = validator(GrantSchema, 'ERR_SCHEMA');
 
-const signatureOf = (payload: string, secret: Uint8Array): string =>
-  createHmac('sha256', secret).update(`isomorph-scratch-1.${payload}`).digest('base64url');
+const signed = (payload: string, secret: Uint8Array): string =>
+  signatureOf(`isomorph-scratch-1.${payload}`, secret, 'base64url');
 
 export function signToken(grant: ScratchGrant, secret: Uint8Array): string {
   const payload = Buffer.from(JSON.stringify(grant)).toString('base64url');
-  return `${TOKEN_PREFIX}${payload}.${signatureOf(payload, secret)}`;
+  return `${TOKEN_PREFIX}${payload}.${signed(payload, secret)}`;
 }
 
 /** What a token allows, or undefined; why not is nobody's business. */
 export function verifyToken(token: string, secret: Uint8Array, nowMs: number): ScratchGrant | undefined {
   if (!token.startsWith(TOKEN_PREFIX)) return undefined;
   const [payload = '', signature = ''] = token.slice(TOKEN_PREFIX.length).split('.');
-  const given = Buffer.from(signature);
-  const wanted = Buffer.from(signatureOf(payload, secret));
-  if (given.byteLength !== wanted.byteLength || !timingSafeEqual(given, wanted)) return undefined;
+  if (!isSignature(signature, signed(payload, secret))) return undefined;
   // What is signed was written by `signToken`, by this version or another.
   const grant = parseGrant(JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')));
   return grant.ok && nowMs < grant.value.expires_s * 1_000 ? grant.value : undefined;
