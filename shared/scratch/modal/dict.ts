@@ -1,6 +1,7 @@
 import { IsomorphError } from '../../errors/isomorph-error.ts';
+import { isNotFound, toModalError } from '../../modal/account.ts';
 import { pickleText, unpickleText } from './pickle.ts';
-import { type CallOptions, type DictRpc, isNotFound, toModalError } from './sdk.ts';
+import type { CallOptions, DictRpc } from './sdk.ts';
 
 const LOOK_UP = 0;
 const CREATE_IF_MISSING = 1;

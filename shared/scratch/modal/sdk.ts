@@ -54,45 +54,12 @@ export interface ModalSdk {
   close(): void;
 }
 
-const GRPC = { invalidArgument: 3, notFound: 5, permissionDenied: 7, unauthenticated: 16 };
-
-/** The gRPC status of what the SDK threw. */
-const statusOf = (error: unknown): number | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
-
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '');
 
-export const isNotFound = (error: unknown): boolean =>
-  statusOf(error) === GRPC.notFound || nameOf(error) === 'NotFoundError';
 export const isQueueEmpty = (error: unknown): boolean => nameOf(error) === 'QueueEmptyError';
 export const isQueueFull = (error: unknown): boolean => nameOf(error) === 'QueueFullError';
 export const isUnavailable = (error: unknown): boolean =>
   error instanceof IsomorphError && error.code === 'ERR_UNAVAILABLE';
-
-/** What the SDK threw, as an error of ours. */
-export function toModalError(error: unknown): IsomorphError {
-  if (error instanceof IsomorphError) return error;
-  const message = `Modal: ${error instanceof Error ? error.message : String(error)}`;
-  const status = statusOf(error);
-  if (status === GRPC.unauthenticated || status === GRPC.permissionDenied || message.includes('credentials')) {
-    return new IsomorphError('ERR_CONFIG', message, { expected: 'MODAL_TOKEN_ID and MODAL_TOKEN_SECRET' }, error);
-  }
-  if (status === GRPC.invalidArgument) return new IsomorphError('ERR_INTERNAL', message, {}, error);
-  return new IsomorphError('ERR_UNAVAILABLE', message, {}, error);
-}
-
-const ENVIRONMENT = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
-
-/**
- * The environment that `modal:<env>` names; `''` is the default one of the token.
- * @throws IsomorphError ERR_CONFIG
- */
-export function environmentOf(url: URL): string {
-  const environment = url.pathname;
-  const isUsable = environment === '' || ENVIRONMENT.test(environment);
-  if (isUsable && url.host === '' && url.search === '' && url.hash === '') return environment;
-  throw new IsomorphError('ERR_CONFIG', 'no usable modal: URL', { expected: 'modal: or modal:<environment>' });
-}
 
 /** Tries that may hang within the time limit of one operation. */
 const SLOW_TRIES = 3;

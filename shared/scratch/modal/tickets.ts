@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
+import { isNotFound, toModalError } from '../../modal/account.ts';
 import { readTicket, type Ticket, writeTicket } from './message.ts';
 import { objectName, partitionOf } from './names.ts';
-import { isNotFound, isQueueEmpty, isQueueFull, type ModalSdk, type SdkQueue, toModalError } from './sdk.ts';
+import { isQueueEmpty, isQueueFull, type ModalSdk, type SdkQueue } from './sdk.ts';
 
 const KNOWN_QUEUES = 1_000;
 /** The SDK's put repeats on a full partition for ever unless it has a limit; a ticket is not worth waiting for. */

@@ -1,4 +1,5 @@
 /** Reads the URL of queues on SQS: `sqs://<region>?endpoint=…&prefix=…&dedupe=none`. Pure. */
+import { plainEndpoint, REGION } from '../../aws/location.ts';
 import { IsomorphError } from '../../errors/isomorph-error.ts';
 
 export interface SqsLocation {
@@ -12,7 +13,6 @@ export interface SqsLocation {
 }
 
 const PARAMETERS = ['endpoint', 'prefix', 'dedupe'];
-const REGION = /^[a-z0-9-]{1,40}$/;
 const PREFIX = /^[A-Za-z0-9][A-Za-z0-9_-]{0,19}$/;
 
 /** Never repeats the URL: it may carry a password. */
@@ -22,11 +22,7 @@ function refuse(what: string, expected: string): never {
 
 function endpointOf(text: string | null): string | undefined {
   if (text === null) return undefined;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '') {
-    refuse('has no usable endpoint', 'http://host:port or https://host');
-  }
-  return url.href.replace(/\/$/, '');
+  return plainEndpoint(text) ?? refuse('has no usable endpoint', 'http://host:port or https://host');
 }
 
 /** @throws IsomorphError ERR_CONFIG */

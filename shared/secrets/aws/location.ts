@@ -1,4 +1,5 @@
 /** Reads `aws-secretsmanager://<region>[?endpoint=…&prefix=…]`. Pure. */
+import { plainEndpoint, REGION } from '../../aws/location.ts';
 import { IsomorphError } from '../../errors/isomorph-error.ts';
 
 export interface AwsSecretsLocation {
@@ -10,7 +11,6 @@ export interface AwsSecretsLocation {
 }
 
 const PARAMETERS = ['endpoint', 'prefix'];
-const REGION = /^[a-z0-9-]{1,40}$/;
 /** Characters of names in Secrets Manager. */
 const PREFIX = /^[A-Za-z0-9/_+=.@-]{0,128}$/;
 
@@ -21,11 +21,7 @@ function refuse(what: string, expected: string): never {
 
 function endpointOf(text: string | null): string | undefined {
   if (text === null) return undefined;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '') {
-    refuse('has no usable endpoint', 'http://host:port or https://host');
-  }
-  return url.href.replace(/\/$/, '');
+  return plainEndpoint(text) ?? refuse('has no usable endpoint', 'http://host:port or https://host');
 }
 
 /** @throws IsomorphError ERR_CONFIG */

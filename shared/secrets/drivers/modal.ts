@@ -1,4 +1,5 @@
 import { IsomorphError } from '../../errors/isomorph-error.ts';
+import { environmentNamed, isRefused } from '../../modal/account.ts';
 import type { SecretHandle } from '../grant.ts';
 import type { SecretResolver } from '../resolver.ts';
 import { missingSecret } from '../values.ts';
@@ -11,27 +12,17 @@ export interface ModalSecretsClient {
   close(): void;
 }
 
-const ENVIRONMENT = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 /** Names of Modal's objects have at most 64 characters. */
 const NAME_CHARACTERS_MAX = 64;
-const GRPC = { permissionDenied: 7, unauthenticated: 16 };
 const LOOK_MS = 3_000;
 const ANSWER_MS = 15_000;
-
-function environmentOf(url: string): string {
-  const environment = url.slice(url.indexOf(':') + 1);
-  if (environment === '' || ENVIRONMENT.test(environment)) return environment;
-  throw new IsomorphError('ERR_CONFIG', 'no usable modal: URL', { expected: 'modal: or modal:<environment>' });
-}
 
 const isMissing = (error: unknown): boolean => error instanceof Error && error.name === 'NotFoundError';
 
 /** The SDK's errors stay inside; its messages name the object at most. */
 function modalSecretError(name: string, error: unknown): IsomorphError {
   if (isMissing(error)) return missingSecret(name, `Modal has no secret ${name} with the key ${name}`);
-  const status = error instanceof Error && 'code' in error ? error.code : undefined;
-  const message = error instanceof Error ? error.message : '';
-  if (status === GRPC.permissionDenied || status === GRPC.unauthenticated || message.includes('credentials')) {
+  if (isRefused(error)) {
     const expected = 'MODAL_TOKEN_ID and MODAL_TOKEN_SECRET of this environment';
     return new IsomorphError('ERR_CONFIG', `secret ${name} may not be looked up at Modal`, { expected });
   }
@@ -57,7 +48,7 @@ async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
  * @throws ERR_CONFIG for a URL that is not usable
  */
 export function modalSecrets(url: string, open: () => Promise<ModalSecretsClient> = connect): SecretResolver {
-  const environment = environmentOf(url);
+  const environment = environmentNamed(url.slice(url.indexOf(':') + 1));
   let client: Promise<ModalSecretsClient> | undefined;
   const lookUp = async (name: string, ms: number): Promise<void> => {
     if (name.length > NAME_CHARACTERS_MAX) throw missingSecret(name, 'names at Modal have at most 64 characters');

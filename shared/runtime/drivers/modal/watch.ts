@@ -1,6 +1,6 @@
 import type { Sandbox } from 'modal';
 import { backoffMs, delay } from '../../../async/delay.ts';
-import { isNotFound, toModalError } from '../../../scratch/modal/sdk.ts';
+import { isNotFound, toModalError } from '../../../modal/account.ts';
 import type { Report } from '../../contract.ts';
 import type { RunOutcome, RunResult } from '../../runtime.ts';
 import type { Found, ModalControl } from './control.ts';

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { environmentOf } from '../../../modal/account.ts';
 import type { QueueCapabilities } from '../../capabilities.ts';
 import { Claimer, type Claims, firstOfKey } from '../../modal/claimer.ts';
 import { ModalDict } from '../../modal/dict.ts';
@@ -13,7 +14,7 @@ import {
   toContent,
 } from '../../modal/message.ts';
 import { hashOfKey, newOperationId, objectName } from '../../modal/names.ts';
-import { type CallOptions, callOptions, environmentOf, type ModalSdk } from '../../modal/sdk.ts';
+import { type CallOptions, callOptions, type ModalSdk } from '../../modal/sdk.ts';
 import { Tickets } from '../../modal/tickets.ts';
 import { ModalTopic } from '../../modal/topic.ts';
 import type { QueueBackend } from '../open.ts';

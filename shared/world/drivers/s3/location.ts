@@ -1,4 +1,5 @@
 /** Reads the URL of a bucket: `s3://bucket[/prefix]?endpoint=…&public_endpoint=…&region=…&path_style=…&create=…`. Pure. */
+import { plainEndpoint, REGION } from '../../../aws/location.ts';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import { quoted } from '../../characters.ts';
 
@@ -20,7 +21,6 @@ export interface BucketLocation {
 const PARAMETERS = ['endpoint', 'public_endpoint', 'region', 'path_style', 'create'];
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const PREFIX = /^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*\/)*$/;
-const REGION = /^[a-z0-9-]{1,40}$/;
 
 /** Never repeats the URL: it may carry a password. */
 function refuse(what: string, expected: string): never {
@@ -30,11 +30,7 @@ function refuse(what: string, expected: string): never {
 function endpointOf(url: URL, name: string): string | undefined {
   const text = url.searchParams.get(name);
   if (text === null) return undefined;
-  const endpoint = URL.canParse(text) ? new URL(text) : undefined;
-  const plain = endpoint !== undefined && endpoint.username === '' && endpoint.search === '' && endpoint.hash === '';
-  if (!plain || !/^https?:$/.test(endpoint.protocol))
-    refuse(`has no usable ${name}`, 'http://host:port or https://host');
-  return endpoint.href.replace(/\/$/, '');
+  return plainEndpoint(text) ?? refuse(`has no usable ${name}`, 'http://host:port or https://host');
 }
 
 function flagOf(url: URL, name: string, otherwise: boolean): boolean {
