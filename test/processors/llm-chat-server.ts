@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Processor } from '../../shared/plan/registry.ts';
 
 export interface ChatRequest {
   readonly url: string;
@@ -86,3 +87,15 @@ export const usage = (prompt: number, completion: number): unknown => ({
   choices: [],
   usage: { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion },
 });
+
+export const KEY = 'sk-canary-4f1c7e90b2d84a6f';
+
+/** The registry file of an operator who allows the server of this test. */
+export const allowing =
+  (baseUrl: string) =>
+  (processor: Processor): Processor => {
+    const changed = structuredClone(processor);
+    const { properties } = changed.inputs.params as { properties: { base_url: { enum: string[] } } };
+    properties.base_url.enum.push(baseUrl);
+    return changed;
+  };

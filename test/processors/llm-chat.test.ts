@@ -1,27 +1,21 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { parse, stringify } from 'yaml';
 import { answerOf } from '../../processors/llm_chat/exchange.ts';
-import type { Processor } from '../../shared/plan/registry.ts';
-import type { TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
-import { type ChatServer, delta, event, json, openChatServer, stream, usage } from './llm-chat-server.ts';
-import { file } from './run-processor.ts';
 import {
-  type Call,
-  type ExamplePlan,
-  failuresOf,
-  type RegisteredEnd,
-  runExample,
-  runRegistered,
-  startRepositoryStack,
-} from './run-registered.ts';
+  allowing,
+  type ChatServer,
+  delta,
+  event,
+  json,
+  KEY,
+  openChatServer,
+  stream,
+  usage,
+} from './llm-chat-server.ts';
+import { type Call, type RegisteredEnd, runRegistered } from './run-registered.ts';
 
 const test = suite('llm/chat');
 const REF = 'llm/chat@1';
-const KEY = 'sk-canary-4f1c7e90b2d84a6f';
 const MESSAGE = { role: 'user', content: 'Say hello.' };
 
 let chat: ChatServer;
@@ -29,16 +23,6 @@ test.before(async () => {
   chat = await openChatServer();
 });
 test.after(() => chat.close());
-
-/** The registry file of an operator who allows the server of this test. */
-const allowing =
-  (baseUrl: string) =>
-  (processor: Processor): Processor => {
-    const changed = structuredClone(processor);
-    const { properties } = changed.inputs.params as { properties: { base_url: { enum: string[] } } };
-    properties.base_url.enum.push(baseUrl);
-    return changed;
-  };
 
 async function ask(call: Call = {}): Promise<RegisteredEnd> {
   chat.requests.length = 0;
@@ -276,49 +260,6 @@ test('the key never travels in the open, whatever the registry allows', async ()
     assert.is(ended.code, 65, ended.everything);
     assert.is(ended.error?.code, 'ERR_PARAMS');
   }
-});
-
-let registry: string;
-let its: TestStack;
-test.before(async () => {
-  registry = await mkdtemp(join(tmpdir(), 'isomorph-registry-'));
-  await cp(file('registry'), registry, { recursive: true });
-  const path = join(registry, 'processors/llm_chat.yaml');
-  const processor: Processor = parse(await readFile(path, 'utf8'));
-  await writeFile(path, stringify(allowing(chat.baseUrl)(processor)));
-  its = await startRepositoryStack({ registry, env: { SECRETS_URL: 'env:', ISOMORPH_SECRET_OPENAI_API_KEY: KEY } });
-});
-test.after(async () => {
-  await its.stop();
-  await rm(registry, { recursive: true, force: true });
-});
-
-const INPUTS = { '/artifacts/inputs/notes.txt': Buffer.from('Penguins swim.') };
-
-const asking =
-  (planId: string, baseUrl: string) =>
-  (plan: ExamplePlan): ExamplePlan => {
-    plan.plan_id = planId;
-    for (const step of plan.steps) step.params = { ...step.params, base_url: baseUrl };
-    return plan;
-  };
-
-test('the example plan runs on the mock adapter, and tries again when the server was busy', async () => {
-  const busy = json(429, { error: { message: 'busy' } }, { 'retry-after': '1' });
-  chat.reply = async (response) => {
-    chat.reply = stream(event(delta('They swim.', 'stop')) + event('[DONE]'), [4]);
-    await busy(response);
-  };
-  const { state, bytes } = await runExample(its, 'chat', INPUTS, asking('chat', chat.baseUrl));
-  assert.is(state.settled?.status, 'succeeded', failuresOf(state));
-  assert.is(failuresOf(state), 'chat.summary.1: ERR_UNAVAILABLE HTTP 429: busy; Retry-After: 1 s');
-  assert.is(Buffer.from(await bytes('summary/answer.txt')).toString(), 'They swim.');
-});
-
-test('a plan that names another server is refused before the key is touched', async () => {
-  const { state } = await runExample(its, 'chat', INPUTS, asking('chat-elsewhere', 'https://evil.example/v1'));
-  assert.is(state.phase, 'rejected');
-  assert.match(JSON.stringify(state.rejected), /"ERR_PARAMS".*base_url/);
 });
 
 test.run();
