@@ -52,7 +52,8 @@ export function failureOf({ outcome, error }: RunResult, cancelled: boolean): Fa
     case 'out_of_memory':
       return failure('ERR_KILLED', 'the processor ran out of memory');
     case 'not_started':
-      return failure('ERR_START', outcome.reason);
+      // A runtime that knows more than that it could not start says so as processors do.
+      return failure(error !== undefined && isErrorCode(error.code) ? error.code : 'ERR_START', outcome.reason);
     case 'lost':
       return failure('ERR_EXECUTION_LOST', outcome.reason);
     default:
