@@ -3,6 +3,7 @@
  * Only processes that this stack started are ever signalled: a child by its handle, a left-over by its exact arguments.
  */
 import { type ChildProcess, execFile } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -182,13 +183,26 @@ export async function isPortFree(port: number): Promise<boolean> {
 }
 
 /**
- * A port of 127.0.0.1 that is free at this moment: `preferred` if it is, else one the system chooses.
+ * Below what systems give to outgoing connections (Linux from 32768, others from 49152): while a server is started again
+ * on its port, no connection of somebody else gets it.
+ */
+const LASTING_PORTS = { first: 20_000, end: 32_000 } as const;
+const LASTING_TRIES = 20;
+
+/**
+ * A port of 127.0.0.1 that is free at this moment: `preferred` if it is, else one that a server can have again later.
  * Another process may take it before it is used: callers try again with a new one when their server cannot bind.
  */
 export async function freeLoopbackPort(preferred?: number): Promise<number> {
-  const port = (preferred === undefined ? undefined : await tryListen(preferred)) ?? (await tryListen(0));
-  if (port === undefined) throw new Error('the system has no free port on 127.0.0.1');
-  return port;
+  const wanted = preferred === undefined ? undefined : await tryListen(preferred);
+  if (wanted !== undefined) return wanted;
+  for (let tries = 0; tries < LASTING_TRIES; tries++) {
+    const port = await tryListen(randomInt(LASTING_PORTS.first, LASTING_PORTS.end));
+    if (port !== undefined) return port;
+  }
+  const any = await tryListen(0);
+  if (any === undefined) throw new Error('the system has no free port on 127.0.0.1');
+  return any;
 }
 
 function tryListen(port: number): Promise<number | undefined> {

@@ -5,7 +5,15 @@ import { chmod, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { logTail, readJson, writePrivate } from '../files.ts';
-import { adopt, type Child, type ChildEnd, endPid, findByLastArguments, isPortFree } from '../process.ts';
+import {
+  adopt,
+  type Child,
+  type ChildEnd,
+  endPid,
+  findByLastArguments,
+  freeLoopbackPort,
+  isPortFree,
+} from '../process.ts';
 import { type ListeningPorts, waitUntilReady } from './readiness.ts';
 import { NATS_USERS, type Passwords, serverConfig } from './server-config.ts';
 
@@ -76,8 +84,8 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   };
   const preferred = await choosePorts(options.port, paths.ports);
   let started = await attempt(preferred);
-  if (started === undefined && options.port === undefined && preferred.port !== ANY_PORT) {
-    // The port of the last time was taken between the look and the start.
+  if (started === undefined && options.port === undefined) {
+    // A port was taken between the look and the start.
     started = await attempt({ port: ANY_PORT, monitorPort: ANY_PORT });
   }
   if (started === undefined) {
@@ -102,10 +110,8 @@ const ANY_PORT = -1;
 
 async function choosePorts(port: number | undefined, remembered: string): Promise<ListeningPorts> {
   const last = (await readJson(remembered)) as Partial<ListeningPorts> | undefined;
-  const freeOrAny = async (wanted: number | undefined): Promise<number> =>
-    wanted !== undefined && (await isPortFree(wanted)) ? wanted : ANY_PORT;
-  const monitorPort = await freeOrAny(last?.monitorPort);
-  if (port === undefined) return { port: await freeOrAny(last?.port), monitorPort };
+  const monitorPort = await freeLoopbackPort(last?.monitorPort);
+  if (port === undefined) return { port: await freeLoopbackPort(last?.port), monitorPort };
   if (await isPortFree(port)) return { port, monitorPort };
   throw new IsomorphError('ERR_CONFIG', `port ${port} of 127.0.0.1 is taken`, { expected: 'a free port' });
 }

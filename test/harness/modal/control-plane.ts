@@ -16,6 +16,7 @@ import {
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import { freeLoopbackPort } from '../../../stack/process.ts';
 import { accountHandlers, authenticate, authenticateTask, type Credentials } from './accounts.ts';
 import { appHandlers } from './apps.ts';
 import { dictHandlers } from './dicts.ts';
@@ -130,8 +131,10 @@ export class ControlPlane {
     server.addService(this.#definition, this.#implementation(this.#definition, this.#handlers, this.#authenticate));
     const ofTasks = this.#implementation(this.#routerDefinition, this.#routerHandlers, this.#authenticateTask);
     server.addService(this.#routerDefinition, ofTasks);
+    // It comes back to its port after a restart.
+    const wanted = this.#port === 0 ? await freeLoopbackPort() : this.#port;
     this.#port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync(`127.0.0.1:${this.#port}`, ServerCredentials.createInsecure(), (error, port) =>
+      server.bindAsync(`127.0.0.1:${wanted}`, ServerCredentials.createInsecure(), (error, port) =>
         error === null ? resolve(port) : reject(error),
       );
     });
