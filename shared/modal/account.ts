@@ -2,6 +2,8 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
 
 const GRPC = { invalidArgument: 3, notFound: 5, permissionDenied: 7, unauthenticated: 16 };
+/** Cancelled, unknown, deadline exceeded, internal, unavailable: what the SDK itself repeats. */
+const PASSING: readonly (number | undefined)[] = [1, 2, 4, 13, 14];
 
 /** The gRPC status of what the SDK threw. */
 const statusOf = (error: unknown): number | undefined =>
@@ -9,6 +11,9 @@ const statusOf = (error: unknown): number | undefined =>
 
 export const isNotFound = (error: unknown): boolean =>
   statusOf(error) === GRPC.notFound || (error instanceof Error && error.name === 'NotFoundError');
+
+/** Whether the same call may well succeed a moment later. */
+export const isPassing = (error: unknown): boolean => PASSING.includes(statusOf(error));
 
 /** Whether the account may not do it, or there is none. */
 export function isRefused(error: unknown): boolean {

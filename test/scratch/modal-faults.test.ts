@@ -45,25 +45,28 @@ async function queue(maxDeliveries = 20): Promise<Queue> {
 }
 const fresh = () => ({ planId: freshPlanId(), topic: 'work' });
 
-/** What a listing came to. The SDK does not retry streams, so one fault is all it takes. */
-async function listing(fault: Fault): Promise<string> {
+/** What a listing came to that met as many faults. */
+async function listing(fault: Fault, times: number): Promise<string> {
   const [client, at] = [await queue(), fresh()];
   await client.publish({ ...at, body: bytes('x') });
-  plane.faults.next('DictContents', fault);
+  plane.faults.next('DictContents', fault, times);
   const told = await client.stats(at).then(
     () => 'it succeeded',
     (error: Error) => error.message,
   );
+  plane.faults.clear();
   assert.is((await client.stats(at)).ready, 1);
   return told;
 }
 
 test('a listing that falls silent ends by a limit of its own, well before the operation does', async () => {
-  assert.match(await listing({ when: 'after', kind: 'silence' }), /DictContents was silent/);
+  assert.match(await listing({ when: 'after', kind: 'silence' }, 1), /DictContents was silent/);
 });
 
-test('a listing that is refused says so at once', async () => {
-  assert.match(await listing(LOST), /DictContents UNAVAILABLE/);
+test('a listing, which the SDK does not repeat, is repeated like any other call', async () => {
+  assert.is(await listing(LOST, 3), 'it succeeded');
+  assert.is(await listing(CUT, 1), 'it succeeded');
+  assert.match(await listing(LOST, ALL_TRIES), /DictContents UNAVAILABLE/);
 });
 
 for (const [how, fault] of Object.entries({ 'its answer is lost': LOST, 'the connection is cut': CUT })) {

@@ -1,10 +1,12 @@
+import { backoffMs, delay } from '../../async/delay.ts';
 import { IsomorphError } from '../../errors/isomorph-error.ts';
-import { isNotFound, toModalError } from '../../modal/account.ts';
+import { isNotFound, isPassing, toModalError } from '../../modal/account.ts';
 import { pickleText, unpickleText } from './pickle.ts';
 import type { CallOptions, DictRpc } from './sdk.ts';
 
 const LOOK_UP = 0;
 const CREATE_IF_MISSING = 1;
+const LONGEST_PAUSE_MS = 1_000;
 
 /**
  * A named Modal Dict of texts under texts, as Python would read it. It is made when it is first used, and again when somebody
@@ -60,26 +62,38 @@ export class ModalDict {
 
   /** Every key; what is written meanwhile may be missing. */
   async keys(): Promise<string[]> {
+    const { retries = 0, baseDelay: baseMs = 0 } = this.#options;
     return this.#call(async (dictId) => {
-      // The time limit is one of silence: a long listing is no fault, and under load it takes its time.
-      const { timeoutMs } = this.#options;
-      const silence = new AbortController();
-      const timer = setTimeout(() => silence.abort(), timeoutMs);
-      const keys: string[] = [];
-      try {
-        const entries = this.#rpc.dictContents({ dictId, keys: true, values: false }, { signal: silence.signal });
-        for await (const { key } of entries) {
-          keys.push(unpickleText(key));
-          timer.refresh();
+      for (let attempt = 0; ; attempt++) {
+        try {
+          return await this.#list(dictId);
+        } catch (error) {
+          if (attempt >= retries || !isPassing(error)) throw error;
+          await delay(backoffMs(attempt, { baseMs, maxMs: LONGEST_PAUSE_MS, random: Math.random }));
         }
-      } catch (error) {
-        if (!silence.signal.aborted) throw error;
-        throw new IsomorphError('ERR_UNAVAILABLE', `Modal: DictContents was silent for ${timeoutMs} ms`, {}, error);
-      } finally {
-        clearTimeout(timer);
       }
-      return keys;
     });
+  }
+
+  /** The SDK repeats what answers once, but no stream. The time limit is one of silence: under load a listing takes its time. */
+  async #list(dictId: string): Promise<string[]> {
+    const { timeoutMs } = this.#options;
+    const silence = new AbortController();
+    const timer = setTimeout(() => silence.abort(), timeoutMs);
+    const keys: string[] = [];
+    try {
+      const entries = this.#rpc.dictContents({ dictId, keys: true, values: false }, { signal: silence.signal });
+      for await (const { key } of entries) {
+        keys.push(unpickleText(key));
+        timer.refresh();
+      }
+    } catch (error) {
+      if (!silence.signal.aborted) throw error;
+      throw new IsomorphError('ERR_UNAVAILABLE', `Modal: DictContents was silent for ${timeoutMs} ms`, {}, error);
+    } finally {
+      clearTimeout(timer);
+    }
+    return keys;
   }
 
   /** Deletes the Dict and what it holds. */
