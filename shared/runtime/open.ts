@@ -17,13 +17,15 @@ export interface OpenRuntimeOptions {
 
 /**
  * The runtime of an adapter.
- * @throws ERR_CONFIG for one that is not configured as it needs
+ * @throws ERR_CONFIG for one that is not configured as it needs, ERR_UNAVAILABLE for `local` where no engine answers
  */
 export async function openRuntime(adapter: Adapter, options: OpenRuntimeOptions): Promise<RuntimeAdapter> {
   switch (adapter) {
     case 'mock':
       return new (await import('./drivers/mock/mock.ts')).MockRuntime(options);
     case 'local':
+      // Once it runs it waits for an engine that goes away; without one at the start somebody would wait for nothing.
+      await (await import('./drivers/engine-client.ts')).answeringEngine(process.env.DOCKER_HOST);
       return (await import('./drivers/local/local.ts')).openLocalRuntime(options);
     case 'modal':
       return (await import('./drivers/modal/modal.ts')).ModalRuntime.open({ url: options.modalUrl });

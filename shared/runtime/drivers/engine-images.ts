@@ -1,5 +1,6 @@
 import type Docker from 'dockerode';
 import { IsomorphError } from '../../errors/isomorph-error.ts';
+import { answeringEngine } from './engine-client.ts';
 
 /** Images of the container engine that `DOCKER_HOST` names, else of the machine's own; for tools and commands. */
 export class EngineImages {
@@ -14,17 +15,7 @@ export class EngineImages {
    * @throws ERR_UNAVAILABLE when no engine answers
    */
   static async connect(dockerHost: string | undefined): Promise<EngineImages> {
-    const { default: Client } = await import('dockerode');
-    // The client reads any other form of DOCKER_HOST, with its certificates, from the environment itself.
-    const socketPath = /^unix:\/\/(?<socketPath>.+)$/.exec(dockerHost ?? '')?.groups?.socketPath;
-    const docker = socketPath === undefined ? new Client() : new Client({ socketPath });
-    try {
-      await docker.ping();
-    } catch (error) {
-      const where = dockerHost === undefined || dockerHost === '' ? 'at its usual socket' : `at ${dockerHost}`;
-      throw new IsomorphError('ERR_UNAVAILABLE', `no container engine answers ${where}`, {}, error);
-    }
-    return new EngineImages(docker);
+    return new EngineImages(await answeringEngine(dockerHost));
   }
 
   /**

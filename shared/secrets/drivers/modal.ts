@@ -1,3 +1,4 @@
+import { within } from '../../async/within.ts';
 import { IsomorphError } from '../../errors/isomorph-error.ts';
 import { environmentNamed, isRefused } from '../../modal/account.ts';
 import type { SecretHandle } from '../grant.ts';
@@ -33,15 +34,6 @@ async function connect(): Promise<ModalSecretsClient> {
   return new (await import('modal')).ModalClient();
 }
 
-/** Fails after `ms`; what comes later is let go. */
-async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('too late')), ms);
-  });
-  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
-}
-
 /**
  * Secrets that stay with Modal: `NAME` is the key `NAME` of the Modal secret `NAME`. Nobody here can read the value, so
  * `get` gives a handle, for the modal runtime alone.
@@ -59,6 +51,9 @@ export function modalSecrets(url: string, open: () => Promise<ModalSecretsClient
       await within(
         ms,
         opened.then(({ secrets }) => secrets.fromName(name, { ...where, requiredKeys: [name] })),
+        () => {
+          throw new Error('too late');
+        },
       );
     } catch (error) {
       throw modalSecretError(name, error);

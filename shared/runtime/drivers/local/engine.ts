@@ -1,10 +1,8 @@
-import { existsSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { delay } from '../../../async/delay.ts';
-import { IsomorphError } from '../../../errors/isomorph-error.ts';
+import { within } from '../../../async/within.ts';
+import { engineClient } from '../engine-client.ts';
 
 /** A container as the engine knows it. */
 export interface ContainerView {
@@ -61,31 +59,13 @@ function asNoAnswer(call: string, error: unknown): unknown {
 
 /** A response that is cut in the middle never settles in the client library: every call is bounded here. */
 async function bounded<T>(call: string, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const expiry = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new NoAnswer(`the container engine does not answer (${call})`)), CALL_TIMEOUT_MS);
-  });
   try {
-    return await Promise.race([answer, expiry]);
+    return await within(CALL_TIMEOUT_MS, answer, () => {
+      throw new NoAnswer(`the container engine does not answer (${call})`);
+    });
   } catch (error) {
     throw asNoAnswer(call, error);
-  } finally {
-    clearTimeout(timer);
   }
-}
-
-/** `DOCKER_HOST`, else the first socket that is there. */
-function socketPath(): string | undefined {
-  if ((process.env.DOCKER_HOST ?? '') !== '') return undefined;
-  const runtimeDir = process.env.XDG_RUNTIME_DIR ?? `/run/user/${process.getuid?.() ?? 0}`;
-  const candidates = [
-    '/var/run/docker.sock',
-    path.join(os.homedir(), '.docker/run/docker.sock'),
-    path.join(runtimeDir, 'docker.sock'),
-    '/run/podman/podman.sock',
-    path.join(runtimeDir, 'podman/podman.sock'),
-  ];
-  return candidates.find((candidate) => existsSync(candidate)) ?? candidates[0];
 }
 
 const timeOf = (text: string): number => {
@@ -251,20 +231,8 @@ const unless =
   };
 
 /** @param dockerHost as in `DOCKER_HOST`, which it overrides; only `unix://` */
-export async function openEngine(dockerHost?: string): Promise<Engine> {
-  const { default: Dockerode } = await import('dockerode');
-  const socket = dockerHost === undefined ? socketPath() : dockerHost.replace(/^unix:\/\//, '');
-  try {
-    return new Engine(new Dockerode(socket === undefined ? {} : { socketPath: socket }));
-  } catch (error) {
-    throw new IsomorphError(
-      'ERR_CONFIG',
-      'DOCKER_HOST is not usable',
-      { expected: 'unix:///path or tcp://host' },
-      error,
-    );
-  }
-}
+export const openEngine = async (dockerHost?: string): Promise<Engine> =>
+  new Engine(await engineClient(dockerHost ?? process.env.DOCKER_HOST));
 
 /** Repeats a call that may be repeated for as long as the engine does not answer. @throws its last error when time is up */
 export async function patiently<T>(untilMs: number, call: () => Promise<T>): Promise<T> {

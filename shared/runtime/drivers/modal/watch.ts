@@ -1,5 +1,6 @@
 import type { Sandbox } from 'modal';
 import { backoffMs, delay } from '../../../async/delay.ts';
+import { within } from '../../../async/within.ts';
 import { isNotFound, toModalError } from '../../../modal/account.ts';
 import type { Report } from '../../contract.ts';
 import type { RunOutcome, RunResult } from '../../runtime.ts';
@@ -109,15 +110,6 @@ async function keptLog(sandbox: Sandbox): Promise<RunLog> {
   return log;
 }
 
-/** False where it is not told in time. */
-async function within(ms: number, answer: Promise<boolean>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
-}
-
 /** By Modal's clock. The result is known by now and must not be lost for want of it. */
 const durationOf = (control: ModalControl, { sandbox, tags }: Found): Promise<number | undefined> =>
   control.durationMs(sandbox, tags).catch(() => undefined);
@@ -131,7 +123,7 @@ export async function watch(found: Found, options: WatchOptions): Promise<RunRes
   const closed = () => void channels.cancel();
   signal.addEventListener('abort', closed, { once: true });
   const { outcome, isGone } = await ended(found, options);
-  const isComplete = isGone ? false : await within(DRAIN_MS, channels.complete);
+  const isComplete = isGone ? false : await within(DRAIN_MS, channels.complete, () => false);
   signal.removeEventListener('abort', closed);
   await channels.cancel();
   if (signal.aborted) return NEVER;
