@@ -30,6 +30,8 @@ export interface Preparation {
 /** A runtime whose executions try to tell their secrets. */
 export interface CanaryRuntime {
   readonly adapter: Adapter;
+  /** Tells two of one adapter apart. */
+  readonly name?: string;
   /** Reason to leave it out. */
   readonly missing?: string | undefined;
   prepare?(leaker: Processor): Promise<Preparation>;
@@ -144,7 +146,7 @@ function isFound(planted: Hit, hits: ReadonlySet<string>, canaries: Canaries): b
 
 /** Random secrets through all services and one runtime, then searched for in all that is left of it. */
 export function canaryConformance(runtime: CanaryRuntime): void {
-  const test = suite(`canary ${runtime.adapter}`, undefined, { timeoutMs: TIMEOUT_MS });
+  const test = suite(`canary ${runtime.name ?? runtime.adapter}`, undefined, { timeoutMs: TIMEOUT_MS });
   test.skipUnless(runtime.missing === undefined, runtime.missing ?? '');
   const canaries = makeCanaries();
   let its: TestStack;

@@ -3,6 +3,7 @@ import { executionId } from '../../shared/plan/names.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import type { Job, Report } from '../../shared/runtime/contract.ts';
 import type { Assignment, RunHandle, RunResult, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
+import { concealed } from '../../shared/secrets/grant.ts';
 import { suite } from '../harness/suite.ts';
 
 /** A runtime with what its conformance is shown by. */
@@ -228,7 +229,8 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
 
   test('a processor gets its job and its secrets, and nothing of the host', async () => {
     process.env.ISOMORPH_TEST_HOST_SECRET = 'of the host';
-    const secrets = { PROBE_TOKEN: 'tok"en $HOME\nline', OTHER: 'ü' };
+    // As the dispatcher grants them.
+    const secrets = concealed({ PROBE_TOKEN: 'tok"en $HOME\nline', OTHER: 'ü' });
     const one = assignment({ mode: 'look', text: 'Größe\n"$(id)"' }, { secrets });
     const result = await run(one);
     delete process.env.ISOMORPH_TEST_HOST_SECRET;

@@ -26,18 +26,29 @@ export const plainActor = (changes: Partial<Processor> = {}): Processor =>
     ...changes,
   });
 
-/** Puts both images, and `isomorph/base-node:offline`, on the engine. */
-export async function loadActors(dockerHost: string): Promise<void> {
+export interface ImageOptions {
+  /** Folder of its program. */
+  readonly program: string;
+  /** Whether the image has our boot module. */
+  readonly isBoot: boolean;
+}
+
+/** Puts the image of a processor, and `isomorph/base-node:offline`, on the engine. */
+export async function loadImage(dockerHost: string, its: Processor, { program, isBoot }: ImageOptions): Promise<void> {
   const engine = await EngineImages.connect(dockerHost);
-  for (const actor of [bootActor(), plainActor()]) {
-    const folder = await mkdtemp(path.join(os.tmpdir(), 'isomorph-actors-'));
-    try {
-      await symlink(ACTOR, path.join(folder, actor.ref.replace('/', '_').replace(/@.*/, '')));
-      if (actor.ref === bootActor().ref) await symlink(SDK, path.join(folder, 'sdk'));
-      const { skipped } = await loadOfflineImages(engine, { processorsDir: folder, processors: [actor] });
-      if (skipped.length > 0) throw new Error(`no image of ${actor.ref}: ${skipped[0]?.reason}`);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'isomorph-actors-'));
+  try {
+    await symlink(program, path.join(folder, its.ref.replace('/', '_').replace(/@.*/, '')));
+    if (isBoot) await symlink(SDK, path.join(folder, 'sdk'));
+    const { skipped } = await loadOfflineImages(engine, { processorsDir: folder, processors: [its] });
+    if (skipped.length > 0) throw new Error(`no image of ${its.ref}: ${skipped[0]?.reason}`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Both of them. */
+export async function loadActors(dockerHost: string): Promise<void> {
+  await loadImage(dockerHost, bootActor(), { program: ACTOR, isBoot: true });
+  await loadImage(dockerHost, plainActor(), { program: ACTOR, isBoot: false });
 }

@@ -8,6 +8,7 @@ import { executionId } from '../../shared/plan/names.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import { type LocalOptions, type LocalRuntime, openLocalRuntime } from '../../shared/runtime/drivers/local/local.ts';
 import type { Assignment, RunResult } from '../../shared/runtime/runtime.ts';
+import { concealed } from '../../shared/secrets/grant.ts';
 import { type RunningDocker, startDocker } from '../harness/servers/index.ts';
 import { loadActors } from './local-images.ts';
 
@@ -100,7 +101,9 @@ export function assignmentOf(
     outputs: {},
     deadline: new Date(deadlineMs).toISOString(),
   };
-  return { executionId: id, processor, job, secrets: {}, deadlineMs, ...more };
+  // As the dispatcher grants them.
+  const secrets = concealed(more.secrets ?? {});
+  return { executionId: id, processor, job, deadlineMs, ...more, secrets };
 }
 
 export const textOf = ({ log }: RunResult): string => Buffer.from(log).toString('utf8');

@@ -37,9 +37,11 @@ const TEND_AFTER_MS = 200;
 /** Writes the job line; standard input ends behind it. The boot module takes out what the processor is not to read. */
 export function handOver(stream: Duplex, isBoot: boolean, { job, secrets }: Assignment): Attached {
   const nonce = randomBytes(16).toString('hex');
+  // A copy: what the dispatcher grants shows names alone where it is made JSON of.
+  const forBoot = { secrets: { ...secrets }, nonce };
   // What a broken stream means is found out by following the container.
   stream.on('error', () => undefined);
-  stream.end(`${JSON.stringify(isBoot ? { ...job, secrets, nonce } : job)}\n`);
+  stream.end(`${JSON.stringify(isBoot ? { ...job, ...forBoot } : job)}\n`);
   return { stream, nonce };
 }
 
