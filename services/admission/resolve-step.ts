@@ -8,18 +8,15 @@ import { checkAgainst } from '../../shared/schema/validate.ts';
 import { parseSelector, type Selector, selectorCovers, selectorMatches } from '../../shared/world/selector.ts';
 import { canonicalWorldPath, joinWorldPath, type PathKind } from '../../shared/world/world-path.ts';
 import { type ConfiguredScratch, scratchFaults } from './check-scratch.ts';
-import { secretFaults } from './secrets.ts';
+import type { KnownImages } from './images.ts';
+import { type KnownSecrets, secretFaults } from './secrets.ts';
 
 /** What a deployment can do; the rest of the world as admission sees it. */
-export interface Deployment extends ConfiguredScratch {
+export interface Deployment extends ConfiguredScratch, KnownSecrets, KnownImages {
   /** Where a step runs that names no adapter. */
   readonly defaultAdapter: Adapter;
   /** Adapters that a dispatcher of this deployment serves. */
   readonly adapters: readonly Adapter[];
-  /** Whether a secret can be resolved; undefined when only the runtime will know. */
-  secretExists(name: string): boolean | undefined;
-  /** The one adapter that can have secrets of this deployment; undefined: any. */
-  readonly secretsInjectedBy?: Adapter | undefined;
 }
 
 /** Everything a step is judged by. */
@@ -261,6 +258,7 @@ export function resolveStep(
   faults.push(...secretFaults(context, adapter, processor, `${pointer}/processor`));
   faults.push(...scratchFaults(context.deployment, step, processor, pointer));
   faults.push(...checkAgainst(processor.inputs.params, step.params ?? {}, 'ERR_PARAMS', `${pointer}/params`));
+  const image = context.deployment.pinnedImage(adapter, processor.image);
   return {
     predicates,
     step: {
@@ -270,6 +268,7 @@ export function resolveStep(
       inputs: resolveInputs(context, step, processor, prefixes, pointer, faults),
       needs,
       adapter,
+      ...(image === undefined ? {} : { image }),
       write_prefix: prefix,
       retry: {
         max_attempts: step.retry?.max_attempts ?? 1,

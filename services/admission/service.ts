@@ -8,13 +8,15 @@ import type { ServiceDeps } from '../../shared/service/deps.ts';
 import type { ArtifactStore } from '../../shared/world/store.ts';
 import { parseCancel, parseSubmission } from './command.ts';
 import { decideCancel, decideSubmit, type PlanDocument, rule } from './decide.ts';
+import { type KnownImages, lookUpImages } from './images.ts';
+import { namedSteps } from './named.ts';
 import type { Deployment } from './resolve-step.ts';
-import { type KnownSecrets, lookUpSecrets, secretNames } from './secrets.ts';
+import { type KnownSecrets, lookUpSecrets } from './secrets.ts';
 
 export interface AdmissionDeps extends ServiceDeps {
   readonly store: ArtifactStore;
   readonly registry: Registry;
-  readonly deployment: Omit<Deployment, keyof KnownSecrets>;
+  readonly deployment: Omit<Deployment, keyof KnownSecrets | keyof KnownImages>;
   readonly secrets: SecretResolver;
   readonly declareLeases: boolean;
 }
@@ -38,9 +40,13 @@ class Admission {
     const parsed = parseSubmission(data);
     if (!parsed.ok) return dead(parsed.fault, parsed.planId);
     const submission = parsed.value;
-    const { registry, deployment, secrets, declareLeases, nowMs } = this.#deps;
-    const known = await lookUpSecrets(secrets, secretNames(submission.document, registry));
-    const ruling = rule(submission, registry, { ...deployment, ...known });
+    const { connection, registry, deployment, secrets, declareLeases, nowMs } = this.#deps;
+    const steps = namedSteps(submission.document, registry);
+    const [knownSecrets, knownImages] = await Promise.all([
+      lookUpSecrets(secrets, steps),
+      lookUpImages(connection, steps, deployment),
+    ]);
+    const ruling = rule(submission, registry, { ...deployment, ...knownSecrets, ...knownImages });
     await this.#put(ruling.submitted);
     if (ruling.admitted !== undefined) await this.#put(ruling.admitted.document);
     let conflict: Fault | undefined;

@@ -1,9 +1,11 @@
+import type { Subscription } from '@nats-io/transport-node';
 import { fault } from '../../shared/errors/isomorph-error.ts';
 import { planOfSubject } from '../../shared/ledger/decode.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { Journal, type Snapshot } from '../../shared/ledger/journal/journal.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { type Consumption, consume, DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
+import { answerPins } from '../../shared/nats/images.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { COMMITTED_PREFIX } from '../../shared/nats/topology.ts';
 import {
@@ -58,6 +60,7 @@ class Dispatcher {
   readonly #plans: AdmittedPlans;
   readonly #workers: readonly Worker[];
   readonly #consumptions: Consumption[] = [];
+  readonly #answers: Subscription[] = [];
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(deps: DispatcherDeps) {
@@ -83,6 +86,12 @@ class Dispatcher {
         react: (events, snapshot, seq) => this.#react(events, snapshot, seq),
       }),
     );
+    for (const runtime of runtimes) {
+      const { adapter } = runtime;
+      this.#answers.push(
+        answerPins(connection, runtime, (error) => log.warn({ err: error, adapter }, 'an image is not known')),
+      );
+    }
     for (const [index, { adapter }] of runtimes.entries()) {
       const worker = this.#workers[index];
       if (worker === undefined) continue;
@@ -116,6 +125,7 @@ class Dispatcher {
 
   async stop(): Promise<void> {
     clearInterval(this.#sweeper);
+    for (const subscription of this.#answers) subscription.unsubscribe();
     await Promise.all(this.#consumptions.map((consumption) => consumption.stop()));
   }
 

@@ -10,6 +10,8 @@ export interface AdmittedStep {
   readonly inputs: Readonly<Record<string, string>>;
   readonly needs: readonly string[];
   readonly adapter: Adapter;
+  /** What the processor's image was at admission, `name@sha256:…`; absent when nobody could tell: then it is the registry's. */
+  readonly image?: string;
   readonly write_prefix: string;
   readonly retry: { readonly max_attempts: number; readonly backoff_s: number; readonly backoff_factor: number };
 }
@@ -36,9 +38,10 @@ export interface AdmittedPlan {
   readonly processors: Readonly<Record<string, Processor>>;
 }
 
+/** The processor of a step, with the image that was frozen for it. */
 export function processorOf(plan: AdmittedPlan, step: AdmittedStep): Processor {
   const processor = plan.processors[step.processor];
   // Admission resolved every reference; a document that lacks one was not written by it.
   if (processor === undefined) throw new Error(`${plan.plan_id} lacks processor ${step.processor}`);
-  return processor;
+  return step.image === undefined ? processor : { ...processor, image: step.image };
 }

@@ -8,6 +8,9 @@ const MicroDollars = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER
 /** Largest output when the registry file sets none. */
 export const DEFAULT_MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 
+/** Events hold 256 characters of a reference, and the digest that admission adds has 72. */
+const MAX_IMAGE_CHARACTERS = 184;
+
 const OutputSchema = Type.Object(
   {
     path: Type.String({ minLength: 1, maxLength: 512, description: 'relative to the write prefix of the step' }),
@@ -28,7 +31,11 @@ export const ProcessorSchema = Type.Object(
   {
     ref: Type.String({ pattern: PROCESSOR_REF.source }),
     description: Type.String({ minLength: 1 }),
-    image: Type.String({ minLength: 1, description: 'OCI reference; a digest pins it' }),
+    image: Type.String({
+      minLength: 1,
+      maxLength: MAX_IMAGE_CHARACTERS,
+      description: 'OCI reference; a digest pins it',
+    }),
     entrypoint: Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }),
     runtime: Type.Object(
       {

@@ -61,5 +61,7 @@ export interface RuntimeAdapter {
   forget(executionId: string): Promise<void>;
   /** Where a processor runs, by names and digests only: for the receipt. */
   environment(processor: Processor, secretNames: readonly string[]): Promise<Environment>;
+  /** The reference that pins what an image is now, `name@sha256:…`; undefined when this runtime has none of it, or no tags that move. */
+  pinImage(image: string): Promise<string | undefined>;
   close(): Promise<void>;
 }

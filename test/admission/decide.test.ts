@@ -16,6 +16,7 @@ const test = suite('admission');
 
 const registry = await loadRegistry(fileURLToPath(new URL('../fixtures/registry', import.meta.url)));
 const deployment: Deployment = {
+  pinnedImage: () => undefined,
   defaultAdapter: 'mock',
   adapters: ['mock'],
   secretExists: () => true,

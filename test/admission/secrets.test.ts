@@ -2,8 +2,9 @@ import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { parseSubmission } from '../../services/admission/command.ts';
 import { rule } from '../../services/admission/decide.ts';
+import { namedSteps } from '../../services/admission/named.ts';
 import type { Deployment } from '../../services/admission/resolve-step.ts';
-import { lookUpSecrets, secretNames } from '../../services/admission/secrets.ts';
+import { lookUpSecrets } from '../../services/admission/secrets.ts';
 import { loadRegistry } from '../../shared/registry/registry.ts';
 import type { SecretResolver } from '../../shared/secrets/resolver.ts';
 import { probePlan } from '../harness/stack.ts';
@@ -25,9 +26,10 @@ const resolver = (answer: boolean | undefined, injectedBy?: 'modal'): SecretReso
 async function faultsOf(secrets: SecretResolver) {
   const parsed = parseSubmission(Buffer.from(JSON.stringify(plan)));
   if (!parsed.ok) throw new Error(parsed.fault.message);
-  const known = await lookUpSecrets(secrets, secretNames(parsed.value.document, registry));
+  const known = await lookUpSecrets(secrets, namedSteps(parsed.value.document, registry));
   const scratch = { kv: undefined, queue: undefined };
-  const deployment = { defaultAdapter: 'mock', adapters: ['mock'], ...scratch, ...known } as Deployment;
+  const images = { pinnedImage: () => undefined };
+  const deployment = { defaultAdapter: 'mock', adapters: ['mock'], ...scratch, ...images, ...known } as Deployment;
   return rule(parsed.value, registry, deployment).faults.map(({ code, pointer, message }) => [code, pointer, message]);
 }
 
@@ -44,10 +46,14 @@ test('secrets that cannot leave Modal refuse a plan for another runtime', async 
   assert.match(fault[2] ?? '', /PROBE_TOKEN cannot leave modal/);
 });
 
-test('names are those of the processors that a document names, whatever else it is', () => {
-  assert.equal([...secretNames(plan, registry)], ['PROBE_TOKEN']);
+test('asked about is what a document names, whatever else it is', () => {
+  const named = namedSteps({ ...plan, adapter: 'local' }, registry);
+  assert.equal(
+    named.map(({ processor, adapter }) => [processor.ref, processor.secrets.required, adapter]),
+    [['test/keeper@1', ['PROBE_TOKEN'], 'local']],
+  );
   for (const steps of [undefined, 'x', 5, [null, 5, { processor: 7 }, { processor: 'no/such@1' }, [['a']]]]) {
-    assert.is(secretNames({ steps }, registry).size, 0);
+    assert.equal(namedSteps({ steps }, registry), []);
   }
 });
 

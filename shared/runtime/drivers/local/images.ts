@@ -34,7 +34,7 @@ export class Images {
    * The image of a processor as it is now.
    * @throws ERR_START when the engine has none of this name, ERR_IMAGE_DRIFT when it is not the one that the reference pins.
    */
-  async resolve({ ref, image: text }: Processor): Promise<LocalImage> {
+  async resolve({ ref, image: text }: Pick<Processor, 'ref' | 'image'>): Promise<LocalImage> {
     const reference = parseImageReference(text);
     const found = (await this.#engine.image(reference.name)) ?? (await this.#engine.image(text));
     if (found === undefined) {

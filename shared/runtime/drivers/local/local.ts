@@ -6,6 +6,7 @@ import type { Environment } from '../../../ledger/events.ts';
 import type { Processor } from '../../../plan/registry.ts';
 import type { Report } from '../../contract.ts';
 import { fingerprint } from '../../fingerprint.ts';
+import { parseImageReference } from '../../image-identity.ts';
 import { endedWithout } from '../../outcome.ts';
 import type { Assignment, RunHandle, RunResult, RuntimeAdapter } from '../../runtime.ts';
 import { type Engine, openEngine, patiently } from './engine.ts';
@@ -177,6 +178,17 @@ export class LocalRuntime implements RuntimeAdapter {
       region: 'local',
       versions: { engine: version, os: `linux-${os.arch()}` },
     });
+  }
+
+  async pinImage(image: string): Promise<string | undefined> {
+    try {
+      const { pin } = await this.#images.resolve({ ref: 'a processor', image });
+      return `${parseImageReference(image).name}@${pin}`;
+    } catch (error) {
+      // It is not there yet, or not the one that is pinned: the run will tell.
+      if (error instanceof IsomorphError) return undefined;
+      throw error;
+    }
   }
 
   /** Runs go on: they are taken up again by the next process. */

@@ -127,6 +127,11 @@ export class ModalRuntime implements RuntimeAdapter {
     });
   }
 
+  /** Modal pulls a tag once for an account and keeps that image: it does not move. */
+  async pinImage(): Promise<undefined> {
+    return undefined;
+  }
+
   /** Sandboxes go on: they are taken up again by the next process. */
   async close(): Promise<void> {
     this.#closing.abort();
