@@ -129,8 +129,8 @@ process that used it, everywhere; where not by every other one, those can use it
 
 \`npm run matrix\` runs every case on every backend that this machine can serve and prints this, or fails. \`refused\`: with
 \`ERR_UNIMPLEMENTED\`. \`declared\`: not offered, as the tables above say. \`outage\`: held over an outage; nothing in the tests can kill
-that backend as its operator might. SQS is tested on moto, which forgets ids of deleted messages (\`dedupe=none\`); Modal on a control
-plane of our own. Redis clusters, and Modal with lost answers, are as their columns.
+that backend as its operator might. SQS is tested on fauxqs, and on moto, which forgets ids of deleted messages and is held to what
+\`dedupe=none\` in the URL declares; never yet on AWS. Modal is tested on a control plane of our own. Redis clusters, and Modal with lost answers, are as their columns.
 
 ${matrixTable(KV_MATRIX)}
 

@@ -16,7 +16,7 @@ const TESTED: Readonly<Record<'memory' | 'nats' | 'redis' | 'sqs' | 'modal', Tes
   memory: { driver: 'memory', url: 'memory:', restartIs: undefined },
   nats: { driver: 'nats', url: 'nats:', restartIs: 'kill' },
   redis: { driver: 'redis', url: 'redis://localhost', restartIs: undefined },
-  sqs: { driver: 'sqs', url: 'sqs://us-east-1?dedupe=none', restartIs: 'outage' },
+  sqs: { driver: 'sqs', url: 'sqs://us-east-1', restartIs: 'outage' },
   modal: { driver: 'modal', url: 'modal:', restartIs: 'outage' },
 };
 

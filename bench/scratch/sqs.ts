@@ -8,30 +8,28 @@ import {
 import { openQueue } from '../../shared/scratch/queue/open.ts';
 import { encodeEnvelope } from '../../shared/scratch/sqs/envelope.ts';
 import { SqsService } from '../../shared/scratch/sqs/service.ts';
-import { startMoto } from '../../test/harness/servers/index.ts';
+import { startSqsServer } from '../../test/harness/servers/index.ts';
 import { type Backend, PLAN, TOPIC, VALUE, VISIBILITY_S } from './contender.ts';
 
 const REGION = 'us-east-1';
 const SYSTEM_ATTRIBUTES = ['ApproximateReceiveCount', 'ApproximateFirstReceiveTimestamp', 'SentTimestamp'] as const;
 
 /**
- * On moto, which takes some 40 requests a second: this tells what the driver adds to a request, not what SQS does. One at a
- * time: with more the driver puts sends and deletes together, and the bare client would not be doing the same calls.
+ * On fauxqs: this tells what the driver adds to a request, not what SQS does. One at a time: with more the driver puts sends
+ * and deletes together, and the bare client would not be doing the same calls.
  */
 export async function startSqs(): Promise<Backend> {
-  process.env.AWS_ACCESS_KEY_ID ??= 'test';
-  process.env.AWS_SECRET_ACCESS_KEY ??= 'test';
-  const server = await startMoto();
-  const queue = await openQueue(`sqs://${REGION}?dedupe=none&endpoint=${server.url}`);
+  const server = await startSqsServer();
+  const queue = await openQueue(`sqs://${REGION}?endpoint=${server.url}`);
   const bare = new SQSClient({ region: REGION, endpoint: server.url, useQueueUrlAsEndpoint: false });
-  const maker = new SqsService({ region: REGION, endpoint: server.url, prefix: 'bare', dedupes: false });
+  const maker = new SqsService({ region: REGION, endpoint: server.url, prefix: 'bare', dedupes: true });
   const QueueUrl = await maker.make('bare-queue-with-a-name-as-long-as-those-of-the-driver.fifo', { by: 'bench' });
   maker.close();
   return {
     contests: [
       {
         name: 'sqs_queue',
-        ...{ opsPerStep: 3, steps: 12, concurrency: 1 },
+        ...{ opsPerStep: 3, steps: 200, concurrency: 1 },
         async ours() {
           await queue.publish({ planId: PLAN, topic: TOPIC, body: VALUE });
           const [message] = await queue.consume({ planId: PLAN, topic: TOPIC, visibilityTimeoutS: VISIBILITY_S });

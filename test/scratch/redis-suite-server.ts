@@ -2,6 +2,9 @@
 import type { Available, RunningServer } from '../harness/servers/index.ts';
 import type { ConformanceOptions } from './conformance.ts';
 
+/** A server that comes with the tests. */
+export const ALWAYS: Available = { ok: true, path: '' };
+
 export interface SuiteServer extends NonNullable<ConformanceOptions['server']> {
   /** Once it was started. */
   url(): string;

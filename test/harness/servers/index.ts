@@ -3,6 +3,7 @@ export { type CephOptions, type RunningCeph, startCeph } from './ceph.ts';
 export { type Available, available, findServer, SERVER_NAMES, type ServerName } from './detect.ts';
 export { type OwnDocker, type RunningDocker, startDocker, startOwnDocker } from './docker.ts';
 export { KERNEL_REFUSES } from './docker-proof.ts';
+export { startSqsServer } from './fauxqs.ts';
 export { startMoto } from './moto.ts';
 export { startPostgres } from './postgres.ts';
 export { ensureDebianPackages, provision } from './provision.ts';

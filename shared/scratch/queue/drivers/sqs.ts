@@ -24,6 +24,8 @@ const MAX_POLL_S = 20;
 const RECEIVE_MAX = 10;
 /** How long to wait for a queue that is not there yet, before looking again. */
 const ABSENT_WAIT_MS = 1000;
+/** A lease begins at SQS before its message is here: what ends there first must not be taken for good. */
+const EARLIER_MS = 100;
 const USED_HANDLES_MAX = 10_000;
 const LAST_BODIES_MAX_BYTES = 64 * 1024 * 1024;
 /** Body and envelope stay within 256 KiB as base64, with room for a reason. */
@@ -191,7 +193,7 @@ class SqsQueue implements QueueDriver {
     }
     if (deliveries === maxDeliveries) this.#last.set(handle, { id, body, messageId });
     const mark = topicMark(planId, topic);
-    const expiresMs = receivedMs + visibilityS * 1000;
+    const expiresMs = receivedMs + visibilityS * 1000 - EARLIER_MS;
     return {
       message: {
         ...{ id, body, deliveries },
