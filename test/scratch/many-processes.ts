@@ -37,7 +37,7 @@ const SMALL: Load = { messages: 600, consumers: 3, kills: 4, visibilityTimeoutS:
 export const LOAD: Load = process.env.CI === 'true' ? FULL : SMALL;
 
 /** For suites of these: a full load on a slow machine is no hang. */
-export const LOAD_LIMITS = { timeoutMs: 450_000 };
+export const LOAD_LIMITS = { timeoutMs: 900_000 };
 
 export interface ManyProcessesOptions {
   /** What the drivers of the processes need beside the URL. */
