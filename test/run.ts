@@ -17,7 +17,8 @@ import { readSummary, type Summary } from './harness/summary.ts';
 const ROOT = path.dirname(fileURLToPath(import.meta.url));
 
 /** Suites of many processes, kills and deadlines of their own: two at once would starve each other of the machine. */
-const ALONE = /^crash\/|^canary\/|^images\/|runtime\/local|-processes\.test|scratch\/modal-(model|faults)|fsck|s3-crash/;
+const ALONE =
+  /^crash\/|^canary\/|^images\/|runtime\/local|-processes\.test|scratch\/modal-(model|faults)|fsck|s3-crash/;
 
 /** No suite may hold up the run. */
 const SUITE_TIMEOUT_MS = 20 * 60_000;
