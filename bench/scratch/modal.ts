@@ -62,7 +62,8 @@ async function kvContest(sdk: ModalClient, kv: Awaited<ReturnType<typeof openKv>
 
 async function queueContest(sdk: ModalClient, queue: Awaited<ReturnType<typeof openQueue>>): Promise<Contest> {
   const name = objectName('queue', BARE_PLAN);
-  const [dict, tickets] = [await bareDict(sdk, name), await sdk.queues.fromName(name, { createIfMissing: true })];
+  const [dict, notes] = [await bareDict(sdk, name), await bareDict(sdk, objectName('leases', BARE_PLAN))];
+  const tickets = await sdk.queues.fromName(name, { createIfMissing: true });
   return {
     name: 'modal_queue',
     ...{ opsPerStep: 3, steps: 100 },
@@ -71,7 +72,7 @@ async function queueContest(sdk: ModalClient, queue: Awaited<ReturnType<typeof o
       const [message] = await queue.consume({ planId: PLAN, topic: TOPIC, visibilityTimeoutS: VISIBILITY_S });
       await queue.ack({ planId: PLAN, topic: TOPIC, receiptHandle: message?.receiptHandle ?? '' });
     },
-    /** The driver's calls (docs/adr/0059): an entry and its ticket, a lease, the entry; the end, and what is cleared then. */
+    /** The driver's calls (docs/adr/0059): an entry and its ticket, a lease, the entry, a note; the end, and what is cleared then. */
     async bare() {
       const id = newMessageId(Date.now(), true);
       await dict.put(messageKey(TOPIC, id), { t: text });
@@ -79,8 +80,10 @@ async function queueContest(sdk: ModalClient, queue: Awaited<ReturnType<typeof o
       const [ticket] = await tickets.getMany(1, { timeoutMs: 0, partition: TOPIC });
       const [taken = ''] = String(ticket).split(' ');
       const step = stepPrefix(TOPIC, taken);
-      await dict.put(`${step}1`, { is: 'leased', o: newOperationId(), d: 1, x: Date.now() }, true);
+      const x = Date.now();
+      await dict.put(`${step}1`, { is: 'leased', o: newOperationId(), d: 1, x }, true);
       await dict.get(messageKey(TOPIC, taken));
+      await notes.put(`${TOPIC}:bare`, { leases: [{ id: taken, n: 1, d: 1, x }] });
       await dict.put(`${step}2`, { is: 'acked', o: newOperationId(), d: 1 }, true);
       await dict.pop(messageKey(TOPIC, taken));
       await Promise.all([dict.pop(`${step}1`), dict.pop(`${step}2`)]);

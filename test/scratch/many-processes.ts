@@ -43,8 +43,6 @@ export interface ManyProcessesOptions {
   /** What the drivers of the processes need beside the URL. */
   readonly env?: Readonly<Record<string, string>>;
   readonly load?: Load;
-  /** Lost deliveries are found by looking through all of a plan, within means: how late they come is told only. */
-  readonly findsByScan?: boolean;
 }
 
 /** A worker process, and the lines it wrote. */
@@ -107,7 +105,7 @@ interface Witnessed {
  * consumer's messages come again within twice the visibility timeout, or as soon after as somebody looks.
  */
 export async function survivesKills(url: string, options: ManyProcessesOptions = {}): Promise<void> {
-  const { env = {}, load = LOAD, findsByScan = false } = options;
+  const { env = {}, load = LOAD } = options;
   const queue = await openQueue(url, { maxDeliveries: 1_000, timeoutMs: TIMEOUT_MS });
   const planId = freshPlanId();
   const bodies = Array.from({ length: load.messages }, (_, index) => `m${index}`);
@@ -160,7 +158,6 @@ export async function survivesKills(url: string, options: ManyProcessesOptions =
   const again = [...witnessed.delivered.values()].filter((deliveries) => deliveries.some(isRedelivery)).length;
   const examples = told.slice(0, 3).join(', ');
   process.stdout.write(`${again} messages came again, ${late.length} later than twice the visibility ${examples}\n`);
-  if (findsByScan) return;
   const most = MOST_OVERLOOKED * load.consumers;
   assert.equal(
     late.filter(({ overlooked }) => overlooked > most).map(({ body }) => body),

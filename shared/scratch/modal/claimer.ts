@@ -44,6 +44,7 @@ export class Claimer {
     const isWithScan = topic.isScanDue(visibilityMs);
     try {
       if (isWithScan) await this.#scan(topic, claims);
+      if (topic.leases.isLookDue(visibilityMs)) topic.overdue.push(...(await topic.leases.look(visibilityMs)));
       topic.takeDue();
       await this.#claimFrom(topic.overdue, topic, asked, claims);
       await this.#claimAnnounced(topic, asked, claims);
@@ -66,6 +67,7 @@ export class Claimer {
       // What was claimed is this consumer's now: without it the messages would wait for their timeout.
       if (!isUnavailable(error) || claims.messages.length + claims.deadLettered.length === 0) throw error;
     }
+    if (claims.messages.length > 0) await topic.leases.note();
     return claims;
   }
 
@@ -138,6 +140,7 @@ export class Claimer {
       return;
     }
     const delivery = { id, n: n + 1, d: d + 1, o, expiresMs };
+    topic.leases.add({ id, n: n + 1, d: d + 1, x: expiresMs });
     claims.messages.push({
       id,
       body: bodyOf(stored),

@@ -2,7 +2,7 @@ import { backoffMs, delay } from '../../async/delay.ts';
 import { IsomorphError } from '../../errors/isomorph-error.ts';
 import { isNotFound, isPassing, toModalError } from '../../modal/account.ts';
 import { pickleText, unpickleText } from './pickle.ts';
-import type { CallOptions, DictRpc } from './sdk.ts';
+import type { CallOptions, DictEntry, DictRpc } from './sdk.ts';
 
 const LOOK_UP = 0;
 const CREATE_IF_MISSING = 1;
@@ -62,11 +62,23 @@ export class ModalDict {
 
   /** Every key; what is written meanwhile may be missing. */
   async keys(): Promise<string[]> {
+    return (await this.#contents(false)).map(({ key }) => unpickleText(key));
+  }
+
+  /** As `keys`, with the values. */
+  async entries(): Promise<[string, unknown][]> {
+    return (await this.#contents(true)).map(({ key, value }) => [
+      unpickleText(key),
+      value === undefined ? undefined : JSON.parse(unpickleText(value)),
+    ]);
+  }
+
+  async #contents(values: boolean): Promise<DictEntry[]> {
     const { retries = 0, baseDelay: baseMs = 0 } = this.#options;
     return this.#call(async (dictId) => {
       for (let attempt = 0; ; attempt++) {
         try {
-          return await this.#list(dictId);
+          return await this.#list(dictId, values);
         } catch (error) {
           if (attempt >= retries || !isPassing(error)) throw error;
           await delay(backoffMs(attempt, { baseMs, maxMs: LONGEST_PAUSE_MS, random: Math.random }));
@@ -76,15 +88,15 @@ export class ModalDict {
   }
 
   /** The SDK repeats what answers once, but no stream. The time limit is one of silence: under load a listing takes its time. */
-  async #list(dictId: string): Promise<string[]> {
+  async #list(dictId: string, values: boolean): Promise<DictEntry[]> {
     const { timeoutMs } = this.#options;
     const silence = new AbortController();
     const timer = setTimeout(() => silence.abort(), timeoutMs);
-    const keys: string[] = [];
+    const listed: DictEntry[] = [];
     try {
-      const entries = this.#rpc.dictContents({ dictId, keys: true, values: false }, { signal: silence.signal });
-      for await (const { key } of entries) {
-        keys.push(unpickleText(key));
+      const entries = this.#rpc.dictContents({ dictId, keys: true, values }, { signal: silence.signal });
+      for await (const entry of entries) {
+        listed.push(entry);
         timer.refresh();
       }
     } catch (error) {
@@ -93,7 +105,7 @@ export class ModalDict {
     } finally {
       clearTimeout(timer);
     }
-    return keys;
+    return listed;
   }
 
   /** Deletes the Dict and what it holds. */

@@ -13,7 +13,7 @@ const digest = (text: string): string => createHash('sha256').update(text).diges
  * The Modal object that holds a plan's scratch of one kind. Where a plan id is too long a hash stands for it, after a dot,
  * which no plan id holds: two plans never share a name.
  */
-export function objectName(kind: 'kv' | 'queue', planId: string): string {
+export function objectName(kind: 'kv' | 'queue' | 'leases', planId: string): string {
   const name = `isomorph-${kind}-${planId}`;
   return name.length <= MAX_NAME ? name : `isomorph-${kind}-${planId.slice(0, SHOWN)}.${digest(planId)}`;
 }

@@ -29,9 +29,15 @@ export interface DictRpc {
   dictContents(
     request: { dictId: string; keys: boolean; values: boolean },
     options: { readonly signal: AbortSignal },
-  ): AsyncIterable<{ key: Uint8Array }>;
+  ): AsyncIterable<DictEntry>;
   dictClear(request: { dictId: string }, options?: CallOptions): Promise<unknown>;
   dictDelete(request: { dictId: string }, options?: CallOptions): Promise<unknown>;
+}
+
+export interface DictEntry {
+  readonly key: Uint8Array;
+  /** When it was asked for. */
+  readonly value?: Uint8Array | undefined;
 }
 
 interface DictKey {

@@ -4,6 +4,7 @@ import type { QueueStats } from '../queue/queue.ts';
 import { deadTopic, isDeadTopic } from '../queue/topic.ts';
 import { Cells } from './cells.ts';
 import type { ModalDict } from './dict.ts';
+import type { Leases } from './leases.ts';
 import { dueOf, isAnnounced, messageKey, parseStep, type Step, stepPrefix, type Ticket } from './message.ts';
 
 /** Calls in flight at once, of one scan. */
@@ -47,6 +48,7 @@ interface Waiting {
 export class ModalTopic {
   readonly name: string;
   readonly dict: ModalDict;
+  readonly leases: Leases;
   /** Claimable and surely not announced any more. */
   readonly overdue: Ticket[] = [];
   /** Claimable, but perhaps announced by a ticket too. */
@@ -60,9 +62,10 @@ export class ModalTopic {
   #scannedMs = Number.NEGATIVE_INFINITY;
   #tookMs = 0;
 
-  constructor(name: string, dict: ModalDict) {
+  constructor(name: string, dict: ModalDict, leases: Leases) {
     this.name = name;
     this.dict = dict;
+    this.leases = leases;
   }
 
   cellsOf(id: string): Cells<Step> {

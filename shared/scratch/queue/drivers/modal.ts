@@ -3,6 +3,7 @@ import { environmentOf } from '../../../modal/account.ts';
 import type { QueueCapabilities } from '../../capabilities.ts';
 import { Claimer, type Claims, firstOfKey } from '../../modal/claimer.ts';
 import { ModalDict } from '../../modal/dict.ts';
+import { Leases } from '../../modal/leases.ts';
 import {
   checkNotExpired,
   type Delivery,
@@ -55,6 +56,7 @@ export class ModalQueue implements QueueDriver {
   readonly #options: CallOptions;
   readonly #tickets: Tickets;
   readonly #claimer: Claimer;
+  readonly #client = newOperationId();
   readonly #topics = new LRUCache<string, ModalTopic>({ max: KNOWN_TOPICS });
   /** Of acks and nacks that have not ended: one that is repeated must know its own step again. */
   readonly #settling = new LRUCache<string, string>({ max: KNOWN_RECEIPTS });
@@ -93,6 +95,7 @@ export class ModalQueue implements QueueDriver {
     const delivery = readReceipt(planId, topicName, receiptHandle);
     if (!this.#settling.has(receiptHandle)) checkNotExpired(delivery);
     await this.#settle(topic, delivery, receiptHandle, { is: 'acked', d: delivery.d });
+    topic.leases.release(delivery.id);
     const wasThere = await topic.dict.pop(messageKey(topicName, delivery.id));
     // If not, an answer was lost, or the plan was purged: then the lease is gone as well.
     if (!wasThere && (await topic.cellsOf(delivery.id).read(delivery.n)) === undefined) {
@@ -113,11 +116,13 @@ export class ModalQueue implements QueueDriver {
     if (lease?.o !== delivery.o) throw badReceipt('names a message that is gone');
     if (d >= maxDeliveries) {
       await this.#settle(topic, delivery, receiptHandle, { is: 'dead', d, why: reason });
+      topic.leases.release(id);
       await this.#claimer.bury(topic, id, reason);
       this.#settling.delete(receiptHandle);
       return { kind: 'deadletter', deliveries: d };
     }
     await this.#settle(topic, delivery, receiptHandle, { is: 'ready', d, x: Date.now() + delayMs });
+    topic.leases.release(id);
     if (delayMs === 0) await this.#tickets.put(planId, name, { id, n: n + 1, d });
     this.#settling.delete(receiptHandle);
     return { kind: 'retry', deliveries: d };
@@ -128,7 +133,8 @@ export class ModalQueue implements QueueDriver {
   }
 
   async purgePlan(planId: string): Promise<void> {
-    await this.#dict(planId).destroy();
+    await this.#dict('queue', planId).destroy();
+    await this.#dict('leases', planId).destroy();
     await this.#tickets.purge(planId);
     for (const key of this.#topics.keys()) if (key.startsWith(`${planId}/`)) this.#topics.delete(key);
   }
@@ -141,13 +147,14 @@ export class ModalQueue implements QueueDriver {
     const key = `${planId}/${name}`;
     const known = this.#topics.get(key);
     if (known !== undefined) return known;
-    const topic = new ModalTopic(name, this.#dict(planId));
+    const leases = new Leases(this.#dict('leases', planId), name, this.#client);
+    const topic = new ModalTopic(name, this.#dict('queue', planId), leases);
     this.#topics.set(key, topic);
     return topic;
   }
 
-  #dict(planId: string): ModalDict {
-    const place = { environment: this.#environment, name: objectName('queue', planId) };
+  #dict(kind: 'queue' | 'leases', planId: string): ModalDict {
+    const place = { environment: this.#environment, name: objectName(kind, planId) };
     return new ModalDict(this.#sdk.cpClient, place, this.#options);
   }
 
