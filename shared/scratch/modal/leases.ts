@@ -26,6 +26,9 @@ export class Leases {
   readonly #own = new Map<string, Lease>();
   /** Whether the note in the Dict says something else than `#own`. */
   #isOutdated = false;
+  /** Resolves when nothing is being written, however that went. */
+  #writing: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
   /** Each lease that ran out is told once: whoever claims it is first or is not. */
   readonly #told = new LRUCache<string, true>({ max: KNOWN_LEASES });
   #lookedMs = Number.NEGATIVE_INFINITY;
@@ -46,8 +49,19 @@ export class Leases {
     if (this.#own.delete(id)) this.#isOutdated = true;
   }
 
-  /** Notes what changed. To be done before messages are handed out. */
-  async note(): Promise<void> {
+  /** Notes what changed. To be done before messages are handed out. Those who ask while one is being written share the next. */
+  note(): Promise<void> {
+    this.#next ??= this.#writing.then(() => {
+      this.#next = undefined;
+      const written = this.#write();
+      this.#writing = written.catch(() => undefined);
+      return written;
+    });
+    return this.#next;
+  }
+
+  /** One at a time: an older note must not land on a newer one. */
+  async #write(): Promise<void> {
     if (!this.#isOutdated) return;
     const nowMs = Date.now();
     for (const [id, { x }] of this.#own) if (x <= nowMs) this.#own.delete(id);
