@@ -77,7 +77,8 @@ export async function startNats(): Promise<Backend> {
           const sequence = message.reply?.split('.')[5] ?? '';
           const options = { ttl: '24h', expect: { lastSubjectSequence: 0 } };
           await js.publish(`${place.subject}.lease.${sequence}`, '{"is":"acked"}', options);
-          bare.publish(message.reply ?? '', '+ACK');
+          // As the driver: the mark has ended the delivery, and nobody waits for the answer.
+          bare.request(message.reply ?? '', '+ACK').catch(() => undefined);
         },
       },
     ],

@@ -44,8 +44,10 @@ export async function send(
   const schedule = isLater
     ? { 'Nats-Schedule': `@at ${new Date(dueMs).toISOString()}`, 'Nats-Schedule-Target': place.subject }
     : {};
-  const marked = headersOf({ ...fields, [HEADER.id]: id, ...schedule });
-  return (await stream.publish(subject, body, { ...options, headers: marked })).seq;
+  const marks = { ...fields, [HEADER.id]: id, ...schedule };
+  // Empty headers would be sent, stored and parsed all the same.
+  const isBare = Object.values(marks).every((value) => value === undefined);
+  return (await stream.publish(subject, body, isBare ? options : { ...options, headers: headersOf(marks) })).seq;
 }
 
 /** Writes a mark if the one before it is `expected` (0: none). undefined: it is not. */

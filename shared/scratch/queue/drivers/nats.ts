@@ -35,7 +35,17 @@ interface Place extends TopicPlace {
   readonly topic: string;
 }
 
-const placeOf = (planId: string, topic: string): Place => ({ ...topicPlace(planId, topic), planId, topic });
+const PLACES = new LRUCache<string, Place>({ max: KNOWN_TOPICS });
+
+/** Remembered: a hash tells the shard of a topic, and every operation asks. */
+function placeOf(planId: string, topic: string): Place {
+  const key = `${planId} ${topic}`;
+  const known = PLACES.get(key);
+  if (known !== undefined) return known;
+  const place = { ...topicPlace(planId, topic), planId, topic };
+  PLACES.set(key, place);
+  return place;
+}
 
 type ConsumeRequest = Parameters<QueueDriver['consume']>[0];
 type Taken = { readonly message: QueueMessage } | { readonly dead: DeadLettered } | undefined;
