@@ -96,6 +96,7 @@ export class Leases {
   }
 }
 
+/** Without a hint it takes longer; it must not fail what it hints at. */
 async function asHint(call: () => Promise<unknown>): Promise<void> {
   try {
     await call();

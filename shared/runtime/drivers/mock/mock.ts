@@ -90,12 +90,12 @@ export class MockRuntime implements RuntimeAdapter {
     });
   }
 
-  /** Runs go on: they are taken up again by the next process. */
   /** Programs of this machine have no image; the receipt has the digest of the program. */
   async pinImage(): Promise<undefined> {
     return undefined;
   }
 
+  /** Runs go on: they are taken up again by the next process. */
   async close(): Promise<void> {
     for (const child of this.#children.values()) child.unref();
   }
