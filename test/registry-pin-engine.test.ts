@@ -5,9 +5,10 @@ import { EngineImages } from '../shared/runtime/drivers/engine-images.ts';
 import { imageIdentity, matchesReference, parseImageReference } from '../shared/runtime/image-identity.ts';
 import { loadOfflineImages } from '../tools/images/offline.ts';
 import { runCli } from './cli/run-cli.ts';
+import { type RegistryFolder, writeRegistry } from './harness/registry-folder.ts';
 import { available, type RunningDocker, startDocker } from './harness/servers/index.ts';
 import { suite } from './harness/suite.ts';
-import { type RegistryFolder, registryFile, writeRegistry } from './registry-pin-fixture.ts';
+import { registryFile } from './registry-pin-fixture.ts';
 
 const test = suite('registry pin on a real engine');
 const found = await available('docker');

@@ -7,8 +7,9 @@ import { parse } from 'yaml';
 import { withImage } from '../shared/registry/pin.ts';
 import { type InspectedImage, imageIdentity } from '../shared/runtime/image-identity.ts';
 import { runCli } from './cli/run-cli.ts';
+import { writeRegistry } from './harness/registry-folder.ts';
 import { suite } from './harness/suite.ts';
-import { registryFile, writeRegistry } from './registry-pin-fixture.ts';
+import { registryFile } from './registry-pin-fixture.ts';
 
 const test = suite('registry pin');
 

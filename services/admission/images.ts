@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { askForPin } from '../../shared/nats/images.ts';
 import type { Adapter } from '../../shared/plan/plan.ts';
+import { PINNED } from '../../shared/runtime/image-identity.ts';
 import type { NamedStep } from './named.ts';
 
 /** What the images of a plan are now: asked for before it is judged, since judging asks nobody. */
@@ -27,7 +28,7 @@ export async function lookUpImages(
     const adapter = adapters.find((one) => one === (step.adapter ?? defaultAdapter));
     const { image } = step.processor;
     // One that is pinned already names the same image for ever.
-    if (adapter === undefined || image.includes('@')) continue;
+    if (adapter === undefined || PINNED.test(image)) continue;
     const key = keyOf(adapter, image);
     if (!asked.has(key)) asked.set(key, askForPin(connection, adapter, image));
   }

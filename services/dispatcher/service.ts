@@ -86,15 +86,12 @@ class Dispatcher {
         react: (events, snapshot, seq) => this.#react(events, snapshot, seq),
       }),
     );
-    for (const runtime of runtimes) {
-      const { adapter } = runtime;
-      this.#answers.push(
-        answerPins(connection, runtime, (error) => log.warn({ err: error, adapter }, 'an image is not known')),
-      );
-    }
-    for (const [index, { adapter }] of runtimes.entries()) {
+    for (const [index, runtime] of runtimes.entries()) {
       const worker = this.#workers[index];
       if (worker === undefined) continue;
+      const { adapter } = runtime;
+      const unknown = (error: unknown) => log.warn({ err: error, adapter }, 'an image is not known');
+      this.#answers.push(answerPins(connection, runtime, unknown));
       const consumption = await consume({
         connection,
         log,

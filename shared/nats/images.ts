@@ -1,6 +1,7 @@
 import { errors, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import Type, { type Static } from 'typebox';
 import type { Adapter } from '../plan/plan.ts';
+import { PINNED } from '../runtime/image-identity.ts';
 import { validator } from '../schema/validate.ts';
 
 /** How admission, which has no container engine, learns what an image is: a request that a dispatcher answers (ADR 17). */
@@ -8,7 +9,7 @@ import { validator } from '../schema/validate.ts';
 const RequestSchema = Type.Object({ image: Type.String() });
 const AnswerSchema = Type.Object({
   /** Absent when the runtime cannot tell. */
-  pinned: Type.Optional(Type.String({ pattern: '^[^@]+@sha256:[0-9a-f]{64}$', maxLength: 256 })),
+  pinned: Type.Optional(Type.String({ pattern: PINNED.source, maxLength: 256 })),
 });
 
 const parseRequest = validator(RequestSchema, 'ERR_SCHEMA');

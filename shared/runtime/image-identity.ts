@@ -51,7 +51,8 @@ export interface ImageReference {
   readonly digest: string | undefined;
 }
 
-const PINNED = /^(?<name>[^@]+)@(?<digest>sha256:[0-9a-f]{64})$/;
+/** A reference that pins. */
+export const PINNED = /^(?<name>[^@]+)@(?<digest>sha256:[0-9a-f]{64})$/;
 
 /** Splits `name[:tag][@sha256:…]`. */
 export function parseImageReference(reference: string): ImageReference {

@@ -23,10 +23,11 @@ export async function openRuntime(adapter: Adapter, options: OpenRuntimeOptions)
   switch (adapter) {
     case 'mock':
       return new (await import('./drivers/mock/mock.ts')).MockRuntime(options);
-    case 'local':
+    case 'local': {
       // Once it runs it waits for an engine that goes away; without one at the start somebody would wait for nothing.
-      await (await import('./drivers/engine-client.ts')).answeringEngine(process.env.DOCKER_HOST);
-      return (await import('./drivers/local/local.ts')).openLocalRuntime(options);
+      const { answeringEngine } = await import('./drivers/engine-client.ts');
+      return (await import('./drivers/local/local.ts')).openLocalRuntime(options, answeringEngine);
+    }
     case 'modal':
       return (await import('./drivers/modal/modal.ts')).ModalRuntime.open({ url: options.modalUrl });
     default:

@@ -1,12 +1,10 @@
 /** An image that is another one when an execution starts than it was when its plan was admitted. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { answerPins } from '../../shared/nats/images.ts';
-import type { Processor } from '../../shared/plan/registry.ts';
 import { imageIdentity } from '../../shared/runtime/image-identity.ts';
+import { type RegistryFolder, writeRegistry } from '../harness/registry-folder.ts';
 import { available } from '../harness/servers/index.ts';
 import { ServiceProcess } from '../harness/service-process.ts';
 import { heard, probePlan, startTestStack, type TestStack } from '../harness/stack.ts';
@@ -28,35 +26,30 @@ const moving = bootActor({ ...base, ref: 'test/moving@1', image: nameOf(MOVING) 
 const absent = bootActor({ ...base, ref: 'test/absent@1', image: 'isomorph.test/absent:1' });
 
 let local: LocalUnderTest;
-let registry: string;
+let registry: RegistryFolder;
 let its: TestStack;
 let dispatcher: ServiceProcess | undefined;
-
-async function registryOf(processors: readonly Processor[]): Promise<string> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'isomorph-registry-'));
-  for (const kind of ['policies', 'processors']) await mkdir(path.join(folder, kind));
-  const policy = (await readFile(POLICY, 'utf8')).replace('[mock]', '[local]');
-  await writeFile(path.join(folder, 'policies', 'default.yaml'), policy);
-  for (const [index, one] of processors.entries()) {
-    // JSON is YAML.
-    await writeFile(path.join(folder, 'processors', `${index}.yaml`), JSON.stringify(one));
-  }
-  return folder;
-}
 
 test.before(async () => {
   local = await localUnderTest({ parked: 0 });
   await local.engine.getImage(still.image).tag(MOVING);
-  registry = await registryOf([still, moving, absent]);
+  const policy = (await readFile(POLICY, 'utf8')).replace('[mock]', '[local]');
+  // JSON is YAML.
+  const files = [still, moving, absent].map((one, index) => [`${index}`, JSON.stringify(one)] as const);
+  registry = await writeRegistry(Object.fromEntries(files), { default: policy });
   const env = { ISOMORPH_ADAPTERS: 'local' };
-  its = await startTestStack({ registry, env, services: ['admission', 'settler', 'sampler', 'projector'] });
+  its = await startTestStack({
+    registry: registry.folder,
+    env,
+    services: ['admission', 'settler', 'sampler', 'projector'],
+  });
 });
 test.after(async () => {
   await dispatcher?.stop();
   await its?.stop();
   await local?.engine.getImage(moving.image).remove();
   await local?.stop();
-  await rm(registry, { recursive: true, force: true });
+  await registry?.remove();
 });
 
 const admitted = (ref: string, planId: string): Promise<string> => {

@@ -39,12 +39,6 @@ export const LOAD: Load = process.env.CI === 'true' ? FULL : SMALL;
 /** For suites of these: a full load on a slow machine is no hang. */
 export const LOAD_LIMITS = { timeoutMs: 900_000 };
 
-export interface ManyProcessesOptions {
-  /** What the drivers of the processes need beside the URL. */
-  readonly env?: Readonly<Record<string, string>>;
-  readonly load?: Load;
-}
-
 /** A worker process, and the lines it wrote. */
 class Worker {
   readonly #child: ChildProcess;
@@ -52,9 +46,9 @@ class Worker {
   readonly ended: Promise<void>;
   #errors = '';
 
-  constructor(task: Task, env: Readonly<Record<string, string>>, hear: (line: Line) => void) {
+  constructor(task: Task, hear: (line: Line) => void) {
     const child = spawn(process.execPath, ['--import', 'tsx', MAIN], {
-      env: { ...process.env, ...env, ISOMORPH_TEST_TASK: JSON.stringify(task) },
+      env: { ...process.env, ISOMORPH_TEST_TASK: JSON.stringify(task) },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
@@ -104,13 +98,12 @@ interface Witnessed {
  * None is lost, a confirmed ack is never followed by another delivery (unless the backend says that it may be), and a killed
  * consumer's messages come again within twice the visibility timeout, or as soon after as somebody looks.
  */
-export async function survivesKills(url: string, options: ManyProcessesOptions = {}): Promise<void> {
-  const { env = {}, load = LOAD } = options;
+export async function survivesKills(url: string): Promise<void> {
   const queue = await openQueue(url, { maxDeliveries: 1_000, timeoutMs: TIMEOUT_MS });
   const planId = freshPlanId();
-  const bodies = Array.from({ length: load.messages }, (_, index) => `m${index}`);
+  const bodies = Array.from({ length: LOAD.messages }, (_, index) => `m${index}`);
   const witnessed: Witnessed = { calls: [], delivered: new Map(), acked: new Map() };
-  const { visibilityTimeoutS } = load;
+  const { visibilityTimeoutS } = LOAD;
   const task: Task = { do: 'consume', url, planId, topic: TOPIC, visibilityTimeoutS };
   const workers: Worker[] = [];
   const ends: Promise<void>[] = [];
@@ -118,13 +111,13 @@ export async function survivesKills(url: string, options: ManyProcessesOptions =
   // Each time some more messages were delivered, who just said so is killed: most often before its acks.
   const mayKill = (worker: Worker): void => {
     const index = workers.indexOf(worker);
-    const dueAt = Math.floor((load.messages * (ends.length + 1)) / (load.kills + 1));
-    if (isOver || index === -1 || ends.length === load.kills || witnessed.delivered.size < dueAt) return;
+    const dueAt = Math.floor((LOAD.messages * (ends.length + 1)) / (LOAD.kills + 1));
+    if (isOver || index === -1 || ends.length === LOAD.kills || witnessed.delivered.size < dueAt) return;
     ends.push(worker.kill());
     workers[index] = start();
   };
   const start = (): Worker => {
-    const worker: Worker = new Worker(task, env, (line) => {
+    const worker: Worker = new Worker(task, (line) => {
       if (line.is === 'consumed') witnessed.calls.push(line);
       if (line.is !== 'delivered' && line.is !== 'acked') return;
       const { deliveries, atMs, body } = line;
@@ -133,7 +126,7 @@ export async function survivesKills(url: string, options: ManyProcessesOptions =
     });
     return worker;
   };
-  workers.push(...Array.from({ length: load.consumers }, start));
+  workers.push(...Array.from({ length: LOAD.consumers }, start));
   try {
     await Promise.all(workers.map(({ ready }) => ready));
     const limit = pLimit(PUBLISHES_AT_ONCE);
@@ -158,7 +151,7 @@ export async function survivesKills(url: string, options: ManyProcessesOptions =
   const again = [...witnessed.delivered.values()].filter((deliveries) => deliveries.some(isRedelivery)).length;
   const examples = told.slice(0, 3).join(', ');
   process.stdout.write(`${again} messages came again, ${late.length} later than twice the visibility ${examples}\n`);
-  const most = MOST_OVERLOOKED * load.consumers;
+  const most = MOST_OVERLOOKED * LOAD.consumers;
   assert.equal(
     late.filter(({ overlooked }) => overlooked > most).map(({ body }) => body),
     [],
@@ -222,7 +215,7 @@ function lateRedeliveries({ calls, delivered }: Witnessed, visibilityMs: number)
 }
 
 /** Every incr of every process counts once: the answers are 1 to n, each once. */
-export async function countsExactly(url: string, { env = {}, load = LOAD }: ManyProcessesOptions = {}): Promise<void> {
+export async function countsExactly(url: string, load = LOAD): Promise<void> {
   const planId = freshPlanId();
   const key = 'counter';
   const answers: number[] = [];
@@ -230,7 +223,7 @@ export async function countsExactly(url: string, { env = {}, load = LOAD }: Many
   const workers = Array.from(
     { length: load.counters },
     () =>
-      new Worker(task, env, (line) => {
+      new Worker(task, (line) => {
         if (line.is === 'counted') answers.push(line.value);
       }),
   );

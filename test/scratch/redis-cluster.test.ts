@@ -5,7 +5,7 @@ import { kvAt, queueAt } from './clients.ts';
 import { kvConformance } from './kv-conformance.ts';
 import { queueConformance } from './queue-conformance.ts';
 import { startRedisCluster } from './redis-cluster.ts';
-import { onServer } from './redis-suite-server.ts';
+import { onServer } from './suite-server.ts';
 
 // All that is awaited comes before the first suite: uvu starts with what was registered by then.
 const [found, kv, queue] = await Promise.all([

@@ -6,7 +6,7 @@ import { kvAt, queueAt } from './clients.ts';
 import { checkModel, MODEL_LIMITS } from './model.ts';
 import { kvModel } from './model-kv.ts';
 import { queueModel } from './model-queue.ts';
-import { onServer } from './redis-suite-server.ts';
+import { onServer } from './suite-server.ts';
 
 const [found, kvHas, queueHas] = await Promise.all([
   available('redis-server'),

@@ -1,7 +1,7 @@
 import { available, startRedis } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
 import { countsExactly, LOAD_LIMITS, survivesKills } from './many-processes.ts';
-import { onServer } from './redis-suite-server.ts';
+import { onServer } from './suite-server.ts';
 
 const found = await available('redis-server');
 const test = suite('redis: many processes', undefined, LOAD_LIMITS);

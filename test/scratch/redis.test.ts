@@ -4,7 +4,7 @@ import { available, startRedis } from '../harness/servers/index.ts';
 import { kvAt, queueAt } from './clients.ts';
 import { kvConformance } from './kv-conformance.ts';
 import { queueConformance } from './queue-conformance.ts';
-import { onServer } from './redis-suite-server.ts';
+import { onServer } from './suite-server.ts';
 
 // All that is awaited comes before the first suite: uvu starts with what was registered by then.
 const [found, kv, queue] = await Promise.all([

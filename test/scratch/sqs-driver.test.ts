@@ -16,7 +16,7 @@ import { startSqsServer } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
 import { freshPlanId, refused, text } from './conformance.ts';
 import { assertEmpty, assertStats, next, publish, TOPIC, take } from './queue-steps.ts';
-import { ALWAYS, onServer } from './redis-suite-server.ts';
+import { ALWAYS, onServer } from './suite-server.ts';
 
 const pure = suite('sqs names and envelopes');
 

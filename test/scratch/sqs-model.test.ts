@@ -4,7 +4,7 @@ import { suite } from '../harness/suite.ts';
 import { queueAt } from './clients.ts';
 import { checkModel, MODEL_LIMITS } from './model.ts';
 import { queueModel } from './model-queue.ts';
-import { ALWAYS, onServer } from './redis-suite-server.ts';
+import { ALWAYS, onServer } from './suite-server.ts';
 
 const REGION = 'sqs://us-east-1';
 

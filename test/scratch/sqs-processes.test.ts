@@ -1,7 +1,7 @@
 import { startSqsServer } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
 import { LOAD_LIMITS, survivesKills } from './many-processes.ts';
-import { ALWAYS, onServer } from './redis-suite-server.ts';
+import { ALWAYS, onServer } from './suite-server.ts';
 
 const test = suite('sqs: many processes', undefined, LOAD_LIMITS);
 const server = onServer(ALWAYS, startSqsServer);

@@ -5,8 +5,8 @@ import { queueAt } from './clients.ts';
 import { freshPlanId, refused } from './conformance.ts';
 import { queueConformance } from './queue-conformance.ts';
 import { publish } from './queue-steps.ts';
-import { ALWAYS, onServer } from './redis-suite-server.ts';
 import { Relay } from './relay.ts';
+import { ALWAYS, onServer } from './suite-server.ts';
 
 // moto takes any; the SDK wants some.
 process.env.AWS_ACCESS_KEY_ID ??= 'test';

@@ -20,7 +20,7 @@ function usualSocket(): string | undefined {
 
 /**
  * The client of a container engine; whether one answers there is not asked.
- * @param dockerHost as in `DOCKER_HOST`; undefined or empty is the engine at a usual socket
+ * @param dockerHost `unix://…`, or what `DOCKER_HOST` itself says; undefined or empty is the engine at a usual socket
  * @throws ERR_CONFIG when it is malformed
  */
 export async function engineClient(dockerHost: string | undefined): Promise<Docker> {

@@ -140,7 +140,7 @@ export class Claimer {
       return;
     }
     const delivery = { id, n: n + 1, d: d + 1, o, expiresMs };
-    topic.leases.add({ id, n: n + 1, d: d + 1, x: expiresMs });
+    topic.leases.add(delivery);
     claims.messages.push({
       id,
       body: bodyOf(stored),

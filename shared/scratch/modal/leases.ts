@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import Type, { type Static } from 'typebox';
 import type { ModalDict } from './dict.ts';
+import type { Delivery } from './message.ts';
 import { recordParser } from './record.ts';
 import { isUnavailable } from './sdk.ts';
 
@@ -8,7 +9,7 @@ import { isUnavailable } from './sdk.ts';
 const LeaseSchema = Type.Object({ id: Type.String(), n: Type.Integer(), d: Type.Integer(), x: Type.Number() });
 const parseNote = recordParser(Type.Object({ leases: Type.Array(LeaseSchema) }));
 
-export type Lease = Static<typeof LeaseSchema>;
+type Lease = Static<typeof LeaseSchema>;
 
 /** Of one consumer; what it has under way beyond that a scan finds. An entry stays within 30 KB. */
 const MOST_NOTED = 300;
@@ -39,8 +40,8 @@ export class Leases {
     this.#client = client;
   }
 
-  add(lease: Lease): void {
-    this.#own.set(lease.id, lease);
+  add({ id, n, d, expiresMs }: Delivery): void {
+    this.#own.set(id, { id, n, d, x: expiresMs });
     this.#isOutdated = true;
   }
 

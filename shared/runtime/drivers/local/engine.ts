@@ -230,9 +230,12 @@ const unless =
     if (!statuses.includes(statusOf(error) ?? 0)) throw error;
   };
 
-/** @param dockerHost as in `DOCKER_HOST`, which it overrides; only `unix://` */
-export const openEngine = async (dockerHost?: string): Promise<Engine> =>
-  new Engine(await engineClient(dockerHost ?? process.env.DOCKER_HOST));
+/**
+ * @param dockerHost as in `DOCKER_HOST`, which it overrides; only `unix://`
+ * @param connect `answeringEngine` where one must be there already
+ */
+export const openEngine = async (dockerHost?: string, connect = engineClient): Promise<Engine> =>
+  new Engine(await connect(dockerHost ?? process.env.DOCKER_HOST));
 
 /** Repeats a call that may be repeated for as long as the engine does not answer. @throws its last error when time is up */
 export async function patiently<T>(untilMs: number, call: () => Promise<T>): Promise<T> {

@@ -291,7 +291,10 @@ function notStarted({ ref }: Processor, error: unknown): RunResult {
   return endedWithout({ kind: 'not_started', reason }, told);
 }
 
-/** @throws ERR_CONFIG when `DOCKER_HOST` is malformed; an engine that does not answer shows in the runs */
-export async function openLocalRuntime(options: LocalOptions): Promise<LocalRuntime> {
-  return new LocalRuntime(await openEngine(options.dockerHost), options);
+/** @throws ERR_CONFIG when `DOCKER_HOST` is malformed; an engine that does not answer shows in the runs, unless `connect` asks */
+export async function openLocalRuntime(
+  options: LocalOptions,
+  connect?: Parameters<typeof openEngine>[1],
+): Promise<LocalRuntime> {
+  return new LocalRuntime(await openEngine(options.dockerHost, connect), options);
 }
