@@ -18,9 +18,9 @@ import {
   S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { createBlake3 } from '../shared/world/blake3.ts';
-import { openS3Store } from '../shared/world/drivers/s3.ts';
-import type { ArtifactStore } from '../shared/world/store.ts';
+import { createBlake3 } from '../shared/hash/blake3.ts';
+import type { ArtifactStore } from '../shared/world/artifact-store.ts';
+import { openS3Store } from '../shared/world/drivers/s3/s3.ts';
 import { available, type RunningCeph, startCeph } from '../test/harness/servers/index.ts';
 import { type BenchResult, inParallel, takeTurns } from './harness.ts';
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Pool } from 'pg';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
-import type { ArtifactStore } from '../shared/world/store.ts';
+import type { ArtifactStore } from '../shared/world/artifact-store.ts';
 import type { Output } from './output.ts';
 import { findPlace, type NatsUrls, type Place } from './place.ts';
 import type { Terminal } from './terminal.ts';

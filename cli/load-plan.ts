@@ -1,10 +1,10 @@
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
+import { isPlanId } from '../shared/ids/ids.ts';
+import { AdmittedPlans } from '../shared/journal/admitted-plans.ts';
 import type { LedgerEvent } from '../shared/ledger/events.ts';
 import type { PlanState } from '../shared/ledger/state.ts';
 import { type Verdict, Verifier } from '../shared/ledger/verify.ts';
 import type { AdmittedPlan } from '../shared/plan/admitted.ts';
-import { isPlanId } from '../shared/plan/names.ts';
-import { AdmittedPlans } from '../shared/service/admitted-plans.ts';
 import type { Context } from './context.ts';
 import { readLedger } from './ledger-source.ts';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { toFault } from '../shared/errors/isomorph-error.ts';
-import { redact } from '../shared/world/redact.ts';
+import { redact } from '../shared/text/redact.ts';
 import { errorDocument, errorLines } from './render/error.ts';
 import { type Theme, theme } from './render/theme.ts';
 import type { Terminal } from './terminal.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { parseDocument } from 'yaml';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
-import { isPlanId } from '../shared/plan/names.ts';
+import { isPlanId } from '../shared/ids/ids.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A plan document as far as a client must know it: admission is the one judge of the rest. */

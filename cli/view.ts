@@ -1,6 +1,6 @@
 import { setInterval } from 'node:timers';
 import type { LedgerEvent } from '../shared/ledger/events.ts';
-import { redact } from '../shared/world/redact.ts';
+import { redact } from '../shared/text/redact.ts';
 import type { FollowItem } from './follow.ts';
 import type { Output } from './output.ts';
 import { faultLines } from './render/error.ts';

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import type { Config, Env } from '../shared/config/config.ts';
 import { IsomorphError, unreachable } from '../shared/errors/isomorph-error.ts';
 import type { ServiceName } from '../shared/ledger/events.ts';
 import { connectNats } from '../shared/nats/connect.ts';
@@ -14,11 +13,12 @@ import { kvCapabilities, openKv } from '../shared/scratch/kv/open.ts';
 import { openQueue, queueCapabilities } from '../shared/scratch/queue/open.ts';
 import type { Queue } from '../shared/scratch/queue/queue.ts';
 import { openSecrets } from '../shared/secrets/open.ts';
-import type { SecretResolver } from '../shared/secrets/resolver.ts';
-import type { ServiceDeps } from '../shared/service/deps.ts';
-import type { FileArtifactStore } from '../shared/world/drivers/file.ts';
+import type { SecretResolver } from '../shared/secrets/secrets.ts';
+import type { ArtifactStore } from '../shared/world/artifact-store.ts';
+import type { FileArtifactStore } from '../shared/world/drivers/file/file.ts';
 import { openArtifactStore } from '../shared/world/open.ts';
-import type { ArtifactStore } from '../shared/world/store.ts';
+import type { Config, Env } from './common/config/config.ts';
+import type { ServiceDeps } from './common/deps.ts';
 import type { RunningGateway } from './gateway/service.ts';
 
 export interface ComposeOptions {
@@ -194,7 +194,7 @@ export async function setUp({ config, log }: Pick<ComposeOptions, 'config' | 'lo
 async function servedStore(config: Config): Promise<FileArtifactStore | undefined> {
   const { artifactsUrl } = config;
   if (artifactsUrl === undefined || !artifactsUrl.startsWith('file:')) return undefined;
-  return (await import('../shared/world/drivers/file.ts')).openFileStore(new URL(artifactsUrl));
+  return (await import('../shared/world/drivers/file/file.ts')).openFileStore(new URL(artifactsUrl));
 }
 
 /** Starts the gateway, with a connection of its own. It writes nothing to the ledger. */

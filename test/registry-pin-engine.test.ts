@@ -1,7 +1,7 @@
 import Docker from 'dockerode';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
-import { EngineImages } from '../shared/runtime/drivers/engine-images.ts';
+import { EngineImages } from '../shared/providers/docker/engine-images.ts';
 import { imageIdentity, matchesReference, parseImageReference } from '../shared/runtime/image-identity.ts';
 import { loadOfflineImages } from '../tools/images/offline.ts';
 import { runCli } from './cli/run-cli.ts';

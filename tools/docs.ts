@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { VARIABLES, type Variable } from '../shared/config/variables.ts';
+import { VARIABLES, type Variable } from '../services/common/config/variables.ts';
 import { ERROR_TABLE } from '../shared/errors/codes.ts';
 import type { KvCapabilities, QueueCapabilities } from '../shared/scratch/capabilities.ts';
 import { KV_SCHEMES, kvCapabilities } from '../shared/scratch/kv/open.ts';

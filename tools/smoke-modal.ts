@@ -6,7 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
-import { executionId } from '../shared/plan/names.ts';
+import { executionId } from '../shared/ids/ids.ts';
 import type { Processor } from '../shared/plan/registry.ts';
 import type { Job } from '../shared/runtime/contract.ts';
 import { ModalRuntime } from '../shared/runtime/drivers/modal/modal.ts';

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ModalClient } from 'modal';
+import { newOperationId, objectName } from '../../shared/providers/modal/names.ts';
+import { pickleText } from '../../shared/providers/modal/pickle.ts';
+import { callOptions } from '../../shared/providers/modal/sdk.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
-import { messageKey, newMessageId, stepPrefix, writeTicket } from '../../shared/scratch/modal/message.ts';
-import { newOperationId, objectName } from '../../shared/scratch/modal/names.ts';
-import { pickleText } from '../../shared/scratch/modal/pickle.ts';
-import { callOptions } from '../../shared/scratch/modal/sdk.ts';
+import { messageKey, newMessageId, stepPrefix, writeTicket } from '../../shared/scratch/queue/drivers/modal/message.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
 import { BARE_PLAN, type Backend, type Contest, PLAN, TOPIC, VALUE } from './contender.ts';
 

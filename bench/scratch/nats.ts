@@ -2,8 +2,8 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { connectNats } from '../../shared/nats/connect.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
-import { KV_STREAM, kvSubject, topicPlace } from '../../shared/scratch/nats-streams.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
+import { KV_STREAM, kvSubject, topicPlace } from '../../shared/wire/scratch-streams.ts';
 import { NatsForTests } from '../../test/scratch/nats-server.ts';
 import { BARE_PLAN, type Backend, PLAN, TOPIC, VALUE, VISIBILITY_S } from './contender.ts';
 

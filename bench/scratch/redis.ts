@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { openKv } from '../../shared/scratch/kv/open.ts';
+import { ACK, CONSUME, PUBLISH, TOPIC_PARTS } from '../../shared/scratch/queue/drivers/redis/scripts.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
-import { ACK, CONSUME, PUBLISH, TOPIC_PARTS } from '../../shared/scratch/redis/queue-scripts.ts';
 import { startRedis as startServer } from '../../test/harness/servers/index.ts';
 import { BARE_PLAN, type Backend, PLAN, TOPIC, VALUE, VISIBILITY_S } from './contender.ts';
 

@@ -5,9 +5,9 @@ import {
   SendMessageBatchCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
+import { encodeEnvelope } from '../../shared/scratch/queue/drivers/sqs/envelope.ts';
+import { SqsService } from '../../shared/scratch/queue/drivers/sqs/service.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
-import { encodeEnvelope } from '../../shared/scratch/sqs/envelope.ts';
-import { SqsService } from '../../shared/scratch/sqs/service.ts';
 import { startSqsServer } from '../../test/harness/servers/index.ts';
 import { type Backend, PLAN, TOPIC, VALUE, VISIBILITY_S } from './contender.ts';
 

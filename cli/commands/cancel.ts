@@ -1,5 +1,5 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { canonicalBytes } from '../../shared/ledger/canonical.ts';
+import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import type { Context } from '../context.ts';
 import { loadPlan } from '../load-plan.ts';
 import { publishCommand } from '../publish-command.ts';

@@ -48,7 +48,7 @@ const node = guarded('node', async () => {
 });
 
 const blake3 = guarded('blake3', async () => {
-  const { blake3EngineName: engine } = await import('../../shared/world/blake3.ts');
+  const { blake3EngineName: engine } = await import('../../shared/hash/blake3.ts');
   if (engine === 'native') return ok('blake3', 'native engine');
   return warn('blake3', `${engine} engine: right, but slower`, 'Run `npm ci` again, with optional packages.');
 });

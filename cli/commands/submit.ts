@@ -1,5 +1,5 @@
-import { canonicalBytes } from '../../shared/ledger/canonical.ts';
-import { cidOf } from '../../shared/world/cid.ts';
+import { canonicalBytes } from '../../shared/hash/canonical.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
 import type { Context } from '../context.ts';
 import { type FollowItem, follow } from '../follow.ts';
 import { type PlanDocument, readPlan, stepIdsOf } from '../plan-file.ts';

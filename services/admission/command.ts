@@ -1,8 +1,8 @@
 import { type Fault, fault, toFault } from '../../shared/errors/isomorph-error.ts';
-import { canonicalBytes } from '../../shared/ledger/canonical.ts';
-import { isPlanId } from '../../shared/plan/names.ts';
+import { canonicalBytes } from '../../shared/hash/canonical.ts';
+import { type Cid, cidOf } from '../../shared/hash/cid.ts';
+import { isPlanId } from '../../shared/ids/ids.ts';
 import { PLAN_LIMITS } from '../../shared/plan/plan.ts';
-import { type Cid, cidOf } from '../../shared/world/cid.ts';
 
 /** A command that names a plan; whether the plan is any good is decided later. */
 export interface Submission {

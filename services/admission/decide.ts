@@ -1,13 +1,13 @@
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
+import { canonicalBytes } from '../../shared/hash/canonical.ts';
+import { type Cid, cidOf } from '../../shared/hash/cid.ts';
+import { canonicalWorldPath } from '../../shared/ids/world-path.ts';
 import { boundedFaults } from '../../shared/ledger/bounded-faults.ts';
-import { canonicalBytes } from '../../shared/ledger/canonical.ts';
 import type { Draft } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
-import { type Cid, cidOf } from '../../shared/world/cid.ts';
-import { canonicalWorldPath } from '../../shared/world/world-path.ts';
 import type { Submission } from './command.ts';
 import { resolvePlan } from './resolve-plan.ts';
 import type { Deployment } from './resolve-step.ts';

@@ -2,7 +2,7 @@ import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import type { Adapter } from '../../shared/plan/plan.ts';
 import type { Policy, Processor } from '../../shared/plan/registry.ts';
 import { notInjectable } from '../../shared/secrets/resolve.ts';
-import type { SecretResolver } from '../../shared/secrets/resolver.ts';
+import type { SecretResolver } from '../../shared/secrets/secrets.ts';
 import type { NamedStep } from './named.ts';
 
 /** What is known of the secrets that a plan needs: looked up before it is judged, since judging asks nobody. */

@@ -1,11 +1,11 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import type { Fault } from '../../shared/errors/isomorph-error.ts';
-import { Journal } from '../../shared/ledger/journal/journal.ts';
+import { Journal } from '../../shared/journal/journal.ts';
 import { type Consumption, consume, DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
-import type { SecretResolver } from '../../shared/secrets/resolver.ts';
-import type { ServiceDeps } from '../../shared/service/deps.ts';
-import type { ArtifactStore } from '../../shared/world/store.ts';
+import type { SecretResolver } from '../../shared/secrets/secrets.ts';
+import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import type { ServiceDeps } from '../common/deps.ts';
 import { parseCancel, parseSubmission } from './command.ts';
 import { decideCancel, decideSubmit, type PlanDocument, rule } from './decide.ts';
 import { type KnownImages, lookUpImages } from './images.ts';

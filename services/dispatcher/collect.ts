@@ -1,11 +1,11 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { executionFolder, outputPrefix } from '../../shared/ids/ids.ts';
+import { joinWorldPath } from '../../shared/ids/world-path.ts';
 import type { Draft, EventData } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedStep } from '../../shared/plan/admitted.ts';
-import { executionFolder, outputPrefix } from '../../shared/plan/names.ts';
 import { DEFAULT_MAX_OUTPUT_BYTES, type Processor, type ProcessorOutput } from '../../shared/plan/registry.ts';
-import type { ArtifactStore, PutResult } from '../../shared/world/store.ts';
-import { joinWorldPath } from '../../shared/world/world-path.ts';
+import type { ArtifactStore, PutResult } from '../../shared/world/artifact-store.ts';
 import { type Failure, failure } from './outcome.ts';
 
 export interface CollectOptions {

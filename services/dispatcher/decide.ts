@@ -1,8 +1,8 @@
+import { executionId } from '../../shared/ids/ids.ts';
 import type { Draft, EventData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
 import { reserveFor } from '../../shared/plan/budget.ts';
-import { executionId } from '../../shared/plan/names.ts';
 import { progressOf } from '../../shared/plan/progress.ts';
 
 /** Steps scheduled in one commit; the commit itself triggers the next round. */

@@ -1,9 +1,9 @@
 import { isErrorCode } from '../../shared/errors/codes.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { RunResult } from '../../shared/runtime/runtime.ts';
-import { scrubberOf } from '../../shared/runtime/scrub.ts';
 import type { ResolvedSecrets } from '../../shared/secrets/resolve.ts';
-import { redact } from '../../shared/world/redact.ts';
+import { redact } from '../../shared/text/redact.ts';
+import { scrubberOf } from '../../shared/text/scrub.ts';
 
 /** Keeps secret values and signed URLs out of what is stored, published or logged of one execution. */
 export interface Censor {

@@ -1,13 +1,19 @@
 import type { Subscription } from '@nats-io/transport-node';
 import { fault } from '../../shared/errors/isomorph-error.ts';
+import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
+import { Journal, type Snapshot } from '../../shared/journal/journal.ts';
 import { planOfSubject } from '../../shared/ledger/decode.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
-import { Journal, type Snapshot } from '../../shared/ledger/journal/journal.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { type Consumption, consume, DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
 import { answerPins } from '../../shared/nats/images.ts';
 import { publish } from '../../shared/nats/publish.ts';
-import { COMMITTED_PREFIX } from '../../shared/nats/topology.ts';
+import type { RuntimeAdapter } from '../../shared/runtime/runtime.ts';
+import type { Validated } from '../../shared/schema/validate.ts';
+import type { Kv } from '../../shared/scratch/kv/kv.ts';
+import type { Queue } from '../../shared/scratch/queue/queue.ts';
+import type { SecretResolver } from '../../shared/secrets/secrets.ts';
+import { COMMITTED_PREFIX } from '../../shared/wire/topology.ts';
 import {
   PURGE_SUBJECT,
   type Purge,
@@ -18,16 +24,10 @@ import {
   type Timer,
   type Work,
   workSubject,
-} from '../../shared/nats/work.ts';
-import type { RuntimeAdapter } from '../../shared/runtime/runtime.ts';
-import type { Validated } from '../../shared/schema/validate.ts';
-import type { Kv } from '../../shared/scratch/kv/kv.ts';
-import type { Queue } from '../../shared/scratch/queue/queue.ts';
-import type { SecretResolver } from '../../shared/secrets/resolver.ts';
-import { AdmittedPlans } from '../../shared/service/admitted-plans.ts';
-import type { ServiceDeps } from '../../shared/service/deps.ts';
-import { followLedger } from '../../shared/service/follow-ledger.ts';
-import type { ArtifactStore } from '../../shared/world/store.ts';
+} from '../../shared/wire/work.ts';
+import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import type { ServiceDeps } from '../common/deps.ts';
+import { followLedger } from '../common/follow-ledger.ts';
 import { decideDeadline, decideNext } from './decide.ts';
 import type { ScratchAccess } from './job.ts';
 import { Worker } from './worker.ts';

@@ -1,12 +1,12 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import { scratchHandler } from '../../shared/scratch/gateway/handler.ts';
-import { SCRATCH_PATH } from '../../shared/scratch/gateway/requests.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
-import { NatsFactSink } from '../../shared/scratch/nats-facts.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
-import type { FileArtifactStore } from '../../shared/world/drivers/file.ts';
-import { startGateway } from '../../shared/world/gateway.ts';
+import type { FileArtifactStore } from '../../shared/world/drivers/file/file.ts';
+import { startGateway } from './artifact-server.ts';
+import { NatsFactSink } from './facts.ts';
+import { scratchHandler } from './scratch-handler.ts';
+import { SCRATCH_PATH } from './scratch-requests.ts';
 
 export interface GatewayDeps {
   /** Carries audit facts, and scratch on `nats:`. */

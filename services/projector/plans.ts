@@ -2,14 +2,14 @@ import { LRUCache } from 'lru-cache';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { checkLink, headOf } from '../../shared/ledger/chain.ts';
 import { decodeLine } from '../../shared/ledger/decode.ts';
 import { evolve } from '../../shared/ledger/evolve.ts';
 import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
 import { rowsOf } from '../../shared/projection/rows.ts';
 import type { Rows } from '../../shared/projection/tables.ts';
-import { AdmittedPlans } from '../../shared/service/admitted-plans.ts';
-import type { ArtifactStore } from '../../shared/world/store.ts';
+import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 
 /** A plan as it stands in Postgres. `rows` is undefined when it was read from its events, so its rows are not known. */
 export interface Projected {

@@ -1,6 +1,6 @@
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { COMMITTED_PREFIX } from '../../shared/nats/topology.ts';
+import { COMMITTED_PREFIX } from '../../shared/wire/topology.ts';
 
 /** What arrives while we wait is taken in together. */
 const LINGER_MS = 10;

@@ -1,5 +1,5 @@
 import { type Fault, fault, toFault } from '../../shared/errors/isomorph-error.ts';
-import { canonicalBytes } from '../../shared/ledger/canonical.ts';
+import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { type Draft, EVENT_DATA, EVENT_LIMITS, FACT_KINDS, type FactKind } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { validator } from '../../shared/schema/validate.ts';

@@ -1,9 +1,9 @@
 import { fault } from '../../shared/errors/isomorph-error.ts';
-import { Journal } from '../../shared/ledger/journal/journal.ts';
+import { isPlanId } from '../../shared/ids/ids.ts';
+import { Journal } from '../../shared/journal/journal.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { type Consumption, consume, DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
-import { isPlanId } from '../../shared/plan/names.ts';
-import type { ServiceDeps } from '../../shared/service/deps.ts';
+import type { ServiceDeps } from '../common/deps.ts';
 import { Batcher } from './batcher.ts';
 import { commitsOf, decideRecord, type Fact, parseFact, refusal } from './decide.ts';
 

@@ -1,10 +1,10 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import type { Cid } from '../../shared/hash/cid.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import { predicateOf } from '../../shared/plan/predicates/index.ts';
 import type { ArtifactEvidence, Evidence, Outcome } from '../../shared/plan/predicates/predicate.ts';
-import type { Cid } from '../../shared/world/cid.ts';
-import type { ArtifactStore } from '../../shared/world/store.ts';
+import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 
 /** More than any predicate judges is not read. */
 const MAX_BYTES = 16 * 1024 * 1024;

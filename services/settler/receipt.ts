@@ -1,9 +1,9 @@
-import { canonicalBytes } from '../../shared/ledger/canonical.ts';
+import { canonicalBytes } from '../../shared/hash/canonical.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
+import { executionFolder } from '../../shared/ids/ids.ts';
 import type { Environment } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
-import { executionFolder } from '../../shared/plan/names.ts';
-import { cidOf } from '../../shared/world/cid.ts';
 
 export interface ReceiptDocument {
   readonly path: string;

@@ -1,11 +1,11 @@
-import { Journal, type Snapshot } from '../../shared/ledger/journal/journal.ts';
+import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
+import { Journal, type Snapshot } from '../../shared/journal/journal.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { Consumption } from '../../shared/nats/consume.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
-import { AdmittedPlans } from '../../shared/service/admitted-plans.ts';
-import type { ServiceDeps } from '../../shared/service/deps.ts';
-import { followLedger } from '../../shared/service/follow-ledger.ts';
-import type { ArtifactStore } from '../../shared/world/store.ts';
+import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import type { ServiceDeps } from '../common/deps.ts';
+import { followLedger } from '../common/follow-ledger.ts';
 import { decideSettleExecution, decideSettlePlan, predicatesDue, unsettled } from './decide.ts';
 import { checkPredicates } from './evidence.ts';
 import { receiptOf } from './receipt.ts';

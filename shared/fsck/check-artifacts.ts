@@ -1,8 +1,8 @@
 import pLimit from 'p-limit';
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import type { Cid } from '../world/cid.ts';
+import type { Cid } from '../hash/cid.ts';
+import type { ArtifactStore } from '../world/artifact-store.ts';
 import { hashBody } from '../world/content.ts';
-import type { ArtifactStore } from '../world/store.ts';
 import type { Findings } from './finding.ts';
 import type { NamedArtifact } from './named-artifacts.ts';
 

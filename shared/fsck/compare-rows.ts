@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { IsomorphError } from '../errors/isomorph-error.ts';
+import { AdmittedPlans } from '../journal/admitted-plans.ts';
 import type { PlanState } from '../ledger/state.ts';
 import { transaction } from '../projection/postgres.ts';
 import { rowsOf } from '../projection/rows.ts';
@@ -13,8 +14,7 @@ import {
   TABLE_NAMES,
   type TableName,
 } from '../projection/tables.ts';
-import { AdmittedPlans } from '../service/admitted-plans.ts';
-import type { ArtifactStore } from '../world/store.ts';
+import type { ArtifactStore } from '../world/artifact-store.ts';
 import { type Cells, differences, extraRow, type Findings, missingRow, pick } from './finding.ts';
 import type { LedgerReader } from './ledger-reader.ts';
 

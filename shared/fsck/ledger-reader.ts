@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../errors/isomorph-error.ts';
+import { LEDGER_STREAM } from '../journal/journal.ts';
 import type { LedgerEvent } from '../ledger/events.ts';
-import { LEDGER_STREAM } from '../ledger/journal/journal.ts';
 import { Verifier } from '../ledger/verify.ts';
 import { readStream, type StoredMessage } from '../nats/direct-read.ts';
 import { commitLines, type EventLine } from '../projection/commit.ts';

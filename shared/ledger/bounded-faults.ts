@@ -1,6 +1,6 @@
 import type { Fault } from '../errors/isomorph-error.ts';
+import { canonicalBytes } from '../hash/canonical.ts';
 import { clip } from '../text/clip.ts';
-import { canonicalBytes } from './canonical.ts';
 import { EVENT_LIMITS } from './events.ts';
 
 /** Leaves room for the rest of the event. */

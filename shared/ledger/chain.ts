@@ -1,6 +1,6 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import { blake3Hex } from '../world/blake3.ts';
-import { canonicalBytes, canonicalText } from './canonical.ts';
+import { blake3Hex } from '../hash/blake3.ts';
+import { canonicalBytes, canonicalText } from '../hash/canonical.ts';
 import { type Draft, EVENT_LIMITS, EVENT_VERSION, type LedgerEvent, type ServiceName } from './events.ts';
 
 /** The last event of a chain, as far as the next one depends on it. */

@@ -1,5 +1,5 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import { canonicalText } from './canonical.ts';
+import { canonicalText } from '../hash/canonical.ts';
 import type { LedgerEvent } from './events.ts';
 import { parseEvent } from './parse-event.ts';
 

@@ -1,5 +1,5 @@
 import Type, { type Static, type TSchema } from 'typebox';
-import { PLAN_ID, STEP_ID } from '../plan/names.ts';
+import { PLAN_ID, STEP_ID } from '../ids/ids.ts';
 import { AdapterSchema } from '../plan/plan.ts';
 
 /** Version of the event schema; hashed with the event. */

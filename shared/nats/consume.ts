@@ -5,8 +5,8 @@ import type { Logger } from 'pino';
 import { backoffMs, delay } from '../async/delay.ts';
 import { KeyedQueue } from '../async/keyed-queue.ts';
 import { type Fault, IsomorphError, toFault, unreachable } from '../errors/isomorph-error.ts';
+import { ACK_WAIT_MS, type ConsumerSpec } from '../wire/topology.ts';
 import { publishDead } from './dead.ts';
-import { ACK_WAIT_MS, type ConsumerSpec } from './topology.ts';
 
 /** What becomes of a message. */
 export type Verdict =

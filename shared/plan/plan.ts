@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { PLAN_ID, PROCESSOR_REF, STEP_ID } from './names.ts';
+import { PLAN_ID, PROCESSOR_REF, STEP_ID } from '../ids/ids.ts';
 import { RequirementsSchema } from './requirements.ts';
 
 /** Limits of one plan document. `bytes` counts its canonical form (RFC 8785). */

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { PROCESSOR_REF } from './names.ts';
+import { PROCESSOR_REF } from '../ids/ids.ts';
 import { AdapterSchema } from './plan.ts';
 
 const closed = { additionalProperties: false } as const;

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import { cidOf } from '../world/cid.ts';
+import { cidOf } from '../hash/cid.ts';
 import { transaction } from './postgres.ts';
 
 /** One numbered file of SQL. */

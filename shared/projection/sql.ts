@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { canonicalText } from '../ledger/canonical.ts';
+import { canonicalText } from '../hash/canonical.ts';
 import { type AnyRow, type ColumnType, columnsOf, encodeCell, keyColumns, type TableName } from './tables.ts';
 
 const quoted = (name: string): string => `"${name}"`;

@@ -1,4 +1,4 @@
-import { canonicalText } from '../ledger/canonical.ts';
+import { canonicalText } from '../hash/canonical.ts';
 
 /** How a column is stored, and so how a value of it is written and compared. */
 export type ColumnType = 'text' | 'bigint' | 'boolean' | 'timestamptz' | 'jsonb';

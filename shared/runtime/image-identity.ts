@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalBytes } from '../ledger/canonical.ts';
+import { canonicalBytes } from '../hash/canonical.ts';
 
 /**
  * What an image is, and how a registry file names exactly one. An engine's own image id differs between engines and

@@ -25,7 +25,7 @@ export async function openRuntime(adapter: Adapter, options: OpenRuntimeOptions)
       return new (await import('./drivers/mock/mock.ts')).MockRuntime(options);
     case 'local': {
       // Once it runs it waits for an engine that goes away; without one at the start somebody would wait for nothing.
-      const { answeringEngine } = await import('./drivers/engine-client.ts');
+      const { answeringEngine } = await import('../providers/docker/engine-client.ts');
       return (await import('./drivers/local/local.ts')).openLocalRuntime(options, answeringEngine);
     }
     case 'modal':

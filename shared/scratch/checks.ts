@@ -1,6 +1,6 @@
 /** Input checks that KV and queues share. Each throws IsomorphError with the place and what was expected there. */
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import { PLAN_ID } from '../plan/names.ts';
+import { PLAN_ID } from '../ids/ids.ts';
 
 export const MAX_KEY_BYTES = 512;
 /** A year: beyond it a time is more likely a mistake of units. */

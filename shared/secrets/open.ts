@@ -1,5 +1,5 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import type { SecretResolver } from './resolver.ts';
+import type { SecretResolver } from './secrets.ts';
 
 export const SECRETS_FORMS = 'env:, dotenv:<file>, aws-secretsmanager://<region> or modal:<environment>';
 
@@ -14,13 +14,13 @@ export async function openSecrets(
   const scheme = url.slice(0, url.indexOf(':') + 1);
   switch (scheme) {
     case 'env:':
-      return (await import('./drivers/env.ts')).envSecrets(env);
+      return (await import('./drivers/env/env.ts')).envSecrets(env);
     case 'dotenv:':
-      return (await import('./drivers/dotenv.ts')).dotenvSecrets(url.slice(scheme.length));
+      return (await import('./drivers/dotenv/dotenv.ts')).dotenvSecrets(url.slice(scheme.length));
     case 'aws-secretsmanager:':
-      return (await import('./drivers/aws.ts')).awsSecrets(url);
+      return (await import('./drivers/aws/aws.ts')).awsSecrets(url);
     case 'modal:':
-      return (await import('./drivers/modal.ts')).modalSecrets(url);
+      return (await import('./drivers/modal/modal.ts')).modalSecrets(url);
     default:
       throw new IsomorphError('ERR_CONFIG', `no secrets driver for "${scheme}"`, { expected: SECRETS_FORMS });
   }

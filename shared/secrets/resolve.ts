@@ -1,7 +1,7 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import type { Adapter } from '../plan/plan.ts';
 import { concealed, type SecretHandle } from './grant.ts';
-import type { SecretResolver } from './resolver.ts';
+import type { SecretResolver } from './secrets.ts';
 
 /** The secrets of one execution, held in memory while it runs. Printing it shows names alone. */
 export interface ResolvedSecrets {

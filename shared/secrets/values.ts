@@ -1,6 +1,6 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { SecretValue } from './grant.ts';
-import type { SecretResolver } from './resolver.ts';
+import type { SecretResolver } from './secrets.ts';
 
 /** A required secret that cannot be had, and what is in the way. The message never holds a value. */
 export const missingSecret = (name: string, why: string): IsomorphError =>

@@ -1,8 +1,8 @@
 /** Checks of arguments that every driver shares. */
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import { quoted } from './characters.ts';
-import type { Cid } from './cid.ts';
-import { type ByteRange, LIST_LIMIT_MAX, type PutResult } from './store.ts';
+import type { Cid } from '../hash/cid.ts';
+import { quoted } from '../ids/characters.ts';
+import { type ByteRange, LIST_LIMIT_MAX, type PutResult } from './artifact-store.ts';
 
 const MEDIA_TYPE = /^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+(?:\s*;\s*[a-z0-9-]+=(?:[\w.+-]+|"[\w .+:/-]*"))*$/i;
 const UPLOAD_ID = /^[a-z0-9][a-z0-9_.-]{0,199}$/;

@@ -1,8 +1,8 @@
 /** Hashing of bytes on their way through: both digests in one pass, and verification that holds back the end. */
 import { createHash } from 'node:crypto';
-import { createBlake3 } from './blake3.ts';
+import { createBlake3 } from '../hash/blake3.ts';
+import { type Cid, cidOfHex } from '../hash/cid.ts';
 import { checkCid } from './checks.ts';
-import { type Cid, cidOfHex } from './cid.ts';
 
 export interface ContentDigest {
   readonly cid: Cid;

@@ -1,12 +1,12 @@
 /** The one place that knows which drivers there are. Each is imported when its scheme is first asked for. */
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import type { ArtifactStore, StoreOptions } from './store.ts';
+import type { ArtifactStore, StoreOptions } from './artifact-store.ts';
 
 type OpenDriver = (url: URL, options: StoreOptions) => Promise<ArtifactStore>;
 
 const DRIVERS: Readonly<Record<string, () => Promise<OpenDriver>>> = {
-  file: async () => (await import('./drivers/file.ts')).openFileStore,
-  s3: async () => (await import('./drivers/s3.ts')).openS3Store,
+  file: async () => (await import('./drivers/file/file.ts')).openFileStore,
+  s3: async () => (await import('./drivers/s3/s3.ts')).openS3Store,
 };
 
 export const ARTIFACT_STORE_SCHEMES = Object.keys(DRIVERS);

@@ -5,7 +5,7 @@
  * and two subject trees to follow. The auditor lives in AUDIT, which may read the ledger instead of commanding. Permissions alone would not do, because a server does not check the reply subject of a
  * message: inside CORE anyone could have an answer written to a ledger subject. ADR 0030.
  */
-import { COMMITTED_PREFIX } from '../../shared/nats/topology.ts';
+import { COMMITTED_PREFIX } from '../../shared/wire/topology.ts';
 
 /** Subjects on which clients command; a request is answered with the stream's acknowledgement. */
 const EDGE_SERVICES = ['plans.submit', 'plans.cancel'];

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { parseCancel, parseSubmission, type Submission } from '../../services/admission/command.ts';
 import { decideCancel, decideSubmit, type Ruling, rule, type SubmitOptions } from '../../services/admission/decide.ts';
 import type { Deployment } from '../../services/admission/resolve-step.ts';
-import { canonicalText } from '../../shared/ledger/canonical.ts';
+import { canonicalText } from '../../shared/hash/canonical.ts';
 import { encodeCommit, seal } from '../../shared/ledger/chain.ts';
 import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
 import { PLAN_LIMITS } from '../../shared/plan/plan.ts';

@@ -6,7 +6,7 @@ import { namedSteps } from '../../services/admission/named.ts';
 import type { Deployment } from '../../services/admission/resolve-step.ts';
 import { lookUpSecrets } from '../../services/admission/secrets.ts';
 import { loadRegistry } from '../../shared/registry/registry.ts';
-import type { SecretResolver } from '../../shared/secrets/resolver.ts';
+import type { SecretResolver } from '../../shared/secrets/secrets.ts';
 import { probePlan } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 

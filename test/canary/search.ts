@@ -1,4 +1,4 @@
-/** Looks for secret values in bytes. It shares nothing with what takes them out: `shared/runtime/scrub.ts`. */
+/** Looks for secret values in bytes. It shares nothing with what takes them out: `shared/text/scrub.ts`. */
 import { randomBytes } from 'node:crypto';
 
 export type Canaries = Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-import { canonicalText } from '../../shared/ledger/canonical.ts';
+import { canonicalText } from '../../shared/hash/canonical.ts';
 import { EMPTY_HEAD, headOf, seal } from '../../shared/ledger/chain.ts';
 import type { Draft, Environment, LedgerEvent, ServiceName } from '../../shared/ledger/events.ts';
 import { fold } from '../../shared/ledger/evolve.ts';

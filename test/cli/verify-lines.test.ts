@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { verifyLines } from '../../cli/verify-lines.ts';
-import { canonicalText } from '../../shared/ledger/canonical.ts';
+import { canonicalText } from '../../shared/hash/canonical.ts';
 import { hashEvent } from '../../shared/ledger/chain.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import type { Verdict } from '../../shared/ledger/verify.ts';

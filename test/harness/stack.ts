@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { delay } from '../../shared/async/delay.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { Journal, type Snapshot } from '../../shared/journal/journal.ts';
 import type { ServiceName } from '../../shared/ledger/events.ts';
-import { Journal, type Snapshot } from '../../shared/ledger/journal/journal.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
+import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { openArtifactStore } from '../../shared/world/open.ts';
-import type { ArtifactStore } from '../../shared/world/store.ts';
 import { type EmbeddedStack, startEmbeddedStack } from '../../stack/embedded.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));

@@ -41,7 +41,7 @@ const FAILING: Readonly<Record<string, SourceFile>> = {
     text: "import { readFile } from 'node:fs/promises';",
   },
   'provider SDKs are imported in drivers only': {
-    path: 'shared/world/store.ts',
+    path: 'shared/world/artifact-store.ts',
     text: "const s3 = await import('@aws-sdk/client-s3');",
   },
   'a file is one room: at most 300 lines': { path: 'shared/world/x.ts', text: '\n'.repeat(301) },

@@ -50,7 +50,9 @@ export const direction = importRule('dependencies point one way', (file, to) => 
 export const servicesApart = importRule('services never import each other', (file, to) => {
   const from = /^services\/([^/]+)\//.exec(file.path)?.[1];
   const into = /^services\/([^/]+)\//.exec(to)?.[1];
-  return from !== undefined && into !== undefined && from !== into ? 'they meet on JetStream subjects only' : undefined;
+  return from !== undefined && into !== undefined && from !== into && into !== 'common'
+    ? 'they meet on JetStream subjects only'
+    : undefined;
 });
 
 /** Files whose results depend on their arguments alone. */
@@ -83,13 +85,13 @@ export const pureCore = importRule(
 const KV_AND_QUEUE = ['shared/scratch/kv/drivers', 'shared/scratch/queue/drivers'];
 const PROVIDERS: readonly [packages: RegExp, places: readonly string[]][] = [
   [/^@aws-sdk\/client-s3$|^@aws-sdk\/s3-|^@smithy\/|^lean-s3$/, ['shared/world/drivers']],
-  [/^@aws-sdk\/client-sqs$/, ['shared/scratch/sqs', 'shared/scratch/queue/drivers']],
+  [/^@aws-sdk\/client-sqs$/, ['shared/scratch/queue/drivers']],
   [/^@aws-sdk\/client-secrets-manager$/, ['shared/secrets/drivers']],
   // KV and queue of one backend share its connection, which stands in a folder of its own.
-  [/^ioredis$/, ['shared/scratch/redis', ...KV_AND_QUEUE]],
-  [/^modal$/, ['shared/scratch/modal', 'shared/runtime/drivers', 'shared/secrets/drivers', ...KV_AND_QUEUE]],
-  [/^dockerode$/, ['shared/runtime/drivers']],
-  [/^esbuild$/, ['shared/runtime/drivers']],
+  [/^ioredis$/, ['shared/providers/redis', ...KV_AND_QUEUE]],
+  [/^modal$/, ['shared/providers/modal', 'shared/runtime/drivers', 'shared/secrets/drivers', ...KV_AND_QUEUE]],
+  [/^dockerode$/, ['shared/providers/docker', 'shared/runtime/drivers']],
+  [/^esbuild$/, ['shared/runtime']],
   [/^@electric-sql\//, ['stack/postgres']],
   [/^dotenv$/, ['shared/secrets/drivers']],
 ];

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import * as assert from 'uvu/assert';
-import { EngineImages } from '../../shared/runtime/drivers/engine-images.ts';
+import { EngineImages } from '../../shared/providers/docker/engine-images.ts';
 import { writeArchive } from '../../tools/images/archive.ts';
 import { stageNodeBase } from '../../tools/images/base.ts';
 import { packagesOf, stagePackages } from '../../tools/images/packages.ts';

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import Docker from 'dockerode';
 import * as assert from 'uvu/assert';
-import { EngineImages } from '../../shared/runtime/drivers/engine-images.ts';
+import { EngineImages } from '../../shared/providers/docker/engine-images.ts';
 import { isAlive } from '../../stack/process.ts';
 import { loadOfflineImages } from '../../tools/images/offline.ts';
 import { available, type OwnDocker, startDocker, startOwnDocker } from '../harness/servers/index.ts';

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { canonicalText } from '../../shared/ledger/canonical.ts';
+import { canonicalText } from '../../shared/hash/canonical.ts';
 import { hashEvent } from '../../shared/ledger/chain.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { available } from '../harness/servers/index.ts';

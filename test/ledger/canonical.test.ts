@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { canonicalBytes, canonicalText } from '../../shared/ledger/canonical.ts';
+import { canonicalBytes, canonicalText } from '../../shared/hash/canonical.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('canonical JSON (RFC 8785)');

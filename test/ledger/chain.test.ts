@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { canonicalText } from '../../shared/ledger/canonical.ts';
+import { canonicalText } from '../../shared/hash/canonical.ts';
 import { checkLink, EMPTY_HEAD, encodeCommit, hashEvent, headOf, seal } from '../../shared/ledger/chain.ts';
 import { commitSubject, decodeCommit, decodeLine, planOfSubject } from '../../shared/ledger/decode.ts';
 import { type Draft, EVENT_KINDS, EVENT_LIMITS, type LedgerEvent } from '../../shared/ledger/events.ts';

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import * as assert from 'uvu/assert';
-import { canonicalText } from '../../shared/ledger/canonical.ts';
+import { canonicalText } from '../../shared/hash/canonical.ts';
 import { decodeLine } from '../../shared/ledger/decode.ts';
 import { EVENT_KINDS } from '../../shared/ledger/events.ts';
 import { fold } from '../../shared/ledger/evolve.ts';

@@ -1,10 +1,10 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import type { Journal } from '../../shared/journal/journal.ts';
 import type { Draft } from '../../shared/ledger/events.ts';
-import type { Journal } from '../../shared/ledger/journal/journal.ts';
 import type { StoredMessage } from '../../shared/nats/direct-read.ts';
-import { COMMITTED_PREFIX } from '../../shared/nats/topology.ts';
+import { COMMITTED_PREFIX } from '../../shared/wire/topology.ts';
 import { suite } from '../harness/suite.ts';
 import { type Live, LossyProxy, withLive } from './live.ts';
 import { admit, factsOf, journalOn, messagesOf, PLAN, recordOnce, sorted, verifiedEvents } from './live-journal.ts';

@@ -1,8 +1,8 @@
 import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { type ForeignMessage, Journal } from '../../shared/journal/journal.ts';
 import { encodeCommit, hashEvent, seal } from '../../shared/ledger/chain.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
-import { type ForeignMessage, Journal } from '../../shared/ledger/journal/journal.ts';
 import type { StoredMessage } from '../../shared/nats/direct-read.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { suite } from '../harness/suite.ts';

@@ -1,9 +1,9 @@
 /** What tests of the journal on a real server have in common. */
 import type { NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
+import { Journal } from '../../shared/journal/journal.ts';
 import { decodeCommit } from '../../shared/ledger/decode.ts';
 import type { Draft, LedgerEvent } from '../../shared/ledger/events.ts';
-import { Journal } from '../../shared/ledger/journal/journal.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { Verifier } from '../../shared/ledger/verify.ts';
 import { readStream, type StoredMessage } from '../../shared/nats/direct-read.ts';

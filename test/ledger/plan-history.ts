@@ -1,10 +1,11 @@
 /** Drafts of every kind with plausible data, and a chain that refuses what is illegal. */
+
+import { cidOf } from '../../shared/hash/cid.ts';
+import { executionFolder, executionId, outputPrefix } from '../../shared/ids/ids.ts';
 import { EMPTY_HEAD, seal } from '../../shared/ledger/chain.ts';
 import type { Draft, Environment, EventData, LedgerEvent, ServiceName } from '../../shared/ledger/events.ts';
 import { evolve } from '../../shared/ledger/evolve.ts';
 import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
-import { executionFolder, executionId, outputPrefix } from '../../shared/plan/names.ts';
-import { cidOf } from '../../shared/world/cid.ts';
 
 /** When every history begins. */
 export const START_MS = Date.parse('2026-11-22T08:00:00.000Z');

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import type { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { consume, DONE, type Verdict } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
-import { ACK_WAIT_MS } from '../../shared/nats/topology.ts';
+import { ACK_WAIT_MS } from '../../shared/wire/topology.ts';
 import { suite } from '../harness/suite.ts';
 import { withLive } from '../ledger/live.ts';
 import { CONSUMER, gate, log, withConsumer } from './live-consumer.ts';

@@ -1,6 +1,7 @@
 /** Admitted plans for tests of what is decided by them. */
+
+import { outputPrefix } from '../../shared/ids/ids.ts';
 import type { AdmittedPlan, AdmittedStep } from '../../shared/plan/admitted.ts';
-import { outputPrefix } from '../../shared/plan/names.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 
 export const processor = (changes: Partial<Processor> = {}): Processor => ({

@@ -1,8 +1,8 @@
 import * as assert from 'uvu/assert';
+import { cidOf } from '../../shared/hash/cid.ts';
 import type { PredicateCall } from '../../shared/plan/plan.ts';
 import { PREDICATE_NAMES, predicateFaults, predicateOf } from '../../shared/plan/predicates/index.ts';
 import type { ArtifactEvidence, Outcome } from '../../shared/plan/predicates/predicate.ts';
-import { cidOf } from '../../shared/world/cid.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('predicates');

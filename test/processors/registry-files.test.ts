@@ -5,7 +5,7 @@ import type Type from 'typebox';
 import { Value } from 'typebox/value';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
-import { processorFolder } from '../../shared/plan/names.ts';
+import { processorFolder } from '../../shared/ids/ids.ts';
 import { type Plan, PlanSchema } from '../../shared/plan/plan.ts';
 import { PolicySchema, type Processor, ProcessorSchema } from '../../shared/plan/registry.ts';
 import { suite } from '../harness/suite.ts';

@@ -1,10 +1,11 @@
 /** Ledgers for tests: whole lives of plans, appended through the journal as services do. */
+
+import { cidOf } from '../../shared/hash/cid.ts';
+import { executionFolder, executionId, outputPrefix } from '../../shared/ids/ids.ts';
+import type { Journal } from '../../shared/journal/journal.ts';
 import type { Draft } from '../../shared/ledger/events.ts';
-import type { Journal } from '../../shared/ledger/journal/journal.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
-import { executionFolder, executionId, outputPrefix } from '../../shared/plan/names.ts';
-import { cidOf } from '../../shared/world/cid.ts';
-import type { ArtifactStore } from '../../shared/world/store.ts';
+import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 
 export const ENVIRONMENT = {
   adapter: 'mock',

@@ -1,12 +1,12 @@
 import * as assert from 'uvu/assert';
 import { changesOf } from '../../services/projector/changes.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
 import { EMPTY_HEAD, seal } from '../../shared/ledger/chain.ts';
 import type { Draft } from '../../shared/ledger/events.ts';
 import { fold } from '../../shared/ledger/evolve.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { rowsOf } from '../../shared/projection/rows.ts';
 import { encodeCell, instant, jsonbText, TABLE_NAMES } from '../../shared/projection/tables.ts';
-import { cidOf } from '../../shared/world/cid.ts';
 import { suite } from '../harness/suite.ts';
 import { admittedPlan } from './ledger-fixture.ts';
 

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { executionId } from '../../shared/plan/names.ts';
+import { executionId } from '../../shared/ids/ids.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import type { Job, Report } from '../../shared/runtime/contract.ts';
 import type { Assignment, RunHandle, RunResult, RuntimeAdapter } from '../../shared/runtime/runtime.ts';

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Processor } from '../../shared/plan/registry.ts';
-import { EngineImages } from '../../shared/runtime/drivers/engine-images.ts';
+import { EngineImages } from '../../shared/providers/docker/engine-images.ts';
 import { loadOfflineImages } from '../../tools/images/offline.ts';
 import { processor } from '../plan/admitted-plan.ts';
 

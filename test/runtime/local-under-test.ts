@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import Docker from 'dockerode';
-import { executionId } from '../../shared/plan/names.ts';
+import { executionId } from '../../shared/ids/ids.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import { type LocalOptions, type LocalRuntime, openLocalRuntime } from '../../shared/runtime/drivers/local/local.ts';
 import type { Assignment, RunResult } from '../../shared/runtime/runtime.ts';

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { type Scrubber, scrubberOf } from '../../shared/runtime/scrub.ts';
+import { type Scrubber, scrubberOf } from '../../shared/text/scrub.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('scrub');

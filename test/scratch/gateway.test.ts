@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import * as assert from 'uvu/assert';
-import { scratchHandler } from '../../shared/scratch/gateway/handler.ts';
-import { SCRATCH_PATH } from '../../shared/scratch/gateway/requests.ts';
-import { type ScratchGrant, signToken, verifyToken } from '../../shared/scratch/gateway/token.ts';
+import { type Gateway, startGateway } from '../../services/gateway/artifact-server.ts';
+import { scratchHandler } from '../../services/gateway/scratch-handler.ts';
+import { SCRATCH_PATH } from '../../services/gateway/scratch-requests.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
-import { type Gateway, startGateway } from '../../shared/world/gateway.ts';
-import { redact } from '../../shared/world/redact.ts';
+import { type ScratchGrant, signToken, verifyToken } from '../../shared/scratch/token.ts';
+import { redact } from '../../shared/text/redact.ts';
 import { suite } from '../harness/suite.ts';
 
 const NOW_MS = 1_800_000_000_000;

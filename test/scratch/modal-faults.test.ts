@@ -1,9 +1,9 @@
 /** What the Modal drivers do when a single answer is lost or a client dies between two calls, on the wire. */
 import { ModalClient } from 'modal';
 import * as assert from 'uvu/assert';
+import { objectName } from '../../shared/providers/modal/names.ts';
 import type { Kv } from '../../shared/scratch/kv/kv.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
-import { objectName } from '../../shared/scratch/modal/names.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
 import type { Queue } from '../../shared/scratch/queue/queue.ts';
 import { ControlPlane } from '../harness/modal/control-plane.ts';

@@ -2,7 +2,7 @@
 import { execFile, execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { pickleText, unpickleText } from '../../shared/scratch/modal/pickle.ts';
+import { pickleText, unpickleText } from '../../shared/providers/modal/pickle.ts';
 import { suite } from '../harness/suite.ts';
 import { refused } from './conformance.ts';
 

@@ -1,10 +1,10 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import * as assert from 'uvu/assert';
+import { NatsFactSink } from '../../services/gateway/facts.ts';
 import { parseFact } from '../../services/sampler/decide.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
 import type { ScratchFact } from '../../shared/scratch/facts.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
-import { NatsFactSink } from '../../shared/scratch/nats-facts.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
 import { suite } from '../harness/suite.ts';
 import { bytes } from './conformance.ts';

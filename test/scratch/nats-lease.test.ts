@@ -2,8 +2,8 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
 import { connectNats } from '../../shared/nats/connect.ts';
-import { topicPlace } from '../../shared/scratch/nats-streams.ts';
-import { readReceipt, writeReceipt } from '../../shared/scratch/queue/drivers/nats-lease.ts';
+import { readReceipt, writeReceipt } from '../../shared/scratch/queue/drivers/nats/lease.ts';
+import { topicPlace } from '../../shared/wire/scratch-streams.ts';
 import { suite } from '../harness/suite.ts';
 import { queueAt } from './clients.ts';
 import { freshPlanId, refused } from './conformance.ts';

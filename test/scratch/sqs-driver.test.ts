@@ -6,12 +6,12 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import * as assert from 'uvu/assert';
+import { Batcher } from '../../shared/scratch/queue/drivers/sqs/batcher.ts';
+import { decodeEnvelope, encodeEnvelope } from '../../shared/scratch/queue/drivers/sqs/envelope.ts';
+import { parseSqsUrl } from '../../shared/scratch/queue/drivers/sqs/location.ts';
+import { planQueuePrefix, queueName } from '../../shared/scratch/queue/drivers/sqs/names.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
 import type { Queue } from '../../shared/scratch/queue/queue.ts';
-import { Batcher } from '../../shared/scratch/sqs/batcher.ts';
-import { decodeEnvelope, encodeEnvelope } from '../../shared/scratch/sqs/envelope.ts';
-import { parseSqsUrl } from '../../shared/scratch/sqs/location.ts';
-import { planQueuePrefix, queueName } from '../../shared/scratch/sqs/names.ts';
 import { startSqsServer } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
 import { freshPlanId, refused, text } from './conformance.ts';

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
-import { awsSecrets } from '../../shared/secrets/drivers/aws.ts';
-import type { SecretResolver } from '../../shared/secrets/resolver.ts';
+import { awsSecrets } from '../../shared/secrets/drivers/aws/aws.ts';
+import type { SecretResolver } from '../../shared/secrets/secrets.ts';
 import { suite } from '../harness/suite.ts';
 import { assertRefused, SECRETS } from './conformance.ts';
 import { type Answer, type FakeAws, given, refusal, startFakeAws } from './fake-aws.ts';

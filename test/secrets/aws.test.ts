@@ -5,7 +5,7 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import * as assert from 'uvu/assert';
-import { awsSecrets } from '../../shared/secrets/drivers/aws.ts';
+import { awsSecrets } from '../../shared/secrets/drivers/aws/aws.ts';
 import { available, type RunningServer, startMoto } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
 import { assertRefused, SECRETS, secretsConformance } from './conformance.ts';

@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../shared/errors/codes.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { openSecrets } from '../../shared/secrets/open.ts';
 import { resolveSecrets } from '../../shared/secrets/resolve.ts';
-import type { SecretResolver } from '../../shared/secrets/resolver.ts';
+import type { SecretResolver } from '../../shared/secrets/secrets.ts';
 import { suite } from '../harness/suite.ts';
 
 /** Where the secrets of one suite are. */
@@ -73,7 +73,7 @@ export async function assertRefused(answer: Promise<unknown>, code: ErrorCode, n
   assertSilent(error);
 }
 
-/** What every driver must do (shared/secrets/resolver.ts). */
+/** What every driver must do (shared/secrets/secrets.ts). */
 export function secretsConformance({ name, missing, opaque = false, place }: SecretsUnderTest): void {
   const test = suite(`secrets ${name}`);
   test.skipUnless(missing === undefined, missing ?? '');

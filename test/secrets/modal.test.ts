@@ -1,6 +1,6 @@
 import { ModalClient } from 'modal';
 import * as assert from 'uvu/assert';
-import { modalSecrets } from '../../shared/secrets/drivers/modal.ts';
+import { modalSecrets } from '../../shared/secrets/drivers/modal/modal.ts';
 import { ControlPlane } from '../harness/modal/control-plane.ts';
 import { suite } from '../harness/suite.ts';
 import { assertRefused, SECRETS, secretsConformance } from './conformance.ts';

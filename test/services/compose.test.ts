@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
-import { VARIABLES } from '../../shared/config/variables.ts';
+import { VARIABLES } from '../../services/common/config/variables.ts';
 import { SERVICES } from '../../shared/ledger/events.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
 import { acquireNatsServer } from '../../stack/nats/acquire.ts';

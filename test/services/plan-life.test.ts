@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { cidOf } from '../../shared/world/cid.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
 import { heard, probePlan, startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 

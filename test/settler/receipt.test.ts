@@ -1,10 +1,10 @@
 import * as assert from 'uvu/assert';
 import { decideSettleExecution } from '../../services/settler/decide.ts';
 import { type ReceiptDocument, receiptOf } from '../../services/settler/receipt.ts';
-import { canonicalText } from '../../shared/ledger/canonical.ts';
+import { canonicalText } from '../../shared/hash/canonical.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
 import type { Environment, EventData } from '../../shared/ledger/events.ts';
 import type { AdmittedStep } from '../../shared/plan/admitted.ts';
-import { cidOf } from '../../shared/world/cid.ts';
 import { suite } from '../harness/suite.ts';
 import {
   admittedChain,

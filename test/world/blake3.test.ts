@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
-import { blake3Hex, createBlake3, nativeEngine, wasmEngine } from '../../shared/world/blake3.ts';
-import { cidOf, isCid } from '../../shared/world/cid.ts';
+import { blake3Hex, createBlake3, nativeEngine, wasmEngine } from '../../shared/hash/blake3.ts';
+import { cidOf, isCid } from '../../shared/hash/cid.ts';
 import { suite } from '../harness/suite.ts';
 
 interface Vectors {

@@ -1,8 +1,8 @@
 /** Conformance: objects. Immutable, whole, hashed, listed. */
 import { createHash } from 'node:crypto';
 import * as assert from 'uvu/assert';
-import { cidOf } from '../../shared/world/cid.ts';
-import type { StoreCapabilities } from '../../shared/world/store.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
+import type { StoreCapabilities } from '../../shared/world/artifact-store.ts';
 import type { StoreCase } from './conformance.ts';
 import { bytesOf, collect, listAll, noise, pieces, putText, refusal, textOf } from './samples.ts';
 

@@ -1,7 +1,7 @@
 /** Conformance: uploads of processors, from staging to artifact. */
 import * as assert from 'uvu/assert';
-import { cidOf } from '../../shared/world/cid.ts';
-import type { ArtifactStore, StoreCapabilities, UploadName } from '../../shared/world/store.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
+import type { ArtifactStore, StoreCapabilities, UploadName } from '../../shared/world/artifact-store.ts';
 import type { StoreCase } from './conformance.ts';
 import { bytesOf, listAll, putText, refusal, textOf } from './samples.ts';
 

@@ -1,6 +1,6 @@
 /** Conformance: presigned URLs are good for what they say and for nothing else. */
 import * as assert from 'uvu/assert';
-import type { ArtifactStore, StoreCapabilities } from '../../shared/world/store.ts';
+import type { ArtifactStore, StoreCapabilities } from '../../shared/world/artifact-store.ts';
 import type { StoreCase } from './conformance.ts';
 import { bytesOf, noise, putText, refusal } from './samples.ts';
 

@@ -2,7 +2,7 @@
  * What every ArtifactStore driver must do. A driver's own test hands over how to make a store and what it can;
  * `file.test.ts` shows it.
  */
-import type { ArtifactStore, StoreCapabilities } from '../../shared/world/store.ts';
+import type { ArtifactStore, StoreCapabilities } from '../../shared/world/artifact-store.ts';
 import type { Available } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
 import { objectCases } from './conformance-objects.ts';

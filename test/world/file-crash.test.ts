@@ -4,10 +4,10 @@ import { chmod, link, mkdir, readdir, readFile, rm, stat, symlink, writeFile } f
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as assert from 'uvu/assert';
-import { cidOf } from '../../shared/world/cid.ts';
-import { openFileStore } from '../../shared/world/drivers/file.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
+import type { ArtifactStore, UploadName } from '../../shared/world/artifact-store.ts';
+import { openFileStore } from '../../shared/world/drivers/file/file.ts';
 import { openArtifactStore } from '../../shared/world/open.ts';
-import type { ArtifactStore, UploadName } from '../../shared/world/store.ts';
 import { suite } from '../harness/suite.ts';
 import { makeFolder } from './file-store.ts';
 import { surviveKills } from './killed-writer.ts';

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type FileArtifactStore, openFileStore } from '../../shared/world/drivers/file.ts';
-import { startGateway } from '../../shared/world/gateway.ts';
+import { startGateway } from '../../services/gateway/artifact-server.ts';
+import { type FileArtifactStore, openFileStore } from '../../shared/world/drivers/file/file.ts';
 import type { StoreUnderTest, Variant } from './conformance.ts';
 
 export interface FileStoreUnderTest extends StoreUnderTest {

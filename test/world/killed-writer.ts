@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
-import { cidOf } from '../../shared/world/cid.ts';
-import type { ArtifactStore } from '../../shared/world/store.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
+import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { listAll } from './samples.ts';
 
 const WRITER = fileURLToPath(new URL('./put-many.ts', import.meta.url));

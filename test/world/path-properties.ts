@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { canonicalWorldPath, keyOf, pathOfKey } from '../../shared/world/world-path.ts';
+import { canonicalWorldPath, keyOf, pathOfKey } from '../../shared/ids/world-path.ts';
 
 /** Text made of what goes wrong: separators, escapes, marks that compose, capitals with odd lower cases. */
 export const awkwardPath = fc

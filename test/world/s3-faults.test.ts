@@ -1,10 +1,10 @@
 /** What servers and networks do to a store on S3, and what the store makes of it. Needs a server that checks. */
 import { randomBytes } from 'node:crypto';
 import * as assert from 'uvu/assert';
-import { cidOf } from '../../shared/world/cid.ts';
-import { openS3Store } from '../../shared/world/drivers/s3.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
+import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import { openS3Store } from '../../shared/world/drivers/s3/s3.ts';
 import { openArtifactStore } from '../../shared/world/open.ts';
-import type { ArtifactStore } from '../../shared/world/store.ts';
 import { available, type RunningCeph, type RunningServer, startCeph, startMoto } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
 import { type S3Proxy, startS3Proxy } from './s3-proxy.ts';

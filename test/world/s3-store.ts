@@ -1,7 +1,7 @@
 /** S3 stores in buckets of their own, on one server a process. */
 import { randomBytes } from 'node:crypto';
-import { openS3Store, type S3StoreOptions, unprobedS3Store } from '../../shared/world/drivers/s3.ts';
-import type { ArtifactStore } from '../../shared/world/store.ts';
+import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import { openS3Store, type S3StoreOptions, unprobedS3Store } from '../../shared/world/drivers/s3/s3.ts';
 import type { Available } from '../harness/servers/index.ts';
 import { artifactStoreConformance, type StoreUnderTest, type Variant } from './conformance.ts';
 

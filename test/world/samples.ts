@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import type { ErrorCode } from '../../shared/errors/codes.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import type { ArtifactStore, ListEntry, PutResult } from '../../shared/world/store.ts';
+import type { ArtifactStore, ListEntry, PutResult } from '../../shared/world/artifact-store.ts';
 
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 

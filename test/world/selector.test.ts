@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import type { ErrorCode } from '../../shared/errors/codes.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { parseSelector, selectorCovers, selectorMatches } from '../../shared/world/selector.ts';
+import { parseSelector, selectorCovers, selectorMatches } from '../../shared/ids/selector.ts';
 import { suite } from '../harness/suite.ts';
 import { FUZZ_RUNS } from './fuzz.ts';
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import type { ErrorCode } from '../../shared/errors/codes.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { canonicalRelativePath, canonicalWorldPath, joinWorldPath, keyOf } from '../../shared/world/world-path.ts';
+import { canonicalRelativePath, canonicalWorldPath, joinWorldPath, keyOf } from '../../shared/ids/world-path.ts';
 import { suite } from '../harness/suite.ts';
 import { FUZZ_RUNS } from './fuzz.ts';
 import { awkwardBytes, awkwardPath, checkFixedPoint, checkSpellings } from './path-properties.ts';

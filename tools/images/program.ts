@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { bundle } from '../../shared/runtime/drivers/bundle.ts';
+import { bundle } from '../../shared/runtime/bundle.ts';
 import { nativePackages, stagePackages } from './packages.ts';
 import type { Stage } from './stage.ts';
 

@@ -15,11 +15,11 @@ export interface KvBackend {
 
 /** By scheme. A new backend adds its line here (docs/adding-a-backend.md). */
 const BACKENDS: Readonly<Record<string, () => Promise<KvBackend>>> = {
-  memory: async () => (await import('./drivers/memory.ts')).memoryKv,
-  nats: async () => (await import('./drivers/nats.ts')).natsKv,
-  redis: async () => (await import('./drivers/redis.ts')).redisKv,
-  rediss: async () => (await import('./drivers/redis.ts')).redisKv,
-  modal: async () => (await import('./drivers/modal.ts')).modalKv,
+  memory: async () => (await import('./drivers/memory/memory.ts')).memoryKv,
+  nats: async () => (await import('./drivers/nats/nats.ts')).natsKv,
+  redis: async () => (await import('./drivers/redis/redis.ts')).redisKv,
+  rediss: async () => (await import('./drivers/redis/redis.ts')).redisKv,
+  modal: async () => (await import('./drivers/modal/modal.ts')).modalKv,
 };
 
 export const KV_SCHEMES: readonly string[] = Object.keys(BACKENDS);

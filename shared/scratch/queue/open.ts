@@ -15,12 +15,12 @@ export interface QueueBackend {
 
 /** By scheme. A new backend adds its line here (docs/adding-a-backend.md). */
 const BACKENDS: Readonly<Record<string, () => Promise<QueueBackend>>> = {
-  memory: async () => (await import('./drivers/memory.ts')).memoryQueue,
-  nats: async () => (await import('./drivers/nats.ts')).natsQueue,
-  redis: async () => (await import('./drivers/redis.ts')).redisQueue,
-  rediss: async () => (await import('./drivers/redis.ts')).redisQueue,
-  sqs: async () => (await import('./drivers/sqs.ts')).sqsQueue,
-  modal: async () => (await import('./drivers/modal.ts')).modalQueue,
+  memory: async () => (await import('./drivers/memory/memory.ts')).memoryQueue,
+  nats: async () => (await import('./drivers/nats/nats.ts')).natsQueue,
+  redis: async () => (await import('./drivers/redis/redis.ts')).redisQueue,
+  rediss: async () => (await import('./drivers/redis/redis.ts')).redisQueue,
+  sqs: async () => (await import('./drivers/sqs/sqs.ts')).sqsQueue,
+  modal: async () => (await import('./drivers/modal/modal.ts')).modalQueue,
 };
 
 export const QUEUE_SCHEMES: readonly string[] = Object.keys(BACKENDS);

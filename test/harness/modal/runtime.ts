@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { executionId } from '../../../shared/plan/names.ts';
+import { executionId } from '../../../shared/ids/ids.ts';
 import type { Processor } from '../../../shared/plan/registry.ts';
 import { ModalRuntime, type ModalRuntimeOptions } from '../../../shared/runtime/drivers/modal/modal.ts';
 import type { Assignment } from '../../../shared/runtime/runtime.ts';

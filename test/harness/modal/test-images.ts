@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Processor } from '../../../shared/plan/registry.ts';
-import { bundle } from '../../../shared/runtime/drivers/bundle.ts';
+import { bundle } from '../../../shared/runtime/bundle.ts';
 import type { World } from './world.ts';
 
 const MAIN = 'processor.ts';

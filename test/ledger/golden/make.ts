@@ -4,7 +4,7 @@
  * new ledger here; one that is committed is never made anew.
  */
 import { access, readFile, writeFile } from 'node:fs/promises';
-import { canonicalText } from '../../../shared/ledger/canonical.ts';
+import { canonicalText } from '../../../shared/hash/canonical.ts';
 import type { Draft } from '../../../shared/ledger/events.ts';
 import {
   admitted,

@@ -2,7 +2,7 @@ import type { Duplex, Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { delay } from '../../../async/delay.ts';
 import { within } from '../../../async/within.ts';
-import { engineClient } from '../engine-client.ts';
+import { engineClient } from '../../../providers/docker/engine-client.ts';
 
 /** A container as the engine knows it. */
 export interface ContainerView {

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
-import { bundle } from '../bundle.ts';
+import { bundle } from '../../bundle.ts';
 
 /**
  * The outer end of the network grant (ADR 13): a folder of unix sockets, one for each granted endpoint, that containers

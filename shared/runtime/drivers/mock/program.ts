@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
-import { processorFolder } from '../../../plan/names.ts';
+import { createBlake3 } from '../../../hash/blake3.ts';
+import { cidOf, cidOfHex } from '../../../hash/cid.ts';
+import { processorFolder } from '../../../ids/ids.ts';
 import type { Processor } from '../../../plan/registry.ts';
-import { createBlake3 } from '../../../world/blake3.ts';
-import { cidOf, cidOfHex } from '../../../world/cid.ts';
-import { bundle } from '../bundle.ts';
+import { bundle } from '../../bundle.ts';
 
 /** A processor as something the operating system can start. */
 export interface Program {

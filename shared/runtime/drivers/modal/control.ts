@@ -1,6 +1,6 @@
 import type { App, Image, ModalClient, Sandbox, SandboxCreateParams } from 'modal';
-import { isNotFound } from '../../../modal/account.ts';
 import type { Processor } from '../../../plan/registry.ts';
+import { isNotFound } from '../../../providers/modal/account.ts';
 import type { Assignment } from '../../runtime.ts';
 import { MODAL_STATUS, type SandboxResult, type StopReason } from './outcome.ts';
 import { type ModalPlace, objectNameOf } from './place.ts';

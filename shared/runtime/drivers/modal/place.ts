@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
-import { environmentOf } from '../../../modal/account.ts';
+import { environmentOf } from '../../../providers/modal/account.ts';
 
 /** Where in a Modal account executions run. */
 export interface ModalPlace {

@@ -1,7 +1,7 @@
 import type { Sandbox } from 'modal';
 import { backoffMs, delay } from '../../../async/delay.ts';
 import { within } from '../../../async/within.ts';
-import { isNotFound, toModalError } from '../../../modal/account.ts';
+import { isNotFound, toModalError } from '../../../providers/modal/account.ts';
 import type { Report } from '../../contract.ts';
 import type { RunOutcome, RunResult } from '../../runtime.ts';
 import type { Found, ModalControl } from './control.ts';

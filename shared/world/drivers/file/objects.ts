@@ -2,11 +2,11 @@
 import { link, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
+import type { Cid } from '../../../hash/cid.ts';
+import { keyOf } from '../../../ids/world-path.ts';
+import type { PutResult } from '../../artifact-store.ts';
 import { meetExisting } from '../../checks.ts';
-import type { Cid } from '../../cid.ts';
 import type { ContentDigest } from '../../content.ts';
-import type { PutResult } from '../../store.ts';
-import { keyOf } from '../../world-path.ts';
 import { type Folders, hasErrno, sync } from './durable.ts';
 import type { Sidecar, Sidecars } from './sidecars.ts';
 

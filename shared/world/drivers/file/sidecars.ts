@@ -8,9 +8,9 @@
  */
 import { link, lstat, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isCid } from '../../cid.ts';
+import { isCid } from '../../../hash/cid.ts';
+import { keyOf } from '../../../ids/world-path.ts';
 import { type ContentDigest, hashBody } from '../../content.ts';
-import { keyOf } from '../../world-path.ts';
 import { readFileRange } from './bytes.ts';
 import { type Folders, hasErrno, isMissing, sync, withHandle, withTemporary } from './durable.ts';
 

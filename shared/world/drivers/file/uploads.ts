@@ -1,10 +1,10 @@
 /** Staging of the `file` driver: `staging/<upload id>/<hash of the WorldPath>`, invisible to readers, swept by age. */
 import { link, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { blake3Hex } from '../../blake3.ts';
+import { blake3Hex } from '../../../hash/blake3.ts';
+import { canonicalWorldPath } from '../../../ids/world-path.ts';
+import type { UploadName } from '../../artifact-store.ts';
 import { checkUploadId, checkUploadSize } from '../../checks.ts';
-import type { UploadName } from '../../store.ts';
-import { canonicalWorldPath } from '../../world-path.ts';
 import { writeNewFile } from './bytes.ts';
 import { type Folders, hasErrno, isMissing, sync, withTemporary } from './durable.ts';
 

@@ -19,7 +19,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import type { Audience, ByteRange } from '../../store.ts';
+import type { Audience, ByteRange } from '../../artifact-store.ts';
 import { type Credentials, connect } from './connect.ts';
 import { guarded, statusOf } from './faults.ts';
 import type { BucketLocation } from './location.ts';

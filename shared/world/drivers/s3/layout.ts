@@ -1,10 +1,10 @@
 /** Where things lie in a bucket: artifacts under their own keys, what the store keeps for itself in `.isomorph/`. Pure. */
 import { randomBytes } from 'node:crypto';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
-import { blake3Hex } from '../../blake3.ts';
+import { blake3Hex } from '../../../hash/blake3.ts';
+import { canonicalWorldPath, FACETS, keyOf, PATH_LIMITS } from '../../../ids/world-path.ts';
+import type { UploadName } from '../../artifact-store.ts';
 import { checkUploadId } from '../../checks.ts';
-import type { UploadName } from '../../store.ts';
-import { canonicalWorldPath, FACETS, keyOf, PATH_LIMITS } from '../../world-path.ts';
 
 /** A name nobody else chooses. */
 export const randomName = (): string => randomBytes(16).toString('hex');

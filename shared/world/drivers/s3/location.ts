@@ -1,7 +1,8 @@
 /** Reads the URL of a bucket: `s3://bucket[/prefix]?endpoint=…&public_endpoint=…&region=…&path_style=…&create=…`. Pure. */
-import { plainEndpoint, REGION } from '../../../aws/location.ts';
+
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
-import { quoted } from '../../characters.ts';
+import { quoted } from '../../../ids/characters.ts';
+import { plainEndpoint, REGION } from '../../../providers/aws/location.ts';
 
 export interface BucketLocation {
   readonly bucket: string;

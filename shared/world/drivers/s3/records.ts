@@ -5,9 +5,9 @@
  */
 import { LRUCache } from 'lru-cache';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
-import { isCid } from '../../cid.ts';
+import { isCid } from '../../../hash/cid.ts';
+import type { ArtifactStat } from '../../artifact-store.ts';
 import { type ContentDigest, hashBody } from '../../content.ts';
-import type { ArtifactStat } from '../../store.ts';
 import { collectAnswer } from './body.ts';
 import type { Bucket, ObjectHead } from './bucket.ts';
 import { translated } from './faults.ts';

@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
+import { type Cid, cidOf } from '../../../hash/cid.ts';
+import type { ArtifactStat, PutResult } from '../../artifact-store.ts';
 import { checkCid, meetExisting } from '../../checks.ts';
-import { type Cid, cidOf } from '../../cid.ts';
 import { type ContentDigest, type ContentHash, createContentHash } from '../../content.ts';
-import type { ArtifactStat, PutResult } from '../../store.ts';
 import { type Part, partsOf } from './body.ts';
 import type { Bucket, Condition, MultipartName, ObjectHead, WriteOutcome } from './bucket.ts';
 import { type Layout, randomName } from './layout.ts';

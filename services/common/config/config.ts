@@ -1,0 +1,51 @@
+import path from 'node:path';
+import { IsomorphError } from '../../../shared/errors/isomorph-error.ts';
+import type { ServiceName } from '../../../shared/ledger/events.ts';
+import { VARIABLES, type Variable } from './variables.ts';
+
+type Variables = typeof VARIABLES;
+type ValueOf<V> = V extends { readonly fallback: infer T } ? T : V extends Variable<infer T> ? T | undefined : never;
+
+/** The configuration of a process, as read from its environment; folders are absolute. */
+export type Config = { readonly [K in keyof Variables]: ValueOf<Variables[K]> };
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+const FOLDERS = ['registryDir', 'processorsDir', 'homeDir'] as const;
+
+function read<T>(variable: Variable<T>, env: Env, services: readonly ServiceName[], faults: string[]): T | undefined {
+  const text = env[variable.name];
+  const { name, meaning, expected } = variable;
+  if (text === undefined || text === '') {
+    if (variable.fallback === undefined && services.some((service) => variable.neededBy.includes(service))) {
+      faults.push(`  ${name} is missing: ${meaning}; expected ${expected}`);
+    }
+    return variable.fallback;
+  }
+  const value = variable.parse(text);
+  // The value stays out of the message: it may hold a password.
+  if (value === undefined) faults.push(`  ${name} is not usable: ${meaning}; expected ${expected}`);
+  return value;
+}
+
+/**
+ * The configuration for running `services`.
+ * @throws ERR_CONFIG with every fault in one readable message.
+ */
+export function readConfig(env: Env, services: readonly ServiceName[]): Config {
+  const faults: string[] = [];
+  const entries = Object.entries(VARIABLES).map(([key, variable]) => [
+    key,
+    read(variable as Variable<unknown>, env, services, faults),
+  ]);
+  if (faults.length > 0) {
+    const who = services.join(', ') || 'isomorph';
+    throw new IsomorphError(
+      'ERR_CONFIG',
+      `${who} cannot start, the environment has ${faults.length} faults:\n${faults.join('\n')}`,
+    );
+  }
+  const config = Object.fromEntries(entries) as Record<string, unknown>;
+  for (const folder of FOLDERS) config[folder] = path.resolve(String(config[folder]));
+  return config as Config;
+}

@@ -1,0 +1,201 @@
+import type { ServiceName } from '../../../shared/ledger/events.ts';
+import { ADAPTERS, type Adapter } from '../../../shared/plan/plan.ts';
+
+/** One environment variable: what it means, who needs it, how it is read. */
+export interface Variable<T> {
+  readonly name: string;
+  readonly meaning: string;
+  /** Services that cannot start without it. */
+  readonly neededBy: readonly ServiceName[];
+  readonly fallback?: T;
+  /** What a right value looks like. */
+  readonly expected: string;
+  /** The value, or undefined when the text is not usable. */
+  parse(text: string): T | undefined;
+}
+
+const EVERY: readonly ServiceName[] = ['admission', 'dispatcher', 'settler', 'sampler', 'projector'];
+const WITH_STORE: readonly ServiceName[] = ['admission', 'dispatcher', 'settler', 'projector'];
+
+const urlOf =
+  (...schemes: string[]) =>
+  (text: string): string | undefined =>
+    schemes.some((scheme) => text.startsWith(`${scheme}:`)) ? text : undefined;
+
+const integer =
+  (min: number, max: number) =>
+  (text: string): number | undefined => {
+    const value = Number(text);
+    return /^\d+$/.test(text) && value >= min && value <= max ? value : undefined;
+  };
+
+const isAdapter = (text: string): text is Adapter => ADAPTERS.some((adapter) => adapter === text);
+
+function adapters(text: string): readonly Adapter[] | undefined {
+  const names = text.split(',').map((name) => name.trim());
+  return names.length > 0 && names.every(isAdapter) ? names : undefined;
+}
+
+const variable = <T>(spec: Variable<T>): Variable<T> => spec;
+
+interface WithFallback<T> extends Variable<T> {
+  readonly fallback: T;
+}
+
+const defaulted = <T>(spec: WithFallback<T>): WithFallback<T> => spec;
+
+/** Every variable of every service; `docs/configuration.md` is this table. */
+export const VARIABLES = {
+  natsUrl: variable({
+    name: 'NATS_URL',
+    meaning: 'NATS server with JetStream, with the credentials of a service',
+    neededBy: EVERY,
+    expected: 'nats://[user:password@]host:port',
+    parse: urlOf('nats', 'tls'),
+  }),
+  databaseUrl: variable({
+    name: 'DATABASE_URL',
+    meaning: 'Postgres 15 or later, for the projection',
+    neededBy: ['projector'],
+    expected: 'postgres://user:password@host:port/database',
+    parse: urlOf('postgres', 'postgresql'),
+  }),
+  artifactsUrl: variable({
+    name: 'ARTIFACTS_URL',
+    meaning: 'artifact store',
+    neededBy: WITH_STORE,
+    expected: 'file:///absolute/folder',
+    parse: urlOf('file', 's3'),
+  }),
+  gatewayUrl: variable({
+    name: 'ARTIFACTS_GATEWAY_URL',
+    meaning: 'where signed URLs of a file: store are served; needed by a dispatcher on such a store',
+    neededBy: [],
+    expected: 'http://host:port',
+    parse: urlOf('http', 'https'),
+  }),
+  gatewayKeyFile: variable({
+    name: 'ARTIFACTS_GATEWAY_KEY_FILE',
+    meaning: 'file with the key that signs those URLs, and the tokens of scratch',
+    neededBy: [],
+    expected: 'the path of a file of at least 16 bytes',
+    parse: (text: string) => text,
+  }),
+  kvUrl: variable({
+    name: 'KV_URL',
+    meaning: 'where KV of plans is; without it plans that need KV are refused',
+    neededBy: [],
+    expected: 'a URL that docs/scratch.md lists, such as nats: (the server of NATS_URL) or redis://host:port',
+    parse: urlOf('memory', 'nats', 'redis', 'rediss', 'modal'),
+  }),
+  queueUrl: variable({
+    name: 'QUEUE_URL',
+    meaning: 'where queues of plans are; without it plans that need queues are refused',
+    neededBy: [],
+    expected: 'a URL that docs/scratch.md lists, such as nats: or sqs://eu-central-1',
+    parse: urlOf('memory', 'nats', 'redis', 'rediss', 'sqs', 'modal'),
+  }),
+  scratchGatewayUrl: variable({
+    name: 'SCRATCH_GATEWAY_URL',
+    meaning: 'where processors reach KV and queues; needed by a dispatcher when one of them is configured',
+    neededBy: [],
+    expected: 'http://host:port',
+    parse: urlOf('http', 'https'),
+  }),
+  scratchRetentionS: defaulted<number>({
+    name: 'SCRATCH_RETENTION_S',
+    meaning: 'seconds for which the scratch of a settled plan is kept',
+    neededBy: [],
+    fallback: 3_600,
+    expected: 'an integer from 0 to 31536000',
+    parse: integer(0, 31_536_000),
+  }),
+  gatewayListen: defaulted<string>({
+    name: 'GATEWAY_LISTEN',
+    meaning: 'where the gateway listens; port 0 is any free one',
+    neededBy: [],
+    fallback: '127.0.0.1:0',
+    expected: 'host:port',
+    parse: (text: string) => (/^.+:\d{1,5}$/.test(text) && URL.canParse(`tcp://${text}`) ? text : undefined),
+  }),
+  secretsUrl: defaulted<string>({
+    name: 'SECRETS_URL',
+    meaning: 'where secret values come from',
+    neededBy: [],
+    fallback: 'env:',
+    expected: 'env:, dotenv:<file>, aws-secretsmanager://<region> or modal:<environment>; see docs/secrets.md',
+    parse: urlOf('env', 'dotenv', 'aws-secretsmanager', 'modal'),
+  }),
+  adapters: defaulted<readonly Adapter[]>({
+    name: 'ISOMORPH_ADAPTERS',
+    meaning: 'runtimes of this deployment; admission admits them, the dispatcher serves them',
+    neededBy: [],
+    fallback: ['mock'],
+    expected: `a comma-separated list of ${ADAPTERS.join(', ')}`,
+    parse: adapters,
+  }),
+  relayImage: defaulted<string>({
+    name: 'ISOMORPH_RELAY_IMAGE',
+    meaning: 'image with Node, for the network of `local` containers whose own image has no boot module of ours',
+    neededBy: [],
+    fallback: 'isomorph/base-node:offline',
+    expected: 'an image on the engine',
+    parse: (text: string) => text,
+  }),
+  modalUrl: defaulted<string>({
+    name: 'ISOMORPH_MODAL_URL',
+    meaning: 'where the `modal` runtime runs (docs/modal.md)',
+    neededBy: [],
+    fallback: 'modal:',
+    expected: 'modal: or modal:<environment>',
+    parse: urlOf('modal'),
+  }),
+  registryDir: defaulted<string>({
+    name: 'ISOMORPH_REGISTRY',
+    meaning: 'folder of processors and policies',
+    neededBy: [],
+    fallback: 'registry',
+    expected: 'a folder',
+    parse: (text: string) => text,
+  }),
+  processorsDir: defaulted<string>({
+    name: 'ISOMORPH_PROCESSORS',
+    meaning: 'folder of the processors’ folders, for the mock runtime',
+    neededBy: [],
+    fallback: 'processors',
+    expected: 'a folder',
+    parse: (text: string) => text,
+  }),
+  homeDir: defaulted<string>({
+    name: 'ISOMORPH_HOME',
+    meaning: 'folder for state: runs of the mock runtime, and all of the embedded stack',
+    neededBy: [],
+    fallback: '.isomorph',
+    expected: 'a folder',
+    parse: (text: string) => text,
+  }),
+  slots: defaulted<number>({
+    name: 'ISOMORPH_SLOTS',
+    meaning: 'executions at once on each runtime of one dispatcher',
+    neededBy: [],
+    fallback: 4,
+    expected: 'an integer from 1 to 1000',
+    parse: integer(1, 1000),
+  }),
+  declareLeases: defaulted<boolean>({
+    name: 'ISOMORPH_LEASES',
+    meaning: 'whether leases of plans are recorded (they are never enforced)',
+    neededBy: [],
+    fallback: false,
+    expected: 'declare or off',
+    parse: (text: string) => (text === 'declare' ? true : text === 'off' ? false : undefined),
+  }),
+  logLevel: defaulted<string>({
+    name: 'LOG_LEVEL',
+    meaning: 'least severity that is logged',
+    neededBy: [],
+    fallback: 'info',
+    expected: 'fatal, error, warn, info, debug or silent',
+    parse: (text: string) => (/^(fatal|error|warn|info|debug|silent)$/.test(text) ? text : undefined),
+  }),
+} as const;

@@ -1,0 +1,36 @@
+import type { Journal, Snapshot } from '../../shared/journal/journal.ts';
+import { LEDGER_STREAM } from '../../shared/journal/journal.ts';
+import { planOfSubject } from '../../shared/ledger/decode.ts';
+import type { LedgerEvent } from '../../shared/ledger/events.ts';
+import { type Consumption, consume, DONE, type Verdict } from '../../shared/nats/consume.ts';
+import type { ServiceDeps } from './deps.ts';
+
+export interface FollowOptions {
+  readonly deps: ServiceDeps;
+  readonly durable: string;
+  readonly journal: Journal;
+  /** Called for every commit of every plan, one at a time a plan. The state is at least as new as the commit. */
+  react(events: readonly LedgerEvent[], snapshot: Snapshot, seq: number): Promise<void>;
+}
+
+const PLANS_AT_ONCE = 64;
+
+/** Reacts to the ledger: the shape of every service whose input is what others wrote. */
+export function followLedger({ deps, durable, journal, react }: FollowOptions): Promise<Consumption> {
+  return consume({
+    connection: deps.connection,
+    log: deps.log,
+    consumer: { stream: LEDGER_STREAM, durable },
+    concurrency: PLANS_AT_ONCE,
+    keyOf: (message) => planOfSubject(message.subject) ?? '',
+    async handle(message): Promise<Verdict> {
+      const planId = planOfSubject(message.subject);
+      const { subject, seq, data } = message;
+      // What is no event causes nothing; the journal has told of it.
+      const events = planId === undefined ? undefined : journal.observe(planId, { subject, seq, data, storedAt: '' });
+      if (planId === undefined || events === undefined) return DONE;
+      await react(events, await journal.load(planId, seq), seq);
+      return DONE;
+    },
+  });
+}

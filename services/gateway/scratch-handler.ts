@@ -1,0 +1,250 @@
+/**
+ * The scratch gateway: KV and queues of one plan over HTTP, for processors, which know neither the backend nor its
+ * credentials. Every request carries the token of its job; what that does not allow gets 403.
+ */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { ErrorCode } from '../../shared/errors/codes.ts';
+import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import type { Kv } from '../../shared/scratch/kv/kv.ts';
+import type { Queue, QueueMessage } from '../../shared/scratch/queue/queue.ts';
+import { type ScratchGrant, verifyToken } from '../../shared/scratch/token.ts';
+import { discardRest } from './discard-rest.ts';
+import {
+  documentOf,
+  numberOf,
+  parseAck,
+  parseConsume,
+  parseIncr,
+  parseNack,
+  parseTarget,
+  type Target,
+  valid,
+} from './scratch-requests.ts';
+
+export interface ScratchHandlerOptions {
+  /** Absent: this deployment has none, and its requests get ERR_UNIMPLEMENTED. */
+  readonly kv?: Kv;
+  readonly queue?: Queue;
+  /** The key that tokens were signed with. */
+  readonly secret: Uint8Array;
+  readonly nowMs?: () => number;
+  /** Told of defects; the answer is ERR_INTERNAL. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** A consumer that waits holds a connection: clients ask again (`docs/processor-contract.md`). */
+export const MAX_WAIT_S = 20;
+
+/** JSON around a value: base64 and the fields beside it. */
+const MAX_DOCUMENT_BYTES = 64 * 1024;
+
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  ERR_SCHEMA: 400,
+  ERR_NOT_JSON: 400,
+  ERR_RANGE: 400,
+  ERR_TOKEN_REFUSED: 403,
+  ERR_NOT_FOUND: 404,
+  ERR_RECEIPT: 409,
+  ERR_TOO_LARGE: 413,
+  ERR_UNIMPLEMENTED: 501,
+  ERR_UNAVAILABLE: 503,
+};
+
+/** What goes back: bytes, a document, or nothing. */
+type Answer = { readonly bytes: Uint8Array } | { readonly document: unknown } | undefined;
+
+interface Call {
+  readonly method: string;
+  readonly planId: string;
+  body(maxBytes: number): Promise<Uint8Array>;
+}
+
+function refused(what: string): IsomorphError {
+  return new IsomorphError('ERR_TOKEN_REFUSED', what);
+}
+
+const unknownCall = (): IsomorphError => new IsomorphError('ERR_NOT_FOUND', 'the scratch gateway has no such call');
+
+/** The whole body. What is over the limit is read no further. */
+async function readBody(request: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    size += chunk.byteLength;
+    if (size > maxBytes) {
+      throw new IsomorphError('ERR_TOO_LARGE', 'the body is too large', { expected: `at most ${maxBytes} bytes` });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+async function callKv(kv: Kv, { key, query }: Extract<Target, { primitive: 'kv' }>, call: Call): Promise<Answer> {
+  const { planId } = call;
+  const sensitive = query.get('sensitive') === 'true';
+  switch (call.method) {
+    case 'GET': {
+      const value = await kv.get({ planId, key });
+      if (value === undefined) throw new IsomorphError('ERR_NOT_FOUND', 'no such key');
+      return { bytes: value };
+    }
+    case 'PUT': {
+      const ttlS = numberOf(query, 'ttl_s');
+      const value = await call.body(kv.capabilities.maxValueBytes);
+      await kv.put({ planId, key, value, sensitive, ...(ttlS === undefined ? {} : { ttlS }) });
+      return undefined;
+    }
+    case 'DELETE':
+      await kv.delete({ planId, key, sensitive });
+      return undefined;
+    case 'POST': {
+      const { by, ttl_s: ttlS } = valid(parseIncr(documentOf(await call.body(MAX_DOCUMENT_BYTES))));
+      const added = await kv.incr({
+        ...{ planId, key, sensitive },
+        ...(by === undefined ? {} : { by }),
+        ...(ttlS === undefined ? {} : { ttlS }),
+      });
+      return { document: { value: added } };
+    }
+    default:
+      throw unknownCall();
+  }
+}
+
+const shown = ({ id, body, receiptHandle, deliveries, deadReason }: QueueMessage): Record<string, unknown> => ({
+  id,
+  body: Buffer.from(body).toString('base64'),
+  receipt_handle: receiptHandle,
+  deliveries,
+  ...(deadReason === undefined ? {} : { dead_reason: deadReason }),
+});
+
+async function publish(queue: Queue, topic: string, query: URLSearchParams, call: Call): Promise<Answer> {
+  const idempotencyKey = query.get('idempotency_key') ?? undefined;
+  const delayS = numberOf(query, 'delay_s');
+  const id = await queue.publish({
+    planId: call.planId,
+    topic,
+    body: await call.body(queue.capabilities.maxBodyBytes),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(delayS === undefined ? {} : { delayS }),
+  });
+  return { document: { id } };
+}
+
+async function consume(queue: Queue, topic: string, call: Call): Promise<Answer> {
+  const asked = valid(parseConsume(documentOf(await call.body(MAX_DOCUMENT_BYTES))));
+  const messages = await queue.consume({
+    planId: call.planId,
+    topic,
+    waitS: Math.min(asked.wait_s ?? 0, MAX_WAIT_S),
+    ...(asked.max_messages === undefined ? {} : { maxMessages: asked.max_messages }),
+    ...(asked.visibility_timeout_s === undefined ? {} : { visibilityTimeoutS: asked.visibility_timeout_s }),
+  });
+  return { document: { messages: messages.map(shown) } };
+}
+
+async function callQueue(
+  queue: Queue,
+  { topic, action, query }: Extract<Target, { primitive: 'queue' }>,
+  call: Call,
+): Promise<Answer> {
+  const { planId } = call;
+  switch (`${call.method} ${action}`) {
+    case 'GET ': {
+      const { ready, inFlight, delayed, dead } = await queue.stats({ planId, topic });
+      return { document: { ready, in_flight: inFlight, delayed, dead } };
+    }
+    case 'POST publish':
+      return publish(queue, topic, query, call);
+    case 'POST consume':
+      return consume(queue, topic, call);
+    case 'POST ack': {
+      const { receipt_handle } = valid(parseAck(documentOf(await call.body(MAX_DOCUMENT_BYTES))));
+      await queue.ack({ planId, topic, receiptHandle: receipt_handle });
+      return undefined;
+    }
+    case 'POST nack': {
+      const { receipt_handle, delay_s, reason } = valid(parseNack(documentOf(await call.body(MAX_DOCUMENT_BYTES))));
+      await queue.nack({
+        ...{ planId, topic, receiptHandle: receipt_handle },
+        ...(delay_s === undefined ? {} : { delayS: delay_s }),
+        ...(reason === undefined ? {} : { reason }),
+      });
+      return undefined;
+    }
+    default:
+      throw unknownCall();
+  }
+}
+
+const tokenOf = (request: IncomingMessage): string =>
+  /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+
+function allows(grant: ScratchGrant, { primitive }: Target): void {
+  if (!grant.scratch.includes(primitive))
+    throw refused(`the registry file of this processor does not list ${primitive}`);
+}
+
+function notConfigured(primitive: string): IsomorphError {
+  return new IsomorphError('ERR_UNIMPLEMENTED', `this deployment has no ${primitive}`);
+}
+
+async function answerTo(request: IncomingMessage, options: ScratchHandlerOptions): Promise<Answer> {
+  const { kv, queue, secret, nowMs = Date.now } = options;
+  const grant = verifyToken(tokenOf(request), secret, nowMs());
+  if (grant === undefined) throw refused('the token is expired, altered or not of this gateway');
+  const target = parseTarget(request.url ?? '');
+  if (target === undefined) throw unknownCall();
+  allows(grant, target);
+  const call: Call = {
+    method: request.method ?? '',
+    planId: grant.plan_id,
+    body: (maxBytes) => readBody(request, maxBytes),
+  };
+  if (target.primitive === 'kv') {
+    if (kv === undefined) throw notConfigured('KV');
+    return callKv(kv, target, call);
+  }
+  if (queue === undefined) throw notConfigured('queue');
+  return callQueue(queue, target, call);
+}
+
+function send(response: ServerResponse, status: number, answer: Answer): void {
+  if (answer === undefined) {
+    response.writeHead(204).end();
+    return;
+  }
+  const [type, body] =
+    'bytes' in answer
+      ? (['application/octet-stream', answer.bytes] as const)
+      : (['application/json', Buffer.from(JSON.stringify(answer.document))] as const);
+  response.writeHead(status, { 'content-type': type, 'content-length': body.byteLength, 'cache-control': 'no-store' });
+  response.end(body);
+}
+
+function sendError(response: ServerResponse, error: unknown, { onError }: ScratchHandlerOptions): void {
+  const known = error instanceof IsomorphError ? error : undefined;
+  // A backend's own words may hold what is nobody's business here: an address, a user.
+  if (known === undefined || known.code === 'ERR_INTERNAL') onError?.(error);
+  const { code, message, pointer, expected } = known?.toFault() ?? {
+    code: 'ERR_INTERNAL' as const,
+    message: 'a defect',
+  };
+  const document = { code, message, ...(pointer && { pointer }), ...(expected && { expected }) };
+  send(response, STATUS[code] ?? 500, { document });
+}
+
+/** Answers everything below `SCRATCH_PATH`; mount it on a gateway (`services/gateway/artifact-server.ts`). */
+export function scratchHandler(options: ScratchHandlerOptions): RequestListener {
+  return (request, response) => {
+    answerTo(request, options).then(
+      (answer) => send(response, 200, answer),
+      (error: unknown) => {
+        if (response.headersSent || request.socket.destroyed) response.destroy();
+        else sendError(response, error, options);
+        discardRest(request);
+      },
+    );
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * Presigned URLs and scratch tokens are credentials: these take what makes them so out of anything that is logged, stored
+ * or shown.
+ */
+
+const SECRET_PARAMETERS = [
+  'x-isomorph-signature',
+  'x-amz-signature',
+  'x-amz-credential',
+  'x-amz-security-token',
+  'awsaccesskeyid',
+  'signature',
+].join('|');
+
+/** Where a parameter starts, its name and `=`, and its value: also inside JSON, HTML and the query of another URL. */
+const START = '(^|[?&;]|%26|%3f|\\\\u0026)';
+const VALUE = '(?:(?!%26)[^&;,\\s"\'<>()\\[\\]{}\\\\])+';
+const SECRET = new RegExp(`${START}((?:${SECRET_PARAMETERS})(?:=|%3d|\\\\u003d))${VALUE}`, 'gi');
+
+/** As `shared/scratch/token.ts` makes them. */
+const TOKEN = /(isoscratch_)[\w-]+\.[\w-]+/g;
+
+const REDACTED = 'REDACTED';
+
+/** Any text with the signatures of presigned URLs, ours and those of S3, and scratch tokens replaced. */
+export const redact = (text: string): string => text.replace(SECRET, `$1$2${REDACTED}`).replace(TOKEN, `$1${REDACTED}`);
+
+/** One presigned URL, fit for a log: it still tells what it was for, and no longer works. */
+export const redactUrl = (url: string | URL): string => redact(String(url));

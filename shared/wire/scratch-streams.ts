@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import type { StreamConfig } from '@nats-io/jetstream';
+import { DEAD_SUFFIX } from '../scratch/queue/topic.ts';
+
+const SECOND_NS = 1_000_000_000;
+const DAY_NS = 86_400 * SECOND_NS;
+
+/** A server slows down with thousands of consumers on one stream: topics are spread over this many. */
+export const QUEUE_SHARDS = 16;
+export const QUEUE_DEDUPE_S = 600;
+export const QUEUE_MAX_AGE_S = 14 * 86_400;
+export const KV_STREAM = 'SCRATCH_KV';
+
+type ScratchStream = Pick<StreamConfig, 'name' | 'subjects'> & Partial<StreamConfig>;
+
+const queueStream = (shard: number): string => `SCRATCH_QUEUE_${shard}`;
+const queuePrefix = (shard: number): string => `scratch.queue.${shard}`;
+
+/**
+ * Streams of the nats drivers of KV and queues; `shared/wire/topology.ts` creates them with all others, since services
+ * may not.
+ */
+export const SCRATCH_STREAMS: readonly ScratchStream[] = [
+  {
+    name: KV_STREAM,
+    description: 'keys and values of plans',
+    subjects: ['scratch.kv.>'],
+    retention: 'limits',
+    max_msgs_per_subject: 1,
+    allow_msg_ttl: true,
+    // Reads go to the leader: a replica may answer with what was there before.
+    allow_direct: false,
+    max_msg_size: 1024 * 1024,
+  },
+  ...Array.from(
+    { length: QUEUE_SHARDS },
+    (_, shard): ScratchStream => ({
+      name: queueStream(shard),
+      description: 'queues of plans',
+      subjects: [`${queuePrefix(shard)}.>`],
+      retention: 'workqueue',
+      allow_msg_ttl: true,
+      allow_msg_schedules: true,
+      allow_rollup_hdrs: true,
+      max_age: (QUEUE_MAX_AGE_S / 86_400) * DAY_NS,
+      duplicate_window: QUEUE_DEDUPE_S * SECOND_NS,
+      max_msg_size: 1024 * 1024,
+    }),
+  ),
+];
+
+/** Keys are any text, subject tokens are not. */
+export const kvSubject = (planId: string, key: string): string =>
+  `${kvSubjects(planId)}${Buffer.from(key, 'utf8').toString('base64url')}`;
+
+/** What the subjects of all keys of a plan begin with. */
+export const kvSubjects = (planId: string): string => `scratch.kv.${planId}.`;
+
+/** Where a topic is. Its dead letters are in the same stream. */
+export interface TopicPlace {
+  readonly stream: string;
+  /** Of its messages. Those below it are `lease.<sequence>` and `later.<id>`. */
+  readonly subject: string;
+  /** `=` occurs in no plan id and no topic. */
+  readonly consumer: string;
+}
+
+export function topicPlace(planId: string, topic: string): TopicPlace {
+  const base = topic.endsWith(DEAD_SUFFIX) ? topic.slice(0, -DEAD_SUFFIX.length) : topic;
+  const token = base === topic ? base : `${base}=dead`;
+  const hash = createHash('sha256').update(`${planId}=${base}`).digest();
+  const shard = hash.readUInt16BE(0) % QUEUE_SHARDS;
+  return {
+    stream: queueStream(shard),
+    subject: `${queuePrefix(shard)}.${planId}.${token}`,
+    consumer: `${planId}=${token}`,
+  };
+}
+
+/** Streams with the filters of a plan's topics, and of their delayed messages. */
+export const planSubjects = (planId: string): { stream: string; filters: readonly [string, string] }[] =>
+  Array.from({ length: QUEUE_SHARDS }, (_, shard) => ({
+    stream: queueStream(shard),
+    filters: [`${queuePrefix(shard)}.${planId}.*`, `${queuePrefix(shard)}.${planId}.*.later.*`],
+  }));

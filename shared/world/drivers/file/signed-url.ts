@@ -1,0 +1,104 @@
+/**
+ * Signed URLs of the `file` driver. What the URL allows is written in its query and bound by an HMAC: method, path,
+ * expiry, size limit, content type, upload id. The host is not, so one URL works on every endpoint of the gateway.
+ */
+import { IsomorphError } from '../../../errors/isomorph-error.ts';
+import { isSignature, signatureOf } from '../../../hash/signature.ts';
+import { keyOf } from '../../../ids/world-path.ts';
+
+export interface GetGrant {
+  readonly method: 'GET';
+  /** Canonical. */
+  readonly path: string;
+  /** Unix seconds; the URL is good before this instant. */
+  readonly expiresS: number;
+}
+
+export interface PutGrant {
+  readonly method: 'PUT';
+  readonly path: string;
+  readonly expiresS: number;
+  readonly uploadId: string;
+  readonly maxBytes: number;
+  readonly contentType: string;
+}
+
+export type Grant = GetGrant | PutGrant;
+
+const PARAMETER = {
+  expires: 'x-isomorph-expires',
+  upload: 'x-isomorph-upload',
+  maxBytes: 'x-isomorph-max-bytes',
+  contentType: 'x-isomorph-content-type',
+  signature: 'x-isomorph-signature',
+} as const;
+
+export const SECRET_BYTES_MIN = 16;
+
+/** @throws IsomorphError ERR_CONFIG */
+export function checkSecret(secret: Uint8Array): void {
+  if (secret.byteLength >= SECRET_BYTES_MIN) return;
+  throw new IsomorphError('ERR_CONFIG', 'the secret of the artifact gateway is too short', {
+    expected: `at least ${SECRET_BYTES_MIN} random bytes`,
+  });
+}
+
+function signed(grant: Grant, secret: Uint8Array): string {
+  const bound =
+    grant.method === 'GET'
+      ? ['isomorph-url-1', grant.method, grant.path, grant.expiresS]
+      : [
+          ...['isomorph-url-1', grant.method, grant.path, grant.expiresS],
+          ...[grant.uploadId, grant.maxBytes, grant.contentType],
+        ];
+  return signatureOf(JSON.stringify(bound), secret, 'hex');
+}
+
+/** @param gatewayUrl e.g. `http://127.0.0.1:4300` */
+export function signUrl(gatewayUrl: string, grant: Grant, secret: Uint8Array): string {
+  const url = new URL(gatewayUrl);
+  url.pathname = `/${keyOf(grant.path).split('/').map(encodeURIComponent).join('/')}`;
+  url.searchParams.set(PARAMETER.expires, String(grant.expiresS));
+  if (grant.method === 'PUT') {
+    url.searchParams.set(PARAMETER.upload, grant.uploadId);
+    url.searchParams.set(PARAMETER.maxBytes, String(grant.maxBytes));
+    url.searchParams.set(PARAMETER.contentType, grant.contentType);
+  }
+  url.searchParams.set(PARAMETER.signature, signed(grant, secret));
+  return url.href;
+}
+
+function readGrant(method: string, url: URL): Grant | undefined {
+  const parameter = (name: string): string => url.searchParams.get(name) ?? '';
+  const path = decodeURIComponent(url.pathname);
+  const expiresS = Number(parameter(PARAMETER.expires));
+  if (method === 'GET') return { method, path, expiresS };
+  if (method !== 'PUT') return undefined;
+  return {
+    method,
+    path,
+    expiresS,
+    uploadId: parameter(PARAMETER.upload),
+    maxBytes: Number(parameter(PARAMETER.maxBytes)),
+    contentType: parameter(PARAMETER.contentType),
+  };
+}
+
+/**
+ * What a request is allowed, or undefined; why not is nobody's business.
+ * @param target the request target of HTTP: path and query
+ */
+export function verifyUrl(method: string, target: string, secret: Uint8Array, nowMs: number): Grant | undefined {
+  let url: URL;
+  let grant: Grant | undefined;
+  try {
+    url = new URL(target, 'http://gateway.invalid');
+    grant = readGrant(method, url);
+  } catch {
+    // A target that does not parse was not signed by us.
+    return undefined;
+  }
+  if (grant === undefined) return undefined;
+  if (!isSignature(url.searchParams.get(PARAMETER.signature) ?? '', signed(grant, secret))) return undefined;
+  return nowMs < grant.expiresS * 1000 ? grant : undefined;
+}

@@ -1,0 +1,259 @@
+/**
+ * ArtifactStore in a bucket: `s3://bucket[/prefix]?endpoint=…`. Objects lie under their keys (`/artifacts/a` is
+ * `prefix/artifacts/a`); what the store keeps for itself lies in `.isomorph/` beside them.
+ *
+ * An object is created under the condition that nothing is there (`If-None-Match: *`, on PUT and on the completion of
+ * an object in parts), so it is visible whole or not at all, and one of many writers wins. The server is asked at the
+ * start whether it keeps that promise.
+ */
+import { IsomorphError } from '../../../errors/isomorph-error.ts';
+import { type Cid, cidOf } from '../../../hash/cid.ts';
+import { canonicalWorldPath, isCanonicalKey, keyOf, pathOfKey } from '../../../ids/world-path.ts';
+import type {
+  ArtifactStat,
+  ArtifactStore,
+  Audience,
+  ByteRange,
+  ListPage,
+  PromoteRequest,
+  PutResult,
+  StoreOptions,
+  UploadName,
+} from '../../artifact-store.ts';
+import {
+  checkCid,
+  checkContentType,
+  checkInteger,
+  checkUploadId,
+  checkUploadSize,
+  listLimit,
+  resolveRange,
+} from '../../checks.ts';
+import { bodyOf, verifiedBody } from '../../content.ts';
+import { collectAnswer, PART_BYTES, waitingBody } from './body.ts';
+import { Bucket } from './bucket.ts';
+import type { Credentials } from './connect.ts';
+import { Layout } from './layout.ts';
+import { type BucketLocation, parseBucketUrl } from './location.ts';
+import { probeConditions } from './probe.ts';
+import { Records } from './records.ts';
+import { Uploads } from './uploads.ts';
+import { type Found, Writer } from './writer.ts';
+
+export interface S3StoreOptions extends StoreOptions {
+  /** Default: the environment and what else the SDK looks through (profiles, roles). */
+  readonly credentials?: Credentials;
+}
+
+const notFound = (path: string): IsomorphError =>
+  new IsomorphError('ERR_NOT_FOUND', `${path} does not exist`, { pointer: path });
+
+const vanished = (path: string): IsomorphError =>
+  new IsomorphError('ERR_UNAVAILABLE', `${path} changed while it was read`, { pointer: path });
+
+class S3Store implements ArtifactStore {
+  readonly driver = 's3';
+  readonly capabilities = { pathUnderArtifact: true, uploadLimitInUrl: false, presignTtlSMax: 7 * 86_400 } as const;
+
+  readonly #bucket: Bucket;
+  readonly #layout: Layout;
+  readonly #records: Records;
+  readonly #writer: Writer;
+  readonly #uploads: Uploads;
+  readonly #nowMs: () => number;
+
+  constructor(at: BucketLocation, options: S3StoreOptions) {
+    this.#bucket = new Bucket(at, options.credentials);
+    this.#layout = new Layout(at.prefix);
+    this.#records = new Records(this.#bucket, this.#layout);
+    this.#writer = new Writer(this.#bucket, this.#layout, this.#records);
+    this.#uploads = new Uploads(this.#bucket, this.#layout);
+    this.#nowMs = options.nowMs ?? Date.now;
+  }
+
+  async prepare(create: boolean): Promise<void> {
+    if (create) await this.#bucket.make();
+    await probeConditions(this.#bucket, this.#layout);
+  }
+
+  computeCid(data: Uint8Array): Cid {
+    return cidOf(data);
+  }
+
+  async putBytes(request: Parameters<ArtifactStore['putBytes']>[0]): Promise<PutResult> {
+    const { data, contentType } = request;
+    if (data.byteLength > PART_BYTES) return this.put({ ...request, body: bodyOf(data) });
+    const path = canonicalWorldPath(request.worldPath, 'exact');
+    checkContentType(contentType);
+    return this.#writer.writeBytes({ path, contentType }, data);
+  }
+
+  async put({ worldPath, body, contentType, expectedCid }: Parameters<ArtifactStore['put']>[0]): Promise<PutResult> {
+    const path = canonicalWorldPath(worldPath, 'exact');
+    checkContentType(contentType);
+    return this.#writer.writeBody({ path, contentType, expectedCid }, body);
+  }
+
+  async getBytes({ worldPath, expectedCid }: Parameters<ArtifactStore['getBytes']>[0]): Promise<Uint8Array> {
+    const path = canonicalWorldPath(worldPath, 'exact');
+    const { body } = await this.#fetch(path, undefined, expectedCid);
+    const bytes = await collectAnswer(`get ${path}`, body);
+    if (expectedCid !== undefined) checkCid(path, cidOf(bytes), expectedCid);
+    return bytes;
+  }
+
+  async get({ worldPath, range, expectedCid }: Parameters<ArtifactStore['get']>[0]) {
+    const path = canonicalWorldPath(worldPath, 'exact');
+    if (range !== undefined) resolveRange(range, Number.MAX_SAFE_INTEGER);
+    const { stat, etag, body: opened } = await this.#fetch(path, range, expectedCid);
+    const body = waitingBody(`get ${path}`, opened, async () => {
+      const again = await this.#bucket.get(this.#layout.object(path), range, etag);
+      if (again === undefined || again === 'outside') throw vanished(path);
+      return again.body;
+    });
+    if (expectedCid === undefined || range !== undefined) return { stat, body };
+    return { stat, body: verifiedBody(body, path, expectedCid) };
+  }
+
+  /** An open answer whose object is recorded under the expected CID; its body must be read or destroyed. */
+  async #fetch(path: string, range: ByteRange | undefined, expectedCid: Cid | undefined) {
+    const found = await this.#bucket.get(this.#layout.object(path), range);
+    if (found === undefined) throw notFound(path);
+    if (found === 'outside') throw await this.#outside(path, range);
+    const { head, body } = found;
+    try {
+      const stat = await this.#records.describe(path, head);
+      checkCid(path, stat.cid, expectedCid);
+      return { stat, etag: head.etag, body };
+    } catch (error) {
+      body.destroy();
+      throw error;
+    }
+  }
+
+  async #outside(path: string, range: ByteRange | undefined): Promise<IsomorphError> {
+    const stat = await this.stat(path);
+    if (stat === undefined) return notFound(path);
+    resolveRange(range, stat.size);
+    return vanished(path);
+  }
+
+  async stat(worldPath: string): Promise<ArtifactStat | undefined> {
+    const found = await this.#writer.find(canonicalWorldPath(worldPath, 'exact'));
+    return found?.stat;
+  }
+
+  async list({ prefix, cursor, limit }: Parameters<ArtifactStore['list']>[0]): Promise<ListPage> {
+    const folder = this.#layout.inBucket(keyOf(canonicalWorldPath(prefix, 'prefix')));
+    const after = cursor === undefined ? {} : { after: this.#layout.inBucket(cursor) };
+    const { found, more } = await this.#bucket.list({ prefix: folder, limit: listLimit(limit), ...after });
+    const entries = found.flatMap(({ key, size }) => {
+      const name = this.#layout.keyInWorld(key);
+      // What others laid into the bucket under a name that is no path.
+      return isCanonicalKey(name) ? [{ path: pathOfKey(name), size }] : [];
+    });
+    const last = found.at(-1);
+    return { entries, cursor: more && last !== undefined ? this.#layout.keyInWorld(last.key) : undefined };
+  }
+
+  async presign({ worldPath, ttlS, audience }: Parameters<ArtifactStore['presign']>[0]): Promise<string> {
+    const key = this.#layout.object(canonicalWorldPath(worldPath, 'exact'));
+    return this.#bucket.presignGet({ key, ...this.#lifetime(ttlS, audience) });
+  }
+
+  async presignPut(request: Parameters<ArtifactStore['presignPut']>[0]): Promise<string> {
+    const { contentType, maxBytes, ttlS, audience } = request;
+    checkContentType(contentType);
+    // S3 cannot bind a size into the URL of a PUT: `promote` holds to it.
+    checkInteger('maxBytes', maxBytes, 0, Number.MAX_SAFE_INTEGER);
+    const key = this.#layout.upload(request);
+    return this.#bucket.presignPut({ key, contentType, ...this.#lifetime(ttlS, audience) });
+  }
+
+  async statUpload(upload: UploadName): Promise<{ readonly size: number } | undefined> {
+    const head = await this.#bucket.head(this.#layout.upload(upload));
+    return head === undefined ? undefined : { size: head.size };
+  }
+
+  async promote(request: PromoteRequest): Promise<PutResult | undefined> {
+    return this.#promote(request, async () => undefined);
+  }
+
+  async replaceOrphan(request: PromoteRequest & { readonly orphanCid: Cid }): Promise<PutResult | undefined> {
+    return this.#promote(request, async (path) => {
+      const found = await this.#writer.find(path);
+      return found?.stat.cid === request.orphanCid ? found : undefined;
+    });
+  }
+
+  /**
+   * Sends the very bytes that were hashed: a copy on the server would leave a moment in which the owner of a presigned
+   * URL could put others there (docs/adr/0025).
+   */
+  async #promote(
+    upload: PromoteRequest,
+    findReplaced: (path: string) => Promise<Found | undefined>,
+  ): Promise<PutResult | undefined> {
+    const { contentType, maxBytes } = upload;
+    const path = canonicalWorldPath(upload.worldPath, 'exact');
+    checkContentType(contentType);
+    const staged = await this.#bucket.get(this.#layout.upload(upload));
+    if (staged === undefined || staged === 'outside') return undefined;
+    try {
+      checkUploadSize(path, staged.head.size, maxBytes);
+      const replacing = await findReplaced(path);
+      const body = waitingBody(`read the upload to ${path}`, staged.body, async () => {
+        throw vanished(path);
+      });
+      const expectedBytes = staged.head.size;
+      // What is being read takes memory too.
+      const request = { path, contentType, replacing, expectedBytes, partsInFlight: 2 };
+      return await this.#writer.writeBody(request, body);
+    } finally {
+      staged.body.destroy();
+    }
+  }
+
+  async dropUploads(uploadId: string): Promise<void> {
+    checkUploadId(uploadId);
+    await this.#uploads.drop(uploadId);
+  }
+
+  async sweepUploads({ olderThanS }: { readonly olderThanS: number }): Promise<number> {
+    checkInteger('olderThanS', olderThanS, 0, Number.MAX_SAFE_INTEGER);
+    return this.#uploads.sweep(this.#nowMs() - olderThanS * 1000);
+  }
+
+  async close(): Promise<void> {
+    this.#bucket.close();
+  }
+
+  #lifetime(ttlS: number, audience: Audience = 'public') {
+    checkInteger('ttlS', ttlS, 1, this.capabilities.presignTtlSMax);
+    return { ttlS, audience, signingDate: new Date(this.#nowMs()) };
+  }
+}
+
+/**
+ * A store on a bucket, without asking the server anything.
+ * @throws IsomorphError ERR_CONFIG for a URL that names no bucket
+ */
+export const unprobedS3Store = (url: URL, options: S3StoreOptions = {}): ArtifactStore =>
+  new S3Store(parseBucketUrl(url), options);
+
+/**
+ * Opens a bucket as a store.
+ * @throws IsomorphError ERR_CONFIG for a URL that names no bucket, a bucket that does not exist, credentials that are
+ * refused, or a server that would overwrite; ERR_UNAVAILABLE when the server cannot be reached
+ */
+export async function openS3Store(url: URL, options: S3StoreOptions = {}): Promise<ArtifactStore> {
+  const at = parseBucketUrl(url);
+  const store = new S3Store(at, options);
+  try {
+    await store.prepare(at.create);
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
