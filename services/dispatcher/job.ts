@@ -3,9 +3,8 @@ import type { Execution } from '../../shared/ledger/state.ts';
 import type { AdmittedStep } from '../../shared/plan/admitted.ts';
 import { DEFAULT_MAX_OUTPUT_BYTES, type Processor } from '../../shared/plan/registry.ts';
 import type { Job, JobInput, JobOutput, JobScratch } from '../../shared/runtime/contract.ts';
-import { signToken } from '../../shared/scratch/token.ts';
+import { SCRATCH_PATH, signToken } from '../../shared/scratch/token.ts';
 import type { ArtifactStat, ArtifactStore } from '../../shared/world/artifact-store.ts';
-import { SCRATCH_PATH } from '../gateway/scratch-requests.ts';
 
 /** The scratch gateway of this deployment. */
 export interface ScratchAccess {

@@ -2,9 +2,7 @@
 import Type from 'typebox';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { type Validated, validator } from '../../shared/schema/validate.ts';
-
-/** Where the gateway mounts scratch. */
-export const SCRATCH_PATH = '/scratch/v1/';
+import { SCRATCH_PATH } from '../../shared/scratch/token.ts';
 
 const closed = { additionalProperties: false } as const;
 

@@ -2,11 +2,11 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { openKv } from '../../shared/scratch/kv/open.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
+import { SCRATCH_PATH } from '../../shared/scratch/token.ts';
 import type { FileArtifactStore } from '../../shared/world/drivers/file/file.ts';
 import { startGateway } from './artifact-server.ts';
 import { NatsFactSink } from './facts.ts';
 import { scratchHandler } from './scratch-handler.ts';
-import { SCRATCH_PATH } from './scratch-requests.ts';
 
 export interface GatewayDeps {
   /** Carries audit facts, and scratch on `nats:`. */

@@ -3,6 +3,9 @@ import Type, { type Static } from 'typebox';
 import { isSignature, signatureOf } from '../hash/signature.ts';
 import { validator } from '../schema/validate.ts';
 
+/** Where the gateway mounts scratch: what a token is good for lies below it. */
+export const SCRATCH_PATH = '/scratch/v1/';
+
 /** So that one can be found in a text and taken out of it (`shared/text/redact.ts`). */
 export const TOKEN_PREFIX = 'isoscratch_';
 

@@ -2,10 +2,9 @@ import { randomBytes } from 'node:crypto';
 import * as assert from 'uvu/assert';
 import { type Gateway, startGateway } from '../../services/gateway/artifact-server.ts';
 import { scratchHandler } from '../../services/gateway/scratch-handler.ts';
-import { SCRATCH_PATH } from '../../services/gateway/scratch-requests.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
-import { type ScratchGrant, signToken, verifyToken } from '../../shared/scratch/token.ts';
+import { SCRATCH_PATH, type ScratchGrant, signToken, verifyToken } from '../../shared/scratch/token.ts';
 import { redact } from '../../shared/text/redact.ts';
 import { suite } from '../harness/suite.ts';
 
