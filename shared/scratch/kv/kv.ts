@@ -1,4 +1,5 @@
 import type { KvCapabilities } from '../capabilities.ts';
+import type { ScratchOptions } from '../options.ts';
 
 /**
  * KV, the scratch of a plan: ephemeral, never in the World. This comment is the contract that `portable-kv.ts` and the
@@ -57,4 +58,12 @@ export interface KvDriver {
   incr(planId: string, key: string, by: number, ttlMs: number | undefined): Promise<number>;
   purgePlan(planId: string): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What a driver file exports. */
+export interface KvBackend {
+  /** What a backend at this URL can do, without a connection: for admission, `doctor` and the docs. */
+  capabilities(url: URL): KvCapabilities;
+  /** @throws ERR_CONFIG for an unusable URL, ERR_UNAVAILABLE when the backend cannot be reached. */
+  open(url: URL, options: ScratchOptions): Promise<KvDriver>;
 }

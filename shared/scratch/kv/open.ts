@@ -2,16 +2,8 @@
 import { IsomorphError } from '../../errors/isomorph-error.ts';
 import type { KvCapabilities } from '../capabilities.ts';
 import type { ScratchOptions } from '../options.ts';
-import type { KvDriver } from './kv.ts';
+import type { KvBackend } from './kv.ts';
 import { PortableKv } from './portable-kv.ts';
-
-/** What a driver file exports. */
-export interface KvBackend {
-  /** What a backend at this URL can do, without a connection: for admission, `doctor` and the docs. */
-  capabilities(url: URL): KvCapabilities;
-  /** @throws ERR_CONFIG for an unusable URL, ERR_UNAVAILABLE when the backend cannot be reached. */
-  open(url: URL, options: ScratchOptions): Promise<KvDriver>;
-}
 
 /** By scheme. A new backend adds its line here (docs/adding-a-backend.md). */
 const BACKENDS: Readonly<Record<string, () => Promise<KvBackend>>> = {

@@ -3,15 +3,7 @@ import { IsomorphError } from '../../errors/isomorph-error.ts';
 import type { QueueCapabilities } from '../capabilities.ts';
 import type { QueueOptions } from '../options.ts';
 import { PortableQueue } from './portable-queue.ts';
-import type { QueueDriver } from './queue.ts';
-
-/** What a driver file exports. */
-export interface QueueBackend {
-  /** What a backend at this URL can do, without a connection: for admission, `doctor` and the docs. */
-  capabilities(url: URL): QueueCapabilities;
-  /** @throws ERR_CONFIG for an unusable URL, ERR_UNAVAILABLE when the backend cannot be reached. */
-  open(url: URL, options: QueueOptions): Promise<QueueDriver>;
-}
+import type { QueueBackend } from './queue.ts';
 
 /** By scheme. A new backend adds its line here (docs/adding-a-backend.md). */
 const BACKENDS: Readonly<Record<string, () => Promise<QueueBackend>>> = {

@@ -1,4 +1,5 @@
 import type { QueueCapabilities } from '../capabilities.ts';
+import type { QueueOptions } from '../options.ts';
 
 /** One delivery of a message. */
 export interface QueueMessage {
@@ -114,4 +115,12 @@ export interface QueueDriver {
   stats(planId: string, topic: string): Promise<QueueStats>;
   purgePlan(planId: string): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What a driver file exports. */
+export interface QueueBackend {
+  /** What a backend at this URL can do, without a connection: for admission, `doctor` and the docs. */
+  capabilities(url: URL): QueueCapabilities;
+  /** @throws ERR_CONFIG for an unusable URL, ERR_UNAVAILABLE when the backend cannot be reached. */
+  open(url: URL, options: QueueOptions): Promise<QueueDriver>;
 }

@@ -1,8 +1,7 @@
 import { getOrAdd, memoryStore } from '../../../../providers/memory/store.ts';
 import type { KvCapabilities } from '../../../capabilities.ts';
 import { addToDecimal } from '../../integer.ts';
-import type { KvDriver } from '../../kv.ts';
-import type { KvBackend } from '../../open.ts';
+import type { KvBackend, KvDriver } from '../../kv.ts';
 
 interface Entry {
   readonly value: Uint8Array;

@@ -12,8 +12,7 @@ import { recordParser } from '../../../../providers/modal/record.ts';
 import { type CallOptions, callOptions, isUnavailable, type ModalSdk } from '../../../../providers/modal/sdk.ts';
 import type { KvCapabilities } from '../../../capabilities.ts';
 import { addToDecimal } from '../../integer.ts';
-import type { KvDriver } from '../../kv.ts';
-import type { KvBackend } from '../../open.ts';
+import type { KvBackend, KvDriver } from '../../kv.ts';
 
 /** Times are those of the clocks of the clients, in milliseconds: see docs/modal.md. */
 const CAPABILITIES: KvCapabilities = { ttl: 'ms', maxValueBytes: 1_048_576, durable: true };

@@ -15,8 +15,7 @@ import {
 import { KV_STREAM, kvSubject, kvSubjects } from '../../../../wire/scratch-streams.ts';
 import type { KvCapabilities } from '../../../capabilities.ts';
 import { addToDecimal } from '../../integer.ts';
-import type { KvDriver } from '../../kv.ts';
-import type { KvBackend } from '../../open.ts';
+import type { KvBackend, KvDriver } from '../../kv.ts';
 
 const CAPABILITIES: KvCapabilities = { ttl: 's', maxValueBytes: 512 * 1024, durable: true };
 

@@ -9,8 +9,7 @@ import {
 import { failureOf } from '../../../../providers/redis/faults.ts';
 import type { KvCapabilities } from '../../../capabilities.ts';
 import { notAnInteger, outOfRange } from '../../integer.ts';
-import type { KvDriver } from '../../kv.ts';
-import type { KvBackend } from '../../open.ts';
+import type { KvBackend, KvDriver } from '../../kv.ts';
 
 /** Lua's numbers are doubles, exact as far as `incr` goes; a sum beyond is rounded, but never back into the range. */
 const INCR: RedisScript = {

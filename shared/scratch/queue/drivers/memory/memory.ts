@@ -1,7 +1,6 @@
 import { getOrAdd, memoryStore } from '../../../../providers/memory/store.ts';
 import type { QueueCapabilities } from '../../../capabilities.ts';
-import type { QueueBackend } from '../../open.ts';
-import type { Nacked, QueueDriver, QueueStats } from '../../queue.ts';
+import type { Nacked, QueueBackend, QueueDriver, QueueStats } from '../../queue.ts';
 import { deadTopic, isDeadTopic } from '../../topic.ts';
 import { MemoryTopic } from './topic.ts';
 

@@ -3,8 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { delay } from '../../../../async/delay.ts';
 import type { QueueCapabilities } from '../../../capabilities.ts';
-import type { QueueBackend } from '../../open.ts';
-import type { DeadLettered, Nacked, QueueDriver, QueueMessage, QueueStats } from '../../queue.ts';
+import type { DeadLettered, Nacked, QueueBackend, QueueDriver, QueueMessage, QueueStats } from '../../queue.ts';
 import { badReceipt, deadTopic, isDeadTopic } from '../../topic.ts';
 import {
   decodeEnvelope,
