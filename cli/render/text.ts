@@ -1,4 +1,5 @@
 /** Quantities as people read them, and text that cannot harm a terminal. Pure. */
+import { stripVTControlCharacters } from 'node:util';
 
 /** 5000 → `$0.005`: micro-dollars, without zeros that say nothing. */
 export function money(usdMicro: number): string {
@@ -44,11 +45,14 @@ export const plural = (count: number, one: string, many = `${one}s`): string => 
 export const moment = (ts: string): string => `${ts.slice(0, 10)} ${ts.slice(11, 19)} UTC`;
 
 /** Text of a stranger on one line: without anything that moves a cursor, turns text around or hides. */
-export const plain = (text: string): string => text.replace(/[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+export const plain = (text: string): string =>
+  stripVTControlCharacters(text)
+    .replace(/[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+    .trim();
 
 /** {@link plain} for text that may have lines. */
 export const plainLines = (text: string): string[] =>
-  text
+  stripVTControlCharacters(text)
     .split(/\r?\n/)
     .map((line) =>
       line

@@ -1,4 +1,4 @@
-import pc from 'picocolors';
+import { styleText } from 'node:util';
 
 type Paint = (text: string) => string;
 
@@ -14,8 +14,20 @@ export interface Theme {
 }
 
 export function theme(colored: boolean, columns: number): Theme {
-  const { bold, dim, green, red, yellow, cyan } = pc.createColors(colored);
-  return { columns, bold, dim, good: green, bad: red, warn: yellow, accent: cyan };
+  const paint =
+    (style: Parameters<typeof styleText>[0]): Paint =>
+    (text) =>
+      // The caller has decided: this terminal's own settings are no second opinion.
+      colored && text !== '' ? styleText(style, text, { validateStream: false }) : text;
+  return {
+    columns,
+    bold: paint('bold'),
+    dim: paint('dim'),
+    good: paint('green'),
+    bad: paint('red'),
+    warn: paint('yellow'),
+    accent: paint('cyan'),
+  };
 }
 
 /** One sign a meaning, each one column wide. */

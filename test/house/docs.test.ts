@@ -37,6 +37,17 @@ test('every ADR has a number of its own, a decision and what would reopen it', a
   }
 });
 
+/** `# 7. Title`, then `Status: accepted, 2026-11-22`: one form, so that a reader and a program find it. */
+const ADR_HEAD = /^# (\d+)\. [^\n]+\n\nStatus: (?:accepted|superseded by ADR \d+), \d{4}-\d\d-\d\d\n\n/;
+
+test('every ADR begins with its number, its title, its status and the date of that', async () => {
+  const files = (await readdir(`${ROOT}docs/adr`)).filter((file) => file.endsWith('.md'));
+  for (const file of files) {
+    const number = ADR_HEAD.exec(await read(`docs/adr/${file}`))?.[1];
+    assert.is(Number(number), Number(file.slice(0, 4)), `${file} does not begin like the others`);
+  }
+});
+
 test('links between pages lead somewhere', async () => {
   const pages = [
     'README.md',
