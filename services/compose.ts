@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { IsomorphError, unreachable } from '../shared/errors/isomorph-error.ts';
-import type { ServiceName } from '../shared/ledger/events.ts';
 import { connectNats } from '../shared/nats/connect.ts';
 import type { Consumption } from '../shared/nats/consume.ts';
 import type { Adapter } from '../shared/plan/plan.ts';
@@ -19,6 +18,7 @@ import type { FileArtifactStore } from '../shared/world/drivers/file/file.ts';
 import { openArtifactStore } from '../shared/world/open.ts';
 import type { Config, Env } from './common/config/config.ts';
 import type { ServiceDeps } from './common/deps.ts';
+import type { ServiceName } from './common/services.ts';
 import type { RunningGateway } from './gateway/service.ts';
 
 export interface ComposeOptions {

@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import { pino } from 'pino';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
-import { SERVICES, type ServiceName } from '../shared/ledger/events.ts';
 import { readConfig } from './common/config/config.ts';
+import { SERVICES, type ServiceName } from './common/services.ts';
 import { setUp, startGateway, startService } from './compose.ts';
 
 /**

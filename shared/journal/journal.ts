@@ -6,7 +6,7 @@ import { KeyedQueue } from '../async/keyed-queue.ts';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { checkLink, encodeCommit, headOf, seal } from '../ledger/chain.ts';
 import { commitSubject, decodeCommit, planSubjects } from '../ledger/decode.ts';
-import type { Draft, LedgerEvent, ServiceName } from '../ledger/events.ts';
+import type { Draft, LedgerEvent, LedgerWriter } from '../ledger/events.ts';
 import { evolve } from '../ledger/evolve.ts';
 import { emptyState, type PlanState } from '../ledger/state.ts';
 import { readStream, type StoredMessage } from '../nats/direct-read.ts';
@@ -35,7 +35,7 @@ export interface ForeignMessage {
 export interface JournalOptions {
   readonly connection: NatsConnection;
   /** Who writes; undefined for a reader. */
-  readonly by: ServiceName | undefined;
+  readonly by: LedgerWriter | undefined;
   readonly nowMs?: () => number;
   readonly random?: () => number;
   /** Called once for every foreign message met. */
@@ -58,7 +58,7 @@ type Outcome = { readonly kind: 'stored'; readonly seq: number } | { readonly ki
 export class Journal {
   readonly #connection: NatsConnection;
   readonly #jetstream: JetStreamClient;
-  readonly #by: ServiceName | undefined;
+  readonly #by: LedgerWriter | undefined;
   readonly #nowMs: () => number;
   readonly #random: () => number;
   readonly #onForeign: (message: ForeignMessage) => void;

@@ -1,7 +1,7 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { blake3Hex } from '../hash/blake3.ts';
 import { canonicalBytes, canonicalText } from '../hash/canonical.ts';
-import { type Draft, EVENT_LIMITS, EVENT_VERSION, type LedgerEvent, type ServiceName } from './events.ts';
+import { type Draft, EVENT_LIMITS, EVENT_VERSION, type LedgerEvent, type LedgerWriter } from './events.ts';
 
 /** The last event of a chain, as far as the next one depends on it. */
 export interface Head {
@@ -22,7 +22,7 @@ export function hashEvent(event: LedgerEvent | Omit<LedgerEvent, 'this_hash'>): 
 
 export interface SealOptions {
   readonly planId: string;
-  readonly by: ServiceName;
+  readonly by: LedgerWriter;
   /** Unix time in milliseconds. A clock that ran back is held at the time of the head. */
   readonly nowMs: number;
 }

@@ -148,14 +148,15 @@ export const FACT_KINDS = [
 ] as const satisfies readonly EventKind[];
 export type FactKind = (typeof FACT_KINDS)[number];
 
-export const SERVICES = ['admission', 'dispatcher', 'settler', 'sampler', 'projector'] as const;
-export type ServiceName = (typeof SERVICES)[number];
+/** Who an event can be `by`. Other services, such as the gateway, write nothing to the ledger. */
+export const LEDGER_WRITERS = ['admission', 'dispatcher', 'settler', 'sampler', 'projector'] as const;
+export type LedgerWriter = (typeof LEDGER_WRITERS)[number];
 
 /** What a decider returns: the shell adds who, when and the chain. */
 export type Draft = { [K in EventKind]: { readonly kind: K; readonly data: EventData<K> } }[EventKind];
 
 interface Envelope {
-  readonly by: ServiceName;
+  readonly by: LedgerWriter;
   readonly plan_id: string;
   /** Per plan, from 1, dense. */
   readonly seq: number;
@@ -173,7 +174,7 @@ export type EventOf<K extends EventKind> = Extract<LedgerEvent, { kind: K }>;
 
 /** The envelope's own schema; `data` is checked by the schema of its kind. */
 export const EnvelopeSchema = record({
-  by: Type.Enum([...SERVICES]),
+  by: Type.Enum([...LEDGER_WRITERS]),
   data: Type.Record(Type.String(), Type.Unknown()),
   kind: Type.Enum([...EVENT_KINDS]),
   plan_id: Type.String({ pattern: PLAN_ID.source }),

@@ -1,6 +1,6 @@
 import { canonicalText } from '../../shared/hash/canonical.ts';
 import { EMPTY_HEAD, headOf, seal } from '../../shared/ledger/chain.ts';
-import type { Draft, Environment, LedgerEvent, ServiceName } from '../../shared/ledger/events.ts';
+import type { Draft, Environment, LedgerEvent, LedgerWriter } from '../../shared/ledger/events.ts';
 import { fold } from '../../shared/ledger/evolve.ts';
 
 export const START_MS = Date.parse('2026-11-22T08:00:00.000Z');
@@ -31,7 +31,7 @@ const receipt = (execution_id: string, digit: string): Draft => ({
 
 /** One commit: who wrote it, how long after the start, what. */
 export interface Commit {
-  readonly by: ServiceName;
+  readonly by: LedgerWriter;
   readonly atMs: number;
   readonly drafts: readonly Draft[];
 }

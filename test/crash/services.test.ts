@@ -1,10 +1,10 @@
 import pg from 'pg';
 import * as assert from 'uvu/assert';
+import { SERVICES } from '../../services/common/services.ts';
 import { delay } from '../../shared/async/delay.ts';
 import type { FsckFinding } from '../../shared/fsck/finding.ts';
 import { fsck } from '../../shared/fsck/fsck.ts';
 import { decodeCommit } from '../../shared/ledger/decode.ts';
-import { SERVICES } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { Verifier } from '../../shared/ledger/verify.ts';
 import { readStream } from '../../shared/nats/direct-read.ts';

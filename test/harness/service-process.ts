@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { ServiceName } from '../../shared/ledger/events.ts';
+import type { ServiceName } from '../../services/common/services.ts';
 
 const MAIN = fileURLToPath(new URL('../../services/main.ts', import.meta.url));
 

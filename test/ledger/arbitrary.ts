@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Draft, ServiceName } from '../../shared/ledger/events.ts';
+import type { Draft, LedgerWriter } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import {
   admitted,
@@ -20,7 +20,7 @@ import {
 } from './plan-history.ts';
 
 interface Command {
-  readonly by: ServiceName;
+  readonly by: LedgerWriter;
   readonly drafts: readonly Draft[];
 }
 

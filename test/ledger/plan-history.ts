@@ -3,7 +3,7 @@
 import { cidOf } from '../../shared/hash/cid.ts';
 import { executionFolder, executionId, outputPrefix } from '../../shared/ids/ids.ts';
 import { EMPTY_HEAD, seal } from '../../shared/ledger/chain.ts';
-import type { Draft, Environment, EventData, LedgerEvent, ServiceName } from '../../shared/ledger/events.ts';
+import type { Draft, Environment, EventData, LedgerEvent, LedgerWriter } from '../../shared/ledger/events.ts';
 import { evolve } from '../../shared/ledger/evolve.ts';
 import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
 
@@ -188,7 +188,7 @@ export class Chain {
     return this.commits.flat();
   }
 
-  append(by: ServiceName, drafts: readonly Draft[], afterMs = 10): this {
+  append(by: LedgerWriter, drafts: readonly Draft[], afterMs = 10): this {
     this.#nowMs += afterMs;
     const head = this.commits.length === 0 ? EMPTY_HEAD : this.#state.head;
     const events = seal(head, drafts, { planId: this.planId, by, nowMs: this.#nowMs });

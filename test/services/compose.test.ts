@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 import { VARIABLES } from '../../services/common/config/variables.ts';
-import { SERVICES } from '../../shared/ledger/events.ts';
+import { SERVICES } from '../../services/common/services.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
 import { acquireNatsServer } from '../../stack/nats/acquire.ts';
 import { waitUntilReady } from '../../stack/nats/readiness.ts';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { IsomorphError } from '../../../shared/errors/isomorph-error.ts';
-import type { ServiceName } from '../../../shared/ledger/events.ts';
+import type { ServiceName } from '../services.ts';
 import { VARIABLES, type Variable } from './variables.ts';
 
 type Variables = typeof VARIABLES;

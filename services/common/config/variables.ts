@@ -1,5 +1,5 @@
-import type { ServiceName } from '../../../shared/ledger/events.ts';
 import { ADAPTERS, type Adapter } from '../../../shared/plan/plan.ts';
+import type { ServiceName } from '../services.ts';
 
 /** One environment variable: what it means, who needs it, how it is read. */
 export interface Variable<T> {
