@@ -6,7 +6,7 @@ import { type Config, type Env, readConfig } from '../services/common/config/con
 import { SERVICES, type ServiceName } from '../services/common/services.ts';
 import { type ComposeOptions, type RunningService, setUp, startGateway, startService } from '../services/compose.ts';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
-import type { Adapter } from '../shared/plan/plan.ts';
+import type { Adapter } from '../shared/ids/adapter.ts';
 import { writePrivate } from './files.ts';
 import { lockHome } from './home-lock.ts';
 import { acquireNatsServer } from './nats/acquire.ts';

@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import type { Adapter } from '../../shared/ids/adapter.ts';
 import { askForPin } from '../../shared/nats/images.ts';
-import type { Adapter } from '../../shared/plan/plan.ts';
 import { PINNED } from '../../shared/runtime/image-identity.ts';
 import type { NamedStep } from './named.ts';
 

@@ -1,9 +1,10 @@
 import { type Fault, fault, IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import type { Adapter } from '../../shared/ids/adapter.ts';
 import { outputPrefix } from '../../shared/ids/ids.ts';
 import { parseSelector, type Selector, selectorCovers, selectorMatches } from '../../shared/ids/selector.ts';
 import { canonicalWorldPath, joinWorldPath, type PathKind } from '../../shared/ids/world-path.ts';
 import type { AdmittedPredicate, AdmittedStep } from '../../shared/plan/admitted.ts';
-import type { Adapter, Plan, PlanStep, PredicateCall } from '../../shared/plan/plan.ts';
+import type { Plan, PlanStep, PredicateCall } from '../../shared/plan/plan.ts';
 import { predicateFaults, predicateOf } from '../../shared/plan/predicates/index.ts';
 import type { Policy, Processor } from '../../shared/plan/registry.ts';
 import { checkAgainst } from '../../shared/schema/validate.ts';

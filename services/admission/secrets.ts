@@ -1,5 +1,5 @@
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
-import type { Adapter } from '../../shared/plan/plan.ts';
+import type { Adapter } from '../../shared/ids/adapter.ts';
 import type { Policy, Processor } from '../../shared/plan/registry.ts';
 import { notInjectable } from '../../shared/secrets/resolve.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';

@@ -1,6 +1,6 @@
 import Type, { type Static, type TSchema } from 'typebox';
+import { AdapterSchema } from '../ids/adapter.ts';
 import { PLAN_ID, STEP_ID } from '../ids/ids.ts';
-import { AdapterSchema } from '../plan/plan.ts';
 
 /** Version of the event schema; hashed with the event. */
 export const EVENT_VERSION = 1;

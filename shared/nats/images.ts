@@ -1,6 +1,6 @@
 import { errors, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import Type, { type Static } from 'typebox';
-import type { Adapter } from '../plan/plan.ts';
+import type { Adapter } from '../ids/adapter.ts';
 import { PINNED } from '../runtime/image-identity.ts';
 import { validator } from '../schema/validate.ts';
 

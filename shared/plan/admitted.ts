@@ -1,4 +1,5 @@
-import type { Adapter, PredicateCall } from './plan.ts';
+import type { Adapter } from '../ids/adapter.ts';
+import type { PredicateCall } from './plan.ts';
 import type { Processor } from './registry.ts';
 
 /** A step with every default filled in and every path canonical. */

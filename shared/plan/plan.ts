@@ -1,13 +1,10 @@
 import Type, { type Static } from 'typebox';
+import { AdapterSchema } from '../ids/adapter.ts';
 import { PLAN_ID, PROCESSOR_REF, STEP_ID } from '../ids/ids.ts';
 import { RequirementsSchema } from './requirements.ts';
 
 /** Limits of one plan document. `bytes` counts its canonical form (RFC 8785). */
 export const PLAN_LIMITS = { bytes: 256 * 1024, steps: 10_000, attempts: 20 } as const;
-
-export const ADAPTERS = ['local', 'mock', 'modal'] as const;
-export const AdapterSchema = Type.Enum([...ADAPTERS]);
-export type Adapter = (typeof ADAPTERS)[number];
 
 const closed = { additionalProperties: false } as const;
 

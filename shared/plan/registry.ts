@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
+import { AdapterSchema } from '../ids/adapter.ts';
 import { PROCESSOR_REF } from '../ids/ids.ts';
-import { AdapterSchema } from './plan.ts';
 
 const closed = { additionalProperties: false } as const;
 const MicroDollars = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });

@@ -1,5 +1,5 @@
 import { unreachable } from '../errors/isomorph-error.ts';
-import type { Adapter } from '../plan/plan.ts';
+import type { Adapter } from '../ids/adapter.ts';
 import type { RuntimeAdapter } from './runtime.ts';
 
 export interface OpenRuntimeOptions {

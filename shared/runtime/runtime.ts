@@ -1,5 +1,5 @@
+import type { Adapter } from '../ids/adapter.ts';
 import type { Environment } from '../ledger/events.ts';
-import type { Adapter } from '../plan/plan.ts';
 import type { Processor } from '../plan/registry.ts';
 import type { SecretHandle } from '../secrets/grant.ts';
 import type { Job, Report } from './contract.ts';

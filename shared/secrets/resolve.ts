@@ -1,5 +1,5 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import type { Adapter } from '../plan/plan.ts';
+import type { Adapter } from '../ids/adapter.ts';
 import { concealed, type SecretHandle } from './grant.ts';
 import type { SecretResolver } from './secrets.ts';
 

@@ -1,4 +1,4 @@
-import type { Adapter } from '../plan/plan.ts';
+import type { Adapter } from '../ids/adapter.ts';
 import type { SecretHandle, SecretValue } from './grant.ts';
 
 /** Where secret values come from. Only names ever appear in events, receipts, logs and error messages. */

@@ -1,7 +1,7 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import { ADAPTERS } from '../plan/plan.ts';
+import { ADAPTERS } from '../ids/adapter.ts';
 import { SCRATCH_STREAMS } from './scratch-streams.ts';
 
 const SECOND_NS = 1_000_000_000;

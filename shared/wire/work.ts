@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import type { Adapter } from '../plan/plan.ts';
+import type { Adapter } from '../ids/adapter.ts';
 import { validator } from '../schema/validate.ts';
 
 const WorkSchema = Type.Object({

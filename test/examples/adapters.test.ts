@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
-import type { Adapter } from '../../shared/plan/plan.ts';
+import type { Adapter } from '../../shared/ids/adapter.ts';
 import { EngineImages } from '../../shared/providers/docker/engine-images.ts';
 import { loadRegistry } from '../../shared/registry/registry.ts';
 import { loadOfflineImages } from '../../tools/images/offline.ts';

@@ -1,5 +1,5 @@
 /** Starts one execution, says so, and waits to be killed: `start-main.ts <adapter> <processorsDir> <stateDir> <assignment>`. */
-import type { Adapter } from '../../shared/plan/plan.ts';
+import type { Adapter } from '../../shared/ids/adapter.ts';
 import { openRuntime } from '../../shared/runtime/open.ts';
 import type { Assignment } from '../../shared/runtime/runtime.ts';
 

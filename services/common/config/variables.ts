@@ -1,4 +1,4 @@
-import { ADAPTERS, type Adapter } from '../../../shared/plan/plan.ts';
+import { ADAPTERS, type Adapter } from '../../../shared/ids/adapter.ts';
 import type { ServiceName } from '../services.ts';
 
 /** One environment variable: what it means, who needs it, how it is read. */
