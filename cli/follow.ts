@@ -1,8 +1,8 @@
 import type { Msg } from '@nats-io/transport-node';
 import Type, { type Static } from 'typebox';
-import { planOfSubject } from '../shared/ledger/decode.ts';
 import type { LedgerEvent } from '../shared/ledger/events.ts';
 import { validator } from '../shared/schema/validate.ts';
+import { planOfSubject } from '../shared/wire/ledger.ts';
 import type { Context } from './context.ts';
 import { followLedger } from './ledger-source.ts';
 import { Mailbox } from './mailbox.ts';

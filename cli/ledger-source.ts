@@ -1,13 +1,8 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
-import { decodeCommit, planSubjects } from '../shared/ledger/decode.ts';
 import type { LedgerEvent } from '../shared/ledger/events.ts';
-import { readStream, type StoredMessage } from '../shared/nats/direct-read.ts';
-
-/** As `LEDGER_STREAM` of the journal, which a command that only reads need not load. */
-const STREAM = 'LEDGER';
-
-export const WHOLE_LEDGER = 'ledger.>';
+import { lastSequenceOf, readStream, type StoredMessage } from '../shared/nats/read.ts';
+import { decodeCommit, LEDGER_STREAM, planSubjects, WHOLE_LEDGER } from '../shared/wire/ledger.ts';
 
 /** One message of the ledger stream: a commit, or why it is none. */
 export type LedgerMessage =
@@ -30,21 +25,13 @@ export async function* readLedger(
   fromSeq = 1,
 ): AsyncGenerator<LedgerMessage> {
   const filter = planId === undefined ? WHOLE_LEDGER : planSubjects(planId);
-  for await (const message of readStream(connection, { stream: STREAM, filter, fromSeq })) yield decodeMessage(message);
+  for await (const message of readStream(connection, { stream: LEDGER_STREAM, filter, fromSeq }))
+    yield decodeMessage(message);
 }
-
-const READ_TIMEOUT_MS = 5_000;
 
 /** Stream sequence of the last message of the ledger; 0 when it is empty. */
-export async function lastSequence(connection: NatsConnection): Promise<number> {
-  const query = JSON.stringify({ last_by_subj: WHOLE_LEDGER });
-  try {
-    const reply = await connection.request(`$JS.API.DIRECT.GET.${STREAM}`, query, { timeout: READ_TIMEOUT_MS });
-    return Number(reply.headers?.get('Nats-Sequence') || 0);
-  } catch (error) {
-    throw new IsomorphError('ERR_UNAVAILABLE', `reading ${STREAM}: ${(error as Error).message}`, {}, error);
-  }
-}
+export const lastSequence = (connection: NatsConnection): Promise<number> =>
+  lastSequenceOf(connection, LEDGER_STREAM, WHOLE_LEDGER);
 
 /** Nothing was said: look anyway, since a wake-up may be lost with its connection. */
 const IDLE_MS = 1_000;

@@ -1,8 +1,7 @@
 import type { Journal, Snapshot } from '../../shared/journal/journal.ts';
-import { LEDGER_STREAM } from '../../shared/journal/journal.ts';
-import { planOfSubject } from '../../shared/ledger/decode.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { type Consumption, consume, DONE, type Verdict } from '../../shared/nats/consume.ts';
+import { LEDGER_STREAM, planOfSubject } from '../../shared/wire/ledger.ts';
 import type { ServiceDeps } from './deps.ts';
 
 export interface FollowOptions {

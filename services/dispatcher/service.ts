@@ -2,7 +2,6 @@ import type { Subscription } from '@nats-io/transport-node';
 import { fault } from '../../shared/errors/isomorph-error.ts';
 import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { Journal, type Snapshot } from '../../shared/journal/journal.ts';
-import { planOfSubject } from '../../shared/ledger/decode.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { type Consumption, consume, DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
@@ -13,7 +12,7 @@ import type { Validated } from '../../shared/schema/validate.ts';
 import type { Kv } from '../../shared/scratch/kv/kv.ts';
 import type { Queue } from '../../shared/scratch/queue/queue.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
-import { COMMITTED_PREFIX } from '../../shared/wire/topology.ts';
+import { COMMITTED_CANCELLATIONS, planOfSubject } from '../../shared/wire/ledger.ts';
 import {
   PURGE_SUBJECT,
   type Purge,
@@ -76,8 +75,7 @@ class Dispatcher {
     this.#sweep();
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_EVERY_MS);
     // Every dispatcher must hear of a cancellation, whichever of them took the commit from the shared consumer.
-    const cancellations = `${COMMITTED_PREFIX}ledger.*.plan.cancel_requested`;
-    connection.subscribe(cancellations, { callback: (_, { subject }) => this.#cancel(subject) });
+    connection.subscribe(COMMITTED_CANCELLATIONS, { callback: (_, { subject }) => this.#cancel(subject) });
     this.#consumptions.push(
       await followLedger({
         deps: this.#deps,
@@ -136,7 +134,7 @@ class Dispatcher {
   }
 
   #cancel(subject: string): void {
-    const planId = planOfSubject(subject.slice(COMMITTED_PREFIX.length));
+    const planId = planOfSubject(subject);
     if (planId === undefined) return;
     for (const worker of this.#workers) {
       worker.cancel(planId).catch((error: unknown) => this.#deps.log.warn({ err: error }, 'cancelling failed'));

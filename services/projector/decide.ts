@@ -1,12 +1,12 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { ForeignMessage } from '../../shared/journal/journal.ts';
 import { checkLink, type Head, headOf } from '../../shared/ledger/chain.ts';
-import { planOfSubject } from '../../shared/ledger/decode.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { evolve } from '../../shared/ledger/evolve.ts';
 import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
-import type { StoredMessage } from '../../shared/nats/direct-read.ts';
+import type { StoredMessage } from '../../shared/nats/read.ts';
 import { commitLines, type EventLine } from '../../shared/projection/commit.ts';
+import { planOfSubject } from '../../shared/wire/ledger.ts';
 
 /** One event on its way into the table `events`. */
 export interface ProjectedEvent extends EventLine {

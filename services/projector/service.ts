@@ -3,11 +3,11 @@ import pLimit from 'p-limit';
 import type pg from 'pg';
 import { backoffMs, delay } from '../../shared/async/delay.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { LEDGER_STREAM } from '../../shared/journal/journal.ts';
 import type { Consumption } from '../../shared/nats/consume.ts';
-import { readStream, type StoredMessage } from '../../shared/nats/direct-read.ts';
+import { readStream, type StoredMessage } from '../../shared/nats/read.ts';
 import { migrate } from '../../shared/projection/migrate.ts';
 import { isPassing } from '../../shared/projection/postgres.ts';
+import { LEDGER_STREAM, WHOLE_LEDGER } from '../../shared/wire/ledger.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { changesOf, mergeChanges } from './changes.ts';
@@ -107,7 +107,7 @@ class Projector implements Projection {
   /** Projects what there is. Returns whether there was something. */
   async #catchUp(): Promise<boolean> {
     if (this.#position === undefined || this.#waker.takeReconnected()) this.#position = await this.#confirmedPosition();
-    const source = { stream: LEDGER_STREAM, filter: 'ledger.>', fromSeq: this.#position + 1 };
+    const source = { stream: LEDGER_STREAM, filter: WHOLE_LEDGER, fromSeq: this.#position + 1 };
     let batch: StoredMessage[] = [];
     let bytes = 0;
     let any = false;

@@ -1,6 +1,6 @@
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { COMMITTED_PREFIX } from '../../shared/wire/topology.ts';
+import { COMMITTED_LEDGER } from '../../shared/wire/ledger.ts';
 
 /** What arrives while we wait is taken in together. */
 const LINGER_MS = 10;
@@ -23,7 +23,7 @@ export class Waker {
   #closed = false;
 
   constructor(connection: NatsConnection) {
-    this.#subscription = connection.subscribe(`${COMMITTED_PREFIX}ledger.>`, { callback: () => this.#onWord() });
+    this.#subscription = connection.subscribe(COMMITTED_LEDGER, { callback: () => this.#onWord() });
     this.#statuses = connection.status();
     void this.#watchConnection();
   }

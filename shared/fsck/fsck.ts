@@ -1,9 +1,9 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type pg from 'pg';
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import { LEDGER_STREAM } from '../journal/journal.ts';
 import type { PlanVerdict } from '../ledger/verify.ts';
 import { isPassing } from '../projection/postgres.ts';
+import { LEDGER_STREAM } from '../wire/ledger.ts';
 import type { ArtifactStore } from '../world/artifact-store.ts';
 import { checkArtifacts, type HashMode } from './check-artifacts.ts';
 import { EventComparison } from './compare-events.ts';

@@ -1,10 +1,10 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import { LEDGER_STREAM } from '../journal/journal.ts';
 import type { LedgerEvent } from '../ledger/events.ts';
 import { Verifier } from '../ledger/verify.ts';
-import { readStream, type StoredMessage } from '../nats/direct-read.ts';
+import { readStream, type StoredMessage } from '../nats/read.ts';
 import { commitLines, type EventLine } from '../projection/commit.ts';
+import { LEDGER_STREAM, WHOLE_LEDGER } from '../wire/ledger.ts';
 import { type NamedArtifact, namedArtifacts } from './named-artifacts.ts';
 
 /** A message of the ledger stream, judged. */
@@ -63,7 +63,7 @@ export class LedgerReader {
   /** A source ends where the stream ended when it was last asked: only a fresh one that is empty says that it is the end. */
   async #next(): Promise<StoredMessage | undefined> {
     for (let fresh = this.#source === undefined; ; fresh = true) {
-      const source = { stream: LEDGER_STREAM, filter: 'ledger.>', fromSeq: this.#lastSeq + 1 };
+      const source = { stream: LEDGER_STREAM, filter: WHOLE_LEDGER, fromSeq: this.#lastSeq + 1 };
       this.#source ??= readStream(this.#connection, source);
       const next = await this.#source.next();
       if (!next.done) return next.value;

@@ -5,13 +5,11 @@ import { backoffMs, delay } from '../async/delay.ts';
 import { KeyedQueue } from '../async/keyed-queue.ts';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { checkLink, encodeCommit, headOf, seal } from '../ledger/chain.ts';
-import { commitSubject, decodeCommit, planSubjects } from '../ledger/decode.ts';
 import type { Draft, LedgerEvent, LedgerWriter } from '../ledger/events.ts';
 import { evolve } from '../ledger/evolve.ts';
 import { emptyState, type PlanState } from '../ledger/state.ts';
-import { readStream, type StoredMessage } from '../nats/direct-read.ts';
-
-export const LEDGER_STREAM = 'LEDGER';
+import { readStream, type StoredMessage } from '../nats/read.ts';
+import { commitSubject, decodeCommit, LEDGER_STREAM, planSubjects } from '../wire/ledger.ts';
 
 /** A plan as far as it has been read. */
 export interface Snapshot {

@@ -41,27 +41,3 @@ export const decodeText = (bytes: Uint8Array): string => {
     throw new IsomorphError('ERR_NOT_AN_EVENT', 'not UTF-8', {}, error);
   }
 };
-
-/**
- * The events of one ledger message.
- * @throws ERR_NOT_AN_EVENT when any line is no event, or the message does not belong to `subject`.
- */
-export function decodeCommit(bytes: Uint8Array, subject: string): LedgerEvent[] {
-  const events = decodeText(bytes).split('\n').map(decodeLine);
-  const last = events.at(-1);
-  if (last === undefined) throw notAnEvent('an empty commit');
-  if (events.some((event) => event.plan_id !== last.plan_id)) throw notAnEvent('a commit of more than one plan');
-  if (subject !== commitSubject(last)) throw notAnEvent(`its subject is ${subject}, not ${commitSubject(last)}`);
-  return events;
-}
-
-/** `ledger.<plan_id>.<kind of the last event>`. */
-export const commitSubject = (last: Pick<LedgerEvent, 'plan_id' | 'kind'>): string =>
-  `ledger.${last.plan_id}.${last.kind}`;
-
-/** Everything of one plan; what compare-and-set guards. */
-export const planSubjects = (planId: string): string => `ledger.${planId}.>`;
-
-/** The plan a ledger subject speaks of, or undefined when it has not that shape. */
-export const planOfSubject = (subject: string): string | undefined =>
-  /^ledger\.([a-z0-9][a-z0-9_-]{0,62})\./.exec(subject)?.[1];

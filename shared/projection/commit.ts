@@ -1,6 +1,7 @@
-import { decodeCommit, decodeText } from '../ledger/decode.ts';
+import { decodeText } from '../ledger/decode.ts';
 import type { LedgerEvent } from '../ledger/events.ts';
-import type { StoredMessage } from '../nats/direct-read.ts';
+import type { StoredMessage } from '../nats/read.ts';
+import { decodeCommit } from '../wire/ledger.ts';
 
 /** An event and the exact canonical text that stands for it in the stream. */
 export interface EventLine {

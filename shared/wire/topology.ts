@@ -2,6 +2,7 @@ import { JetStreamApiError, type JetStreamManager, jetstreamManager, type Stream
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { ADAPTERS } from '../ids/adapter.ts';
+import { COMMITTED_LEDGER, LEDGER_STREAM, WHOLE_LEDGER } from './ledger.ts';
 import { SCRATCH_STREAMS } from './scratch-streams.ts';
 
 const SECOND_NS = 1_000_000_000;
@@ -9,12 +10,6 @@ const DAY_NS = 86_400 * SECOND_NS;
 
 /** Long enough for a stalled event loop, short enough that work of a killed service goes on soon. */
 export const ACK_WAIT_MS = 10_000;
-
-/**
- * The ledger stream repeats on `committed.ledger.>` what it has stored. A core subscription to `ledger.>` hears every
- * publish, those that compare-and-set then refuses included: live readers take this one.
- */
-export const COMMITTED_PREFIX = 'committed.';
 
 type StreamSpec = Pick<StreamConfig, 'name' | 'subjects'> & Partial<StreamConfig>;
 
@@ -29,14 +24,14 @@ export const STREAMS: readonly StreamSpec[] = [
     duplicate_window: 120 * SECOND_NS,
   },
   {
-    name: 'LEDGER',
+    name: LEDGER_STREAM,
     description: 'the append-only, hash-chained ledger',
-    subjects: ['ledger.>'],
+    subjects: [WHOLE_LEDGER],
     retention: 'limits',
     discard: 'new',
     deny_delete: true,
     deny_purge: true,
-    republish: { src: 'ledger.>', dest: `${COMMITTED_PREFIX}ledger.>` },
+    republish: { src: WHOLE_LEDGER, dest: COMMITTED_LEDGER },
     compression: 's2',
     allow_direct: true,
     max_msg_size: 1024 * 1024,
@@ -88,8 +83,8 @@ export interface ConsumerSpec {
 /** Every durable consumer. The projector needs none: it reads from the position that Postgres keeps. */
 export const CONSUMERS: readonly ConsumerSpec[] = [
   { stream: 'COMMANDS', durable: 'admission' },
-  { stream: 'LEDGER', durable: 'dispatcher' },
-  { stream: 'LEDGER', durable: 'settler' },
+  { stream: LEDGER_STREAM, durable: 'dispatcher' },
+  { stream: LEDGER_STREAM, durable: 'settler' },
   ...ADAPTERS.map((adapter) => ({ stream: 'WORK', durable: `dispatcher-${adapter}`, filter: `work.${adapter}` })),
   { stream: 'WORK', durable: 'dispatcher-timers', filter: 'work.timer' },
   { stream: 'WORK', durable: 'dispatcher-purges', filter: 'work.purge' },

@@ -5,7 +5,7 @@
  * and two subject trees to follow. The auditor lives in AUDIT, which may read the ledger instead of commanding. Permissions alone would not do, because a server does not check the reply subject of a
  * message: inside CORE anyone could have an answer written to a ledger subject. ADR 0030.
  */
-import { COMMITTED_PREFIX } from '../../shared/wire/topology.ts';
+import { COMMITTED_LEDGER, LEDGER_STREAM, WHOLE_LEDGER } from '../../shared/wire/ledger.ts';
 
 /** Subjects on which clients command; a request is answered with the stream's acknowledgement. */
 const EDGE_SERVICES = ['plans.submit', 'plans.cancel'];
@@ -14,7 +14,7 @@ const EDGE_SERVICES = ['plans.submit', 'plans.cancel'];
  * what its stream stored: a plain subscription inside CORE also hears commits that lost their race. ADR 0005.
  */
 const EDGE_STREAMS: Readonly<Record<string, string>> = {
-  'ledger.>': `${COMMITTED_PREFIX}ledger.>`,
+  [WHOLE_LEDGER]: COMMITTED_LEDGER,
   'dead.>': 'dead.>',
   'streams.>': 'streams.>',
 };
@@ -26,7 +26,7 @@ const SERVICE_DENIED = [
 ];
 
 /** Direct reads only: who may create a consumer can have the ledger's messages delivered to any subject of CORE. */
-const AUDITOR_REQUESTS = ['$JS.API.DIRECT.GET.LEDGER', '$JS.API.DIRECT.GET.LEDGER.>'];
+const AUDITOR_REQUESTS = [`$JS.API.DIRECT.GET.${LEDGER_STREAM}`, `$JS.API.DIRECT.GET.${LEDGER_STREAM}.>`];
 
 export const NATS_USERS = ['admin', 'service', 'auditor', 'edge'] as const;
 export type NatsUser = (typeof NATS_USERS)[number];

@@ -4,8 +4,8 @@ import * as assert from 'uvu/assert';
 import { type FsckOptions, type FsckReport, fsck } from '../../shared/fsck/fsck.ts';
 import { LedgerReader } from '../../shared/fsck/ledger-reader.ts';
 import { encodeCommit, seal } from '../../shared/ledger/chain.ts';
-import { commitSubject } from '../../shared/ledger/decode.ts';
 import { publish } from '../../shared/nats/publish.ts';
+import { commitSubject } from '../../shared/wire/ledger.ts';
 import { suite } from '../harness/suite.ts';
 import { type Postgres, startTestPostgres, type TestWorld, withWorld } from '../projector/world-fixture.ts';
 

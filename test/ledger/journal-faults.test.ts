@@ -3,8 +3,7 @@ import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
 import type { Draft } from '../../shared/ledger/events.ts';
-import type { StoredMessage } from '../../shared/nats/direct-read.ts';
-import { COMMITTED_PREFIX } from '../../shared/wire/topology.ts';
+import type { StoredMessage } from '../../shared/nats/read.ts';
 import { suite } from '../harness/suite.ts';
 import { type Live, LossyProxy, withLive } from './live.ts';
 import { admit, factsOf, journalOn, messagesOf, PLAN, recordOnce, sorted, verifiedEvents } from './live-journal.ts';
@@ -16,7 +15,7 @@ const live = (title: string, use: (server: Live) => Promise<void>): void => test
 
 /** Listens for the plan's next commit; what it returns waits until the server has stored one. */
 async function hearCommit(connection: NatsConnection): Promise<() => Promise<void>> {
-  const subscription = connection.subscribe(`${COMMITTED_PREFIX}ledger.${PLAN}.>`, { max: 1 });
+  const subscription = connection.subscribe(`committed.ledger.${PLAN}.>`, { max: 1 });
   await connection.flush();
   return async () => {
     for await (const _ of subscription) return;

@@ -2,11 +2,11 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
 import { Journal } from '../../shared/journal/journal.ts';
-import { decodeCommit } from '../../shared/ledger/decode.ts';
 import type { Draft, LedgerEvent } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { Verifier } from '../../shared/ledger/verify.ts';
-import { readStream, type StoredMessage } from '../../shared/nats/direct-read.ts';
+import { readStream, type StoredMessage } from '../../shared/nats/read.ts';
+import { decodeCommit } from '../../shared/wire/ledger.ts';
 import { admitted, fact, submitted } from './plan-history.ts';
 
 export const PLAN = 'raced';

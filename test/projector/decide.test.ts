@@ -2,10 +2,10 @@ import * as assert from 'uvu/assert';
 import { decide, plansOf } from '../../services/projector/decide.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { EMPTY_HEAD, encodeCommit, type Head, hashEvent, headOf, seal } from '../../shared/ledger/chain.ts';
-import { commitSubject } from '../../shared/ledger/decode.ts';
 import type { Draft, LedgerEvent } from '../../shared/ledger/events.ts';
 import { fold } from '../../shared/ledger/evolve.ts';
-import type { StoredMessage } from '../../shared/nats/direct-read.ts';
+import type { StoredMessage } from '../../shared/nats/read.ts';
+import { commitSubject } from '../../shared/wire/ledger.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('projector decide');

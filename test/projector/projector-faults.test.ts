@@ -2,9 +2,9 @@ import * as assert from 'uvu/assert';
 import type { Projection } from '../../services/projector/service.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { encodeCommit, hashEvent, seal } from '../../shared/ledger/chain.ts';
-import { commitSubject } from '../../shared/ledger/decode.ts';
 import type { Draft } from '../../shared/ledger/events.ts';
 import { publish } from '../../shared/nats/publish.ts';
+import { commitSubject } from '../../shared/wire/ledger.ts';
 import { suite } from '../harness/suite.ts';
 import { FATAL, type Postgres, startTestPostgres, WARN, withWorld } from './world-fixture.ts';
 

@@ -2,10 +2,10 @@ import * as assert from 'uvu/assert';
 import { changesOf, mergeChanges } from '../../services/projector/changes.ts';
 import { decide } from '../../services/projector/decide.ts';
 import { type Batch, writeBatch } from '../../services/projector/write.ts';
-import { decodeCommit } from '../../shared/ledger/decode.ts';
-import { readStream } from '../../shared/nats/direct-read.ts';
+import { readStream } from '../../shared/nats/read.ts';
 import { migrate } from '../../shared/projection/migrate.ts';
 import { rowsOf } from '../../shared/projection/rows.ts';
+import { decodeCommit } from '../../shared/wire/ledger.ts';
 import { suite } from '../harness/suite.ts';
 import { FATAL, type Postgres, startTestPostgres, type TestWorld, withWorld } from './world-fixture.ts';
 

@@ -75,3 +75,19 @@ export async function* readStream(connection: NatsConnection, options: ReadOptio
     fromSeq = last.seq + 1;
   }
 }
+
+const LAST_TIMEOUT_MS = 5_000;
+
+/**
+ * Sequence of the last message of a stream whose subject matches `filter`; 0 when there is none.
+ * @throws ERR_UNAVAILABLE when the server does not answer.
+ */
+export async function lastSequenceOf(connection: NatsConnection, stream: string, filter: string): Promise<number> {
+  const query = JSON.stringify({ last_by_subj: filter });
+  try {
+    const reply = await connection.request(`$JS.API.DIRECT.GET.${stream}`, query, { timeout: LAST_TIMEOUT_MS });
+    return Number(reply.headers?.get('Nats-Sequence') || 0);
+  } catch (error) {
+    throw new IsomorphError('ERR_UNAVAILABLE', `reading ${stream}: ${(error as Error).message}`, {}, error);
+  }
+}
