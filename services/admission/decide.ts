@@ -3,6 +3,7 @@ import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { type Cid, cidOf } from '../../shared/hash/cid.ts';
 import { canonicalWorldPath } from '../../shared/ids/world-path.ts';
 import { boundedFaults } from '../../shared/ledger/bounded-faults.ts';
+import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import type { Draft } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
@@ -76,51 +77,51 @@ function leases({ source }: NonNullable<Ruling['admitted']>): Draft[] {
   );
 }
 
-export type SubmitDecision =
-  | { readonly kind: 'append'; readonly drafts: readonly Draft[] }
-  /** The same plan was submitted before: one run, the same answer. */
-  | { readonly kind: 'duplicate' }
-  | { readonly kind: 'conflict'; readonly fault: Fault };
+export type SubmitDecision = Decision &
+  (
+    | { readonly kind: 'admitted' | 'rejected' }
+    /** The same plan was submitted before: one run, the same answer. */
+    | { readonly kind: 'duplicate' }
+    | { readonly kind: 'conflict'; readonly fault: Fault }
+  );
 
-export interface SubmitOptions {
+export interface Submit {
+  readonly ruling: Ruling;
   readonly nowMs: number;
   /** Leases are a façade: recorded when this is on, never enforced. */
   readonly declareLeases: boolean;
 }
 
-export function decideSubmit(
-  state: PlanState,
-  ruling: Ruling,
-  { nowMs, declareLeases }: SubmitOptions,
-): SubmitDecision {
+export function decideSubmit(state: PlanState, { ruling, nowMs, declareLeases }: Submit): SubmitDecision {
   if (state.phase !== 'absent') {
-    if (state.submitted?.plan_cid === ruling.submitted.cid) return { kind: 'duplicate' };
+    if (state.submitted?.plan_cid === ruling.submitted.cid) return { kind: 'duplicate', drafts: [] };
     const reason = fault('ERR_PLAN_CONFLICT', `plan ${state.planId} exists with another body`, {
       pointer: '/plan_id',
       expected: `a new plan_id, or the body with CID ${state.submitted?.plan_cid}`,
     });
-    return { kind: 'conflict', fault: reason };
+    return { kind: 'conflict', fault: reason, drafts: [] };
   }
   const { submitted, admitted, faults } = ruling;
   const first: Draft = {
     kind: 'plan.submitted',
     data: { plan_path: submitted.path, plan_cid: submitted.cid, bytes: submitted.bytes.byteLength },
   };
-  if (admitted === undefined) return { kind: 'append', drafts: [first, rejection(faults)] };
+  if (admitted === undefined) return { kind: 'rejected', drafts: [first, rejection(faults)] };
   const declared = declareLeases ? leases(admitted) : [];
-  return { kind: 'append', drafts: [first, ...declared, admission(admitted, nowMs)] };
+  return { kind: 'admitted', drafts: [first, ...declared, admission(admitted, nowMs)] };
 }
 
-export type CancelDecision =
-  | { readonly kind: 'append'; readonly drafts: readonly Draft[] }
-  | { readonly kind: 'refused'; readonly fault: Fault };
+export interface CancelDecision extends Decision {
+  /** Why nothing can be cancelled. */
+  readonly refused?: Fault;
+}
 
 /** Cancelling twice, or a plan that has ended, changes nothing. */
 export function decideCancel(state: PlanState): CancelDecision {
   if (state.phase === 'absent') {
     const reason = fault('ERR_PLAN_UNKNOWN', `no plan ${state.planId}`, { pointer: '/plan_id' });
-    return { kind: 'refused', fault: reason };
+    return { refused: reason, drafts: [] };
   }
   const open = state.phase === 'admitted' && state.cancelRequested === undefined;
-  return { kind: 'append', drafts: open ? [{ kind: 'plan.cancel_requested', data: { reason: 'client' } }] : [] };
+  return open ? { drafts: [{ kind: 'plan.cancel_requested', data: { reason: 'client' } }] } : NOTHING;
 }

@@ -1,5 +1,4 @@
 import type { JsMsg } from '@nats-io/jetstream';
-import type { Fault } from '../../shared/errors/isomorph-error.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import { type Consumption, consume, DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
@@ -49,27 +48,18 @@ class Admission {
     const ruling = rule(submission, registry, { ...deployment, ...knownSecrets, ...knownImages });
     await this.#put(ruling.submitted);
     if (ruling.admitted !== undefined) await this.#put(ruling.admitted.document);
-    let conflict: Fault | undefined;
-    const { events } = await this.#journal.append(submission.planId, (state) => {
-      const decision = decideSubmit(state, ruling, { nowMs: nowMs(), declareLeases });
-      conflict = decision.kind === 'conflict' ? decision.fault : undefined;
-      return decision.kind === 'append' ? decision.drafts : [];
-    });
-    if (conflict !== undefined) return dead(conflict, submission.planId);
-    this.#deps.log.info({ plan_id: submission.planId, outcome: events.at(-1)?.kind ?? 'duplicate' }, 'submission');
+    const command = { ruling, nowMs: nowMs(), declareLeases };
+    const { decision } = await this.#journal.append(submission.planId, (state) => decideSubmit(state, command));
+    if (decision.kind === 'conflict') return dead(decision.fault, submission.planId);
+    this.#deps.log.info({ plan_id: submission.planId, decision: decision.kind }, 'submission');
     return DONE;
   }
 
   async #cancel(data: Uint8Array): Promise<Verdict> {
     const parsed = parseCancel(data);
     if (!parsed.ok) return dead(parsed.fault, parsed.planId);
-    let refused: Fault | undefined;
-    await this.#journal.append(parsed.value, (state) => {
-      const decision = decideCancel(state);
-      refused = decision.kind === 'refused' ? decision.fault : undefined;
-      return decision.kind === 'append' ? decision.drafts : [];
-    });
-    return refused === undefined ? DONE : dead(refused, parsed.value);
+    const { decision } = await this.#journal.append(parsed.value, decideCancel);
+    return decision.refused === undefined ? DONE : dead(decision.refused, parsed.value);
   }
 
   async #put(document: PlanDocument): Promise<void> {

@@ -1,4 +1,5 @@
 import { executionId } from '../../shared/ids/ids.ts';
+import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import type { Draft, EventData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
@@ -21,11 +22,11 @@ const revoke = ({ executionId }: Execution): Draft => ({
 });
 
 /** What a plan asks for now: reserves and schedules what is ready and payable, or revokes what may not start any more. */
-export function decideNext(state: PlanState, plan: AdmittedPlan): Draft[] {
-  if (state.phase !== 'admitted') return [];
+export function decideNext(state: PlanState, plan: AdmittedPlan): Decision {
+  if (state.phase !== 'admitted') return NOTHING;
   const { schedulable, revocable } = progressOf(state, plan);
-  if (revocable.length > 0) return revocable.slice(0, STEPS_PER_COMMIT).map(revoke);
-  return schedulable.slice(0, STEPS_PER_COMMIT).flatMap(({ step, attempt, notBeforeMs }): Draft[] => {
+  if (revocable.length > 0) return { drafts: revocable.slice(0, STEPS_PER_COMMIT).map(revoke) };
+  const drafts = schedulable.slice(0, STEPS_PER_COMMIT).flatMap(({ step, attempt, notBeforeMs }): Draft[] => {
     const id = executionId(state.planId, step.id, attempt);
     const reserve = reserveFor(processorOf(plan, step));
     const scheduled: Draft = {
@@ -42,6 +43,7 @@ export function decideNext(state: PlanState, plan: AdmittedPlan): Draft[] {
     if (reserve === 0) return [scheduled];
     return [{ kind: 'budget.reserved', data: { execution_id: id, usd_micro: reserve } }, scheduled];
   });
+  return { drafts };
 }
 
 /** An execution that may still be started, by whoever is first. */
@@ -49,21 +51,27 @@ export const isStartable = (execution: Execution | undefined): boolean =>
   execution !== undefined && execution.started === undefined && execution.end === undefined;
 
 /** Claims an execution. Nothing when another dispatcher was first, or it has ended. */
-export function decideStart(state: PlanState, started: EventData<'execution.started'>): Draft[] {
-  if (!isStartable(state.executions.get(started.execution_id)) || state.cancelRequested !== undefined) return [];
-  return [{ kind: 'execution.started', data: started }];
+export function decideStart(state: PlanState, started: EventData<'execution.started'>): Decision {
+  if (!isStartable(state.executions.get(started.execution_id)) || state.cancelRequested !== undefined) return NOTHING;
+  return { drafts: [{ kind: 'execution.started', data: started }] };
+}
+
+/** The end of an execution with what it left. */
+export interface End {
+  readonly executionId: string;
+  readonly drafts: readonly Draft[];
 }
 
 /** Records how an execution ended. Nothing when the ledger already knows: the first word counts. */
-export function decideEnd(state: PlanState, id: string, drafts: readonly Draft[]): readonly Draft[] {
+export function decideEnd(state: PlanState, { executionId: id, drafts }: End): Decision {
   const execution = state.executions.get(id);
-  return execution === undefined || execution.end !== undefined ? [] : drafts;
+  return execution === undefined || execution.end !== undefined ? NOTHING : { drafts };
 }
 
 /** Ends a plan that outlived its deadline. */
-export function decideDeadline(state: PlanState, nowMs: number): Draft[] {
+export function decideDeadline(state: PlanState, nowMs: number): Decision {
   const { admitted, phase, cancelRequested } = state;
-  if (phase !== 'admitted' || admitted === undefined || cancelRequested !== undefined) return [];
-  if (nowMs < Date.parse(admitted.deadline)) return [];
-  return [{ kind: 'plan.cancel_requested', data: { reason: 'deadline' } }];
+  if (phase !== 'admitted' || admitted === undefined || cancelRequested !== undefined) return NOTHING;
+  if (nowMs < Date.parse(admitted.deadline)) return NOTHING;
+  return { drafts: [{ kind: 'plan.cancel_requested', data: { reason: 'deadline' } }] };
 }

@@ -234,7 +234,7 @@ export class Worker {
       scrubbed === undefined
         ? { kind: 'execution.succeeded', data: { execution_id: executionId, duration_ms: durationMs, environment } }
         : failedDraft(scrubbed, { executionId, durationMs, environment, logTail: tailOf(result.text) });
-    await journal.append(planId, (now) => decideEnd(now, executionId, [...artifacts, ...logged, end]));
+    await journal.append(planId, (now) => decideEnd(now, { executionId, drafts: [...artifacts, ...logged, end] }));
     this.#deps.log.info({ execution_id: executionId, outcome: why?.code ?? 'succeeded' }, 'execution ended');
     return this.#tidy(executionId);
   }
@@ -250,8 +250,9 @@ export class Worker {
   }
 
   async #append(task: Task, end: Draft): Promise<Verdict> {
-    await this.#deps.journal.append(task.planId, (now) => decideEnd(now, task.executionId, [end]));
-    return this.#tidy(task.executionId);
+    const { planId, executionId } = task;
+    await this.#deps.journal.append(planId, (now) => decideEnd(now, { executionId, drafts: [end] }));
+    return this.#tidy(executionId);
   }
 
   /** What is kept of an ended execution outside the World goes, once its end is in the ledger. */

@@ -1,5 +1,6 @@
 import { type Fault, fault, toFault } from '../../shared/errors/isomorph-error.ts';
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
+import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import { type Draft, EVENT_DATA, EVENT_LIMITS, FACT_KINDS, type FactKind } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { validator } from '../../shared/schema/validate.ts';
@@ -54,8 +55,10 @@ export function refusal(state: PlanState): Fault | undefined {
 }
 
 /** Facts that the ledger does not have yet, in order. */
-export const decideRecord = (state: PlanState, facts: readonly Fact[]): Draft[] =>
-  refusal(state) === undefined ? facts.filter(({ id }) => !state.facts.has(id)).map(({ draft }) => draft) : [];
+export const decideRecord = (state: PlanState, facts: readonly Fact[]): Decision =>
+  refusal(state) === undefined
+    ? { drafts: facts.filter(({ id }) => !state.facts.has(id)).map(({ draft }) => draft) }
+    : NOTHING;
 
 /** What the chain adds to a draft: ids, hashes and time, rounded up. */
 const ENVELOPE_BYTES = 512;

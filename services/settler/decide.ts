@@ -1,5 +1,6 @@
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { boundedFaults } from '../../shared/ledger/bounded-faults.ts';
+import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import type { Draft, EventData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
@@ -21,21 +22,22 @@ export interface StoredReceipt extends ReceiptDocument {
   readonly size: number;
 }
 
+export interface SettleExecution {
+  readonly plan: AdmittedPlan;
+  readonly executionId: string;
+  readonly receipt: StoredReceipt;
+}
+
 /** Receipt and budget of one execution. Nothing when another settler was first. */
-export function decideSettleExecution(
-  state: PlanState,
-  plan: AdmittedPlan,
-  executionId: string,
-  receipt: StoredReceipt,
-): Draft[] {
+export function decideSettleExecution(state: PlanState, { plan, executionId, receipt }: SettleExecution): Decision {
   const execution = state.executions.get(executionId);
   const step = plan.steps.find(({ id }) => id === execution?.stepId);
-  if (execution?.end === undefined || execution.settled !== undefined || step === undefined) return [];
+  if (execution?.end === undefined || execution.settled !== undefined || step === undefined) return NOTHING;
   const { reservedUsdMicro } = execution;
   // An execution that never started has cost nothing.
   const used = execution.started === undefined ? 0 : actualFor(processorOf(plan, step), execution.end.durationMs);
   const { path, cid, sha256, size, memoKey } = receipt;
-  return [
+  const drafts: Draft[] = [
     {
       kind: 'artifact.written',
       data: { path, cid, sha256, size, content_type: 'application/json', execution_id: executionId },
@@ -53,6 +55,7 @@ export function decideSettleExecution(
       data: { execution_id: executionId, receipt_path: path, receipt_cid: cid, memo_key: memoKey },
     },
   ];
+  return { drafts };
 }
 
 const allSucceeded = ({ steps }: PlanProgress): boolean =>
@@ -91,7 +94,14 @@ function predicateFaults(checks: readonly EventData<'predicate.checked'>[]): Fau
     .map(({ predicate, pointer, found }) => fault('ERR_PREDICATE', `${predicate}: ${found}`, { pointer }));
 }
 
-function settled(state: PlanState, progress: PlanProgress, checks: readonly EventData<'predicate.checked'>[]): Draft {
+type Settled = Extract<Draft, { kind: 'plan.settled' }>;
+
+const ending = (before: readonly Draft[], end: Settled): SettlePlanDecision => ({
+  status: end.data.status,
+  drafts: [...before, end],
+});
+
+function settled(state: PlanState, progress: PlanProgress, checks: readonly EventData<'predicate.checked'>[]): Settled {
   const faults = [...stepFaults(progress), ...budgetFaults(state, progress), ...predicateFaults(checks)];
   const cancelled = state.cancelRequested?.reason === 'client' && !allSucceeded(progress);
   if (state.cancelRequested?.reason === 'deadline' && !allSucceeded(progress)) {
@@ -116,15 +126,25 @@ const MAX_FOUND = 500;
 /** Predicates checked in one commit. */
 const CHECKS_PER_COMMIT = 100;
 
-/**
- * The end of a plan: its predicates, then how it ended, in as many commits as the limits ask for.
- * `outcomes` are those of `plan.predicates`, in order; needed only when the predicates are due.
- */
-export function decideSettlePlan(state: PlanState, plan: AdmittedPlan, outcomes: readonly Outcome[]): Draft[] {
-  if (state.phase !== 'admitted') return [];
+export interface SettlePlan {
+  readonly plan: AdmittedPlan;
+  /** What became of `plan.predicates`, in order; none when they were not due as the evidence was read. */
+  readonly outcomes: readonly Outcome[];
+}
+
+export interface SettlePlanDecision extends Decision {
+  /** How the plan ended, if it ends with this commit. */
+  readonly status?: EventData<'plan.settled'>['status'];
+}
+
+/** The end of a plan: its predicates, then how it ended, in as many commits as the limits ask for. */
+export function decideSettlePlan(state: PlanState, { plan, outcomes }: SettlePlan): SettlePlanDecision {
+  if (state.phase !== 'admitted') return NOTHING;
   const progress = progressOf(state, plan);
-  if (!progress.finished) return [];
-  if (!allSucceeded(progress)) return [settled(state, progress, [])];
+  if (!progress.finished) return NOTHING;
+  if (!allSucceeded(progress)) return ending([], settled(state, progress, []));
+  // They became due since the evidence was read: the commit that made them so brings us back.
+  if (outcomes.length < plan.predicates.length) return NOTHING;
   const done = state.predicates.length;
   const checks = plan.predicates.slice(done, done + CHECKS_PER_COMMIT).flatMap(({ pointer, call }, index) => {
     const outcome = outcomes[done + index];
@@ -133,6 +153,6 @@ export function decideSettlePlan(state: PlanState, plan: AdmittedPlan, outcomes:
       : [{ pointer, predicate: call.use, ok: outcome.ok, found: clip(outcome.found, MAX_FOUND) }];
   });
   const drafts = checks.map((data): Draft => ({ kind: 'predicate.checked', data }));
-  if (done + checks.length < plan.predicates.length) return drafts;
-  return [...drafts, settled(state, progress, [...state.predicates, ...checks])];
+  if (done + checks.length < plan.predicates.length) return { drafts };
+  return ending(drafts, settled(state, progress, [...state.predicates, ...checks]));
 }

@@ -42,22 +42,17 @@ class Settler {
       data: receipt.bytes,
       contentType: 'application/json',
     });
-    const all = { ...receipt, ...stored };
-    const appended = await this.#journal.append(state.planId, (now) =>
-      decideSettleExecution(now, plan, executionId, all),
-    );
+    const command = { plan, executionId, receipt: { ...receipt, ...stored } };
+    const appended = await this.#journal.append(state.planId, (now) => decideSettleExecution(now, command));
     return appended.state;
   }
 
   async #settlePlan(state: PlanState, plan: AdmittedPlan): Promise<void> {
     const outcomes = predicatesDue(state, plan) ? await checkPredicates(this.#deps.store, state, plan) : [];
-    const { events } = await this.#journal.append(state.planId, (now) =>
-      // What is due may have become so since the evidence was read: then the next commit brings us back.
-      predicatesDue(now, plan) && outcomes.length < plan.predicates.length ? [] : decideSettlePlan(now, plan, outcomes),
-    );
-    const end = events.at(-1);
-    if (end?.kind === 'plan.settled')
-      this.#deps.log.info({ plan_id: state.planId, status: end.data.status }, 'settled');
+    const command = { plan, outcomes };
+    const { decision } = await this.#journal.append(state.planId, (now) => decideSettlePlan(now, command));
+    const { status } = decision;
+    if (status !== undefined) this.#deps.log.info({ plan_id: state.planId, status }, 'settled');
   }
 }
 

@@ -5,7 +5,8 @@ import { backoffMs, delay } from '../async/delay.ts';
 import { KeyedQueue } from '../async/keyed-queue.ts';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { checkLink, encodeCommit, headOf, seal } from '../ledger/chain.ts';
-import type { Draft, LedgerEvent, LedgerWriter } from '../ledger/events.ts';
+import type { Decision } from '../ledger/decider.ts';
+import type { LedgerEvent, LedgerWriter } from '../ledger/events.ts';
 import { evolve } from '../ledger/evolve.ts';
 import { emptyState, type PlanState } from '../ledger/state.ts';
 import { readStream, type StoredMessage } from '../nats/read.ts';
@@ -18,7 +19,9 @@ export interface Snapshot {
   readonly lastSeq: number;
 }
 
-export interface Appended extends Snapshot {
+export interface Appended<Outcome extends Decision = Decision> extends Snapshot {
+  /** What was decided: on `state` when nothing was written, else on the state that `events` follow. */
+  readonly decision: Outcome;
   /** What this call wrote; empty when the decision was that nothing is to be done. */
   readonly events: readonly LedgerEvent[];
 }
@@ -47,7 +50,7 @@ const CACHED_PLANS = 2_000;
 const MAX_ROUNDS = 64;
 const PUBLISH_TIMEOUT_MS = 5_000;
 
-type Outcome = { readonly kind: 'stored'; readonly seq: number } | { readonly kind: 'conflict' | 'unknown' };
+type Publication = { readonly kind: 'stored'; readonly seq: number } | { readonly kind: 'conflict' | 'unknown' };
 
 /**
  * Reads and appends chains of plans on the LEDGER stream. Every writer of the ledger appends through
@@ -101,43 +104,47 @@ export class Journal {
   /**
    * Appends what `decide` returns for the current state, as one atomic commit. `decide` must be pure: it is called
    * again whenever another writer was first, and once more after an append whose outcome was unknown.
+   * @returns the decision that counts, with what it wrote
    * @throws ERR_COMMIT_INVALID for an illegal commit, ERR_TOO_LARGE beyond the limits, ERR_APPEND_CONTENDED after
    * 64 lost races, ERR_UNAVAILABLE when the ledger cannot be reached.
    */
-  append(planId: string, decide: (state: PlanState) => readonly Draft[]): Promise<Appended> {
+  append<Outcome extends Decision>(planId: string, decide: (state: PlanState) => Outcome): Promise<Appended<Outcome>> {
     return this.#queue.run(planId, () => this.#append(planId, decide));
   }
 
-  async #append(planId: string, decide: (state: PlanState) => readonly Draft[]): Promise<Appended> {
+  async #append<Outcome extends Decision>(
+    planId: string,
+    decide: (state: PlanState) => Outcome,
+  ): Promise<Appended<Outcome>> {
     const by = this.#by;
     if (by === undefined) throw new IsomorphError('ERR_INTERNAL', 'this journal is opened for reading');
     let snapshot = this.#cache.get(planId) ?? (await this.#refresh(planId));
     // What may have been stored though nobody said so: a publish can outlive its connection and come late.
-    const unconfirmed = new Map<string, readonly LedgerEvent[]>();
+    const unconfirmed = new Map<string, Pick<Appended<Outcome>, 'decision' | 'events'>>();
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const drafts = decide(snapshot.state);
-      if (drafts.length === 0) return { ...snapshot, events: [] };
-      const events = seal(snapshot.state.head, drafts, { planId, by, nowMs: this.#nowMs() });
+      const decision = decide(snapshot.state);
+      if (decision.drafts.length === 0) return { ...snapshot, decision, events: [] };
+      const events = seal(snapshot.state.head, decision.drafts, { planId, by, nowMs: this.#nowMs() });
       const state = evolve(snapshot.state, events);
-      const outcome = await this.#publish(planId, events, snapshot.lastSeq);
-      if (outcome.kind === 'stored') {
-        const stored = { state, lastSeq: outcome.seq };
+      const publication = await this.#publish(planId, events, snapshot.lastSeq);
+      if (publication.kind === 'stored') {
+        const stored = { state, lastSeq: publication.seq };
         this.#cache.set(planId, stored);
-        return { ...stored, events };
+        return { ...stored, decision, events };
       }
       if (round > 0) await delay(backoffMs(round, { baseMs: 2, maxMs: 200, random: this.#random }));
       const written: LedgerEvent[] = [];
       // From what the decision was made on, not from the cache: a consumer may have shown us our own commit meanwhile.
       snapshot = await this.#readFrom(planId, snapshot, written);
       // Not after a conflict: another writer may have decided the same in the same millisecond, to the same bytes.
-      if (outcome.kind === 'unknown') unconfirmed.set(events.at(-1)?.this_hash ?? '', events);
-      const ours = written.findLast(({ this_hash: hash }) => unconfirmed.has(hash));
-      if (ours !== undefined) return { ...snapshot, events: unconfirmed.get(ours.this_hash) ?? [] };
+      if (publication.kind === 'unknown') unconfirmed.set(events.at(-1)?.this_hash ?? '', { decision, events });
+      const ours = written.flatMap(({ this_hash: hash }) => unconfirmed.get(hash) ?? []).at(-1);
+      if (ours !== undefined) return { ...snapshot, ...ours };
     }
     throw new IsomorphError('ERR_APPEND_CONTENDED', `${planId}: lost ${MAX_ROUNDS} races`);
   }
 
-  async #publish(planId: string, events: readonly LedgerEvent[], lastSeq: number): Promise<Outcome> {
+  async #publish(planId: string, events: readonly LedgerEvent[], lastSeq: number): Promise<Publication> {
     const last = events.at(-1);
     if (last === undefined) throw new IsomorphError('ERR_INTERNAL', 'an empty commit');
     const commit = encodeCommit(events);

@@ -1,10 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { parseCancel, parseSubmission, type Submission } from '../../services/admission/command.ts';
-import { decideCancel, decideSubmit, type Ruling, rule, type SubmitOptions } from '../../services/admission/decide.ts';
+import { decideCancel, decideSubmit, type Ruling, rule, type Submit } from '../../services/admission/decide.ts';
 import type { Deployment } from '../../services/admission/resolve-step.ts';
 import { canonicalText } from '../../shared/hash/canonical.ts';
 import { encodeCommit, seal } from '../../shared/ledger/chain.ts';
+import { NOTHING } from '../../shared/ledger/decider.ts';
 import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
 import { PLAN_LIMITS } from '../../shared/plan/plan.ts';
 import { loadRegistry } from '../../shared/registry/registry.ts';
@@ -23,7 +24,7 @@ const deployment: Deployment = {
   kv: undefined,
   queue: undefined,
 };
-const OPTIONS: SubmitOptions = { nowMs: START_MS, declareLeases: false };
+const OPTIONS: Omit<Submit, 'ruling'> = { nowMs: START_MS, declareLeases: false };
 
 function submission(document: unknown): Submission {
   const parsed = parseSubmission(Buffer.from(JSON.stringify(document)));
@@ -35,18 +36,17 @@ const rulingOf = (document: unknown): Ruling => rule(submission(document), regis
 
 /** The state of a plan after what was decided. */
 function after(state: PlanState, ruling: Ruling, options = OPTIONS): PlanState {
-  const decision = decideSubmit(state, ruling, options);
-  if (decision.kind !== 'append') throw new Error(decision.kind);
-  return new Chain(state.planId).append('admission', decision.drafts).state;
+  const { kind, drafts } = decideSubmit(state, { ruling, ...options });
+  if (drafts.length === 0) throw new Error(kind);
+  return new Chain(state.planId).append('admission', drafts).state;
 }
 
 test('a good plan is submitted and admitted in one commit, with the documents that it names', () => {
   const ruling = rulingOf(probePlan('good', {}, { timeout_s: 60 }));
   const { submitted, admitted } = ruling;
   assert.match(submitted.path, /^\/artifacts\/plans\/good\/plan-[0-9a-f]{16}\.json$/);
-  const decision = decideSubmit(emptyState('good'), ruling, OPTIONS);
-  assert.is(decision.kind, 'append');
-  const drafts = decision.kind === 'append' ? decision.drafts : [];
+  const { kind: decided, drafts } = decideSubmit(emptyState('good'), { ruling, ...OPTIONS });
+  assert.is(decided, 'admitted');
   assert.equal(
     drafts.map(({ kind }) => kind),
     ['plan.submitted', 'plan.admitted'],
@@ -75,16 +75,17 @@ test('the same submission is ruled the same way, byte for byte, however it is wr
 test('the same plan again is a duplicate, whatever has become of it', () => {
   const ruling = rulingOf(probePlan('plan'));
   const admitted = after(emptyState('plan'), ruling);
-  assert.equal(decideSubmit(admitted, ruling, OPTIONS), { kind: 'duplicate' });
-  assert.equal(decideSubmit({ ...admitted, phase: 'settled' }, ruling, OPTIONS), { kind: 'duplicate' });
+  const duplicate = { kind: 'duplicate', drafts: [] };
+  assert.equal(decideSubmit(admitted, { ruling, ...OPTIONS }), duplicate);
+  assert.equal(decideSubmit({ ...admitted, phase: 'settled' }, { ruling, ...OPTIONS }), duplicate);
   const bad = rulingOf(probePlan('plan', { processor: 'no/such@1' }));
-  assert.equal(decideSubmit(after(emptyState('plan'), bad), bad, OPTIONS), { kind: 'duplicate' });
+  assert.equal(decideSubmit(after(emptyState('plan'), bad), { ruling: bad, ...OPTIONS }), duplicate);
 });
 
 test('another body under the same id is a conflict, even when the first was rejected', () => {
   const first = rulingOf(probePlan('plan', { processor: 'no/such@1' }));
   const second = rulingOf(probePlan('plan'));
-  const decision = decideSubmit(after(emptyState('plan'), first), second, OPTIONS);
+  const decision = decideSubmit(after(emptyState('plan'), first), { ruling: second, ...OPTIONS });
   assert.is(decision.kind, 'conflict');
   if (decision.kind !== 'conflict') return;
   assert.equal([decision.fault.code, decision.fault.pointer], ['ERR_PLAN_CONFLICT', '/plan_id']);
@@ -105,8 +106,7 @@ test('a plan with thousands of faults is rejected inside the limits of an event,
   const state = after(emptyState('plan'), ruling);
   assert.is(state.rejected?.fault_count, 3_000);
   assert.is(state.rejected?.faults.length, 50);
-  const decision = decideSubmit(emptyState('plan'), ruling, OPTIONS);
-  const drafts = decision.kind === 'append' ? decision.drafts : [];
+  const { drafts } = decideSubmit(emptyState('plan'), { ruling, ...OPTIONS });
   // Throws when an event is larger than its limit.
   encodeCommit(seal(emptyState('plan').head, drafts, { planId: 'plan', by: 'admission', nowMs: START_MS }));
 });
@@ -114,10 +114,8 @@ test('a plan with thousands of faults is rejected inside the limits of an event,
 test('leases are declared when the deployment says so, and never enforced', () => {
   const leases = [{ selector: '/artifacts/outputs/plan/**', mode: 'write' }];
   const ruling = rulingOf(probePlan('plan', { leases }));
-  const kinds = (declareLeases: boolean) => {
-    const decision = decideSubmit(emptyState('plan'), ruling, { ...OPTIONS, declareLeases });
-    return decision.kind === 'append' ? decision.drafts.map(({ kind }) => kind) : [];
-  };
+  const kinds = (declareLeases: boolean) =>
+    decideSubmit(emptyState('plan'), { ruling, ...OPTIONS, declareLeases }).drafts.map(({ kind }) => kind);
   assert.equal(kinds(true), ['plan.submitted', 'lease.declared', 'plan.admitted']);
   assert.equal(kinds(false), ['plan.submitted', 'plan.admitted']);
 });
@@ -183,13 +181,14 @@ test('a command that names no plan is refused with its place', () => {
 test('a running plan is cancelled once; an ended one is left alone; an unknown one is refused', () => {
   const chain = admittedChain('plan');
   const first = decideCancel(chain.state);
-  assert.equal(first.kind === 'append' && first.drafts, [cancelRequested('client')]);
+  assert.equal(first, { drafts: [cancelRequested('client')] });
   chain.append('admission', [cancelRequested('client')]);
-  assert.equal(decideCancel(chain.state), { kind: 'append', drafts: [] });
+  assert.equal(decideCancel(chain.state), NOTHING);
   chain.append('settler', [settled('cancelled', 0)]);
-  assert.equal(decideCancel(chain.state), { kind: 'append', drafts: [] });
+  assert.equal(decideCancel(chain.state), NOTHING);
   const unknown = decideCancel(emptyState('nobody'));
-  assert.is(unknown.kind === 'refused' && unknown.fault.code, 'ERR_PLAN_UNKNOWN');
+  assert.is(unknown.refused?.code, 'ERR_PLAN_UNKNOWN');
+  assert.equal(unknown.drafts, []);
   assert.equal(parseCancel(Buffer.from('{"plan_id":"plan"}')), { ok: true, value: 'plan' });
 });
 

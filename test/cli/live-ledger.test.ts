@@ -55,7 +55,7 @@ async function withLive(use: (live: Live) => Promise<void>): Promise<void> {
 /** Writes the plan of the fixture as the services would; returns when `until` commits are stored. */
 async function writePlan(connection: NatsConnection, planId: string, from = 0, until = Number.POSITIVE_INFINITY) {
   for (const { by, atMs, drafts } of commitsOf(planId).slice(from, until)) {
-    await new Journal({ connection, by, nowMs: () => START_MS + atMs }).append(planId, () => drafts);
+    await new Journal({ connection, by, nowMs: () => START_MS + atMs }).append(planId, () => ({ drafts }));
   }
 }
 

@@ -2,7 +2,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
-import type { Draft } from '../../shared/ledger/events.ts';
+import type { Decision } from '../../shared/ledger/decider.ts';
 import type { StoredMessage } from '../../shared/nats/read.ts';
 import { suite } from '../harness/suite.ts';
 import { type Live, LossyProxy, withLive } from './live.ts';
@@ -39,7 +39,7 @@ async function withLossy(
 }
 
 // Not idempotent on purpose: only the journal itself can keep these from being recorded twice.
-const cancelAgain = (): Draft[] => [cancelRequested('client')];
+const cancelAgain = (): Decision => ({ drafts: [cancelRequested('client')] });
 
 live('an append whose acknowledgement was lost is there once, and the caller is told what it wrote', async (server) => {
   await withLossy(server, async ({ proxy, journal, direct }) => {
@@ -72,11 +72,13 @@ live('an append that arrives after it was given up is not made again', async (se
   await withLossy(server, async ({ proxy, journal, direct }) => {
     const stored = await hearCommit(direct);
     const held = proxy.atNextPublish('hold publishes');
-    const append = journal.append(PLAN, cancelAgain);
+    let asked = 0;
+    const append = journal.append(PLAN, () => ({ ...cancelAgain(), turn: ++asked }));
     await held;
     proxy.deliverHeldBeforeRetry(stored);
     proxy.cut();
-    const { events } = await append;
+    const { events, decision } = await append;
+    assert.equal([decision.turn, asked], [1, 2], 'decided again, and told what was written');
     assert.equal((await verifiedEvents(direct)).slice(2), events);
     assert.is(events.length, 1);
   });

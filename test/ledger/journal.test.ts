@@ -47,10 +47,16 @@ live('writers that race for the same decision make it once', async (server) => {
   const writers = Array.from({ length: 8 }, () => new Journal({ connection, by: 'admission', nowMs: () => START_MS }));
   const appended = await Promise.all(
     writers.map((journal) =>
-      journal.append(PLAN, ({ phase }) => (phase === 'absent' ? [submitted(PLAN), admitted(PLAN, 5)] : [])),
+      journal.append(PLAN, ({ phase }) =>
+        phase === 'absent'
+          ? { first: true, drafts: [submitted(PLAN), admitted(PLAN, 5)] }
+          : { first: false, drafts: [] },
+      ),
     ),
   );
   assert.equal(appended.map(({ events }) => events.length).sort(), [0, 0, 0, 0, 0, 0, 0, 2]);
+  // What a caller is told was decided is what counts, not what it decided before it lost its race.
+  assert.ok(appended.every(({ decision, events }) => decision.first === (events.length === 2)));
   assert.ok(appended.every(({ state }) => state.phase === 'admitted'));
   assert.is((await verifiedEvents(connection)).length, 2);
 });
@@ -60,7 +66,7 @@ live('plans do not stand in each other’s way: their chains are apart', async (
   const journal = journalOn(connection);
   const plans = Array.from({ length: 10 }, (_, index) => `plan-${index}`);
   await Promise.all(plans.map((planId) => admit(journal, planId)));
-  await Promise.all(plans.map((planId) => journal.append(planId, () => [settled('failed', 0)])));
+  await Promise.all(plans.map((planId) => journal.append(planId, () => ({ drafts: [settled('failed', 0)] }))));
   for (const planId of plans) assert.is((await verifiedEvents(connection, planId)).length, 3);
 });
 
@@ -106,9 +112,9 @@ live('an illegal commit is refused before anything is written', async (server) =
   const connection = await server.connect();
   const journal = journalOn(connection);
   await admit(journal);
-  assert.is(await codeOf(journal.append(PLAN, () => [fact(1), fact(1)])), 'ERR_COMMIT_INVALID');
+  assert.is(await codeOf(journal.append(PLAN, () => ({ drafts: [fact(1), fact(1)] }))), 'ERR_COMMIT_INVALID');
   const large = Array.from({ length: 4_000 }, (_, index) => fact(6 * index));
-  assert.is(await codeOf(journal.append(PLAN, () => large)), 'ERR_TOO_LARGE');
+  assert.is(await codeOf(journal.append(PLAN, () => ({ drafts: large }))), 'ERR_TOO_LARGE');
   assert.is((await verifiedEvents(connection)).length, 2);
   const reader = new Journal({ connection, by: undefined });
   assert.is(await codeOf(reader.append(PLAN, recordOnce(1))), 'ERR_INTERNAL');

@@ -2,7 +2,8 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
 import { Journal } from '../../shared/journal/journal.ts';
-import type { Draft, LedgerEvent } from '../../shared/ledger/events.ts';
+import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
+import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { Verifier } from '../../shared/ledger/verify.ts';
 import { readStream, type StoredMessage } from '../../shared/nats/read.ts';
@@ -14,13 +15,13 @@ export const PLAN = 'raced';
 export const journalOn = (connection: NatsConnection): Journal => new Journal({ connection, by: 'sampler' });
 
 export const admit = (journal: Journal, planId = PLAN) =>
-  journal.append(planId, () => [submitted(planId), admitted(planId, 1_000)]);
+  journal.append(planId, () => ({ drafts: [submitted(planId), admitted(planId, 1_000)] }));
 
 /** A fact of its own id, once: what every decider of Isomorph does with what it has already recorded. */
 export const recordOnce =
   (number: number) =>
-  (state: PlanState): Draft[] =>
-    state.facts.has(`f${number}`) ? [] : [fact(number)];
+  (state: PlanState): Decision =>
+    state.facts.has(`f${number}`) ? NOTHING : { drafts: [fact(number)] };
 
 export async function messagesOf(connection: NatsConnection, planId = PLAN): Promise<StoredMessage[]> {
   const messages: StoredMessage[] = [];

@@ -70,7 +70,7 @@ export class Author {
   }
 
   async append(planId: string, ...drafts: Draft[]): Promise<number> {
-    return (await this.#journal.append(planId, () => drafts)).lastSeq;
+    return (await this.#journal.append(planId, () => ({ drafts }))).lastSeq;
   }
 
   async put(path: string, data: Uint8Array): Promise<{ path: string; cid: string; sha256: string; size: number }> {

@@ -75,15 +75,15 @@ test('facts are recorded once and in order, however they are delivered', () => {
     fc.property(fc.array(fc.subarray(facts), { maxLength: 6 }), (deliveries) => {
       const chain = admittedChain('plan');
       for (const delivery of deliveries) {
-        const drafts = decideRecord(chain.state, delivery);
+        const { drafts } = decideRecord(chain.state, delivery);
         if (drafts.length > 0) chain.append('sampler', drafts);
         assert.ok(delivery.every(({ id }) => chain.state.facts.has(id)));
-        assert.equal(decideRecord(chain.state, delivery), []);
+        assert.equal(decideRecord(chain.state, delivery).drafts, []);
       }
     }),
   );
   assert.equal(
-    decideRecord(admittedChain('plan').state, facts),
+    decideRecord(admittedChain('plan').state, facts).drafts,
     facts.map(({ draft }) => draft),
   );
 });
@@ -92,7 +92,7 @@ test('a plan that is not there, or has ended, takes no facts and says so', () =>
   const facts: Fact[] = [{ id: 'f0', draft: fact(0) }];
   const ended = admittedChain('plan').append('settler', [settled('succeeded', 0)]).state;
   assert.equal([refusal(emptyState('plan'))?.code, refusal(ended)?.code], ['ERR_PLAN_UNKNOWN', 'ERR_PLAN_SETTLED']);
-  assert.equal([decideRecord(emptyState('plan'), facts), decideRecord(ended, facts)], [[], []]);
+  assert.equal([decideRecord(emptyState('plan'), facts).drafts, decideRecord(ended, facts).drafts], [[], []]);
   assert.is(refusal(admittedChain('plan').state), undefined);
 });
 
@@ -108,7 +108,7 @@ test('facts with long reasons fill as many commits as the limit asks for, all of
   const chain = admittedChain('plan');
   for (const commit of commits) {
     const before = chain.events.length;
-    chain.append('sampler', decideRecord(chain.state, commit));
+    chain.append('sampler', decideRecord(chain.state, commit).drafts);
     encodeCommit(chain.events.slice(before));
   }
   const small = Array.from({ length: 200 }, (_, number): Fact => ({ id: `f${number}`, draft: fact(number) }));

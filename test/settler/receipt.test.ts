@@ -178,20 +178,20 @@ test('an execution is settled once, for what it used; one that never started cos
     sha256: 'ab'.repeat(32),
     size: 3,
   };
-  const plan = planOf([step('train')]);
+  const command = { plan: planOf([step('train')]), executionId: 'plan.train.1', receipt: stored };
   const costOf = (chain: Chain) => {
-    const drafts = decideSettleExecution(chain.state, plan, 'plan.train.1', stored);
+    const { drafts } = decideSettleExecution(chain.state, command);
     const budget = drafts.find(({ kind }) => kind === 'budget.settled');
     // The state must accept what was decided, and then there is nothing more to decide.
     chain.append('settler', drafts);
-    assert.equal(decideSettleExecution(chain.state, plan, 'plan.train.1', stored), []);
+    assert.equal(decideSettleExecution(chain.state, command).drafts, []);
     assert.is(chain.state.budget.held, 0);
     return budget?.kind === 'budget.settled' ? budget.data.actual_usd_micro : undefined;
   };
   assert.is(costOf(ranChain({ durationMs: 1_500 })), 115);
   assert.is(costOf(ranChain({ durationMs: 9_999_999 })), 400);
   const waiting = admittedChain('plan').append('dispatcher', scheduled('plan', 'train', 1, 400));
-  assert.equal(decideSettleExecution(waiting.state, plan, 'plan.train.1', stored), []);
+  assert.equal(decideSettleExecution(waiting.state, command).drafts, []);
   assert.is(costOf(waiting.append('dispatcher', [failed('plan.train.1', 700)])), 0);
 });
 
