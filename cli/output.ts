@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { toFault } from '../shared/errors/isomorph-error.ts';
-import { redact } from '../shared/text/redact.ts';
+import { scrubCredentials } from '../shared/text/scrub-credentials.ts';
 import { errorDocument, errorLines } from './render/error.ts';
 import { type Theme, theme } from './render/theme.ts';
 import type { Terminal } from './terminal.ts';
@@ -34,17 +34,17 @@ export class Output {
 
   /** Lines for a person; nothing with `--json`. */
   lines(...lines: readonly string[]): void {
-    if (!this.json) for (const line of lines) this.terminal.stdout.write(`${redact(line)}\n`);
+    if (!this.json) for (const line of lines) this.terminal.stdout.write(`${scrubCredentials(line)}\n`);
   }
 
   /** What is not the answer itself (what is waited for, what was skipped): to standard error. */
   note(line: string): void {
-    if (!this.json) this.terminal.stderr.write(`${this.theme.dim(redact(line))}\n`);
+    if (!this.json) this.terminal.stderr.write(`${this.theme.dim(scrubCredentials(line))}\n`);
   }
 
   /** One JSON document, on one line; nothing without `--json`. */
   document(value: unknown): void {
-    if (this.json) this.terminal.stdout.write(`${redact(JSON.stringify(value))}\n`);
+    if (this.json) this.terminal.stdout.write(`${scrubCredentials(JSON.stringify(value))}\n`);
   }
 
   /** Bytes as they are, such as an artifact. Waits for a slow reader. */
@@ -55,8 +55,8 @@ export class Output {
   error(thrown: unknown): void {
     const fault = toFault(thrown);
     if (this.json) this.document(errorDocument(fault));
-    else for (const line of errorLines(fault, this.theme)) this.terminal.stderr.write(`${redact(line)}\n`);
-    if (this.#debug && thrown instanceof Error) this.terminal.stderr.write(`${redact(stackOf(thrown))}\n`);
+    else for (const line of errorLines(fault, this.theme)) this.terminal.stderr.write(`${scrubCredentials(line)}\n`);
+    if (this.#debug && thrown instanceof Error) this.terminal.stderr.write(`${scrubCredentials(stackOf(thrown))}\n`);
   }
 }
 

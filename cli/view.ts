@@ -1,6 +1,6 @@
 import { setInterval } from 'node:timers';
 import type { LedgerEvent } from '../shared/ledger/events.ts';
-import { redact } from '../shared/text/redact.ts';
+import { scrubCredentials } from '../shared/text/scrub-credentials.ts';
 import type { FollowItem } from './follow.ts';
 import type { Output } from './output.ts';
 import { faultLines } from './render/error.ts';
@@ -183,7 +183,7 @@ class TerminalView extends TextView {
       stepWidth: this.stepWidth,
       theme,
     });
-    const text = [...lines, ...foot].map((line) => `${redact(line)}\n`).join('');
+    const text = [...lines, ...foot].map((line) => `${scrubCredentials(line)}\n`).join('');
     terminal.stdout.write(this.#erase() + text);
     this.#drawn = foot.length;
   }

@@ -63,7 +63,7 @@ interface Opening extends ComposeOptions {
 }
 
 /** What a service's start gives: its consumption, and its failure where it can fail. */
-type Started = Consumption & { readonly failure?: Promise<never> };
+type Opened = Consumption & { readonly failure?: Promise<never> };
 
 async function withStore({ config, closers }: Opening): Promise<ArtifactStore> {
   const store = await openStore(config);
@@ -77,7 +77,7 @@ async function withSecrets({ config, env, closers }: Opening): Promise<SecretRes
   return secrets;
 }
 
-async function startAdmissionService(opening: Opening): Promise<Started> {
+async function startAdmissionService(opening: Opening): Promise<Opened> {
   const { config, deps } = opening;
   const { startAdmission } = await import('./admission/service.ts');
   const secrets = await withSecrets(opening);
@@ -124,7 +124,7 @@ function reachable({ artifactsUrl, gatewayUrl, scratchGatewayUrl }: Config): str
   return [...new Set(hosts)];
 }
 
-async function startDispatcherService(opening: Opening): Promise<Started> {
+async function startDispatcherService(opening: Opening): Promise<Opened> {
   const { config, deps, closers, instance } = opening;
   const { startDispatcher } = await import('./dispatcher/service.ts');
   const open = (adapter: Adapter) =>
@@ -149,7 +149,7 @@ async function startDispatcherService(opening: Opening): Promise<Started> {
   });
 }
 
-async function startProjectorService(opening: Opening): Promise<Started> {
+async function startProjectorService(opening: Opening): Promise<Opened> {
   const { config, deps, closers } = opening;
   const { startProjector } = await import('./projector/service.ts');
   const { default: pg } = await import('pg');
@@ -160,7 +160,7 @@ async function startProjectorService(opening: Opening): Promise<Started> {
   return startProjector({ ...deps, pool, store: await withStore(opening) });
 }
 
-async function start(name: ServiceName, opening: Opening): Promise<Started> {
+async function start(name: ServiceName, opening: Opening): Promise<Opened> {
   switch (name) {
     case 'admission':
       return startAdmissionService(opening);

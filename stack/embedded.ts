@@ -69,7 +69,7 @@ function withLogin(url: string, { user, pass }: NatsLogin): string {
 }
 
 /** Everything that was started, so that it can be ended in reverse whatever happened in between. */
-class Started {
+class Teardown {
   readonly #stops: (() => Promise<void>)[] = [];
   #stopping: Promise<void> | undefined;
 
@@ -112,7 +112,7 @@ function placesOf(home: string): Places {
 
 type OnEnd = (part: string) => () => void;
 
-async function startNats({ home }: Places, options: EmbeddedOptions, started: Started, onEnd: OnEnd) {
+async function startNats({ home }: Places, options: EmbeddedOptions, teardown: Teardown, onEnd: OnEnd) {
   const { env, onProgress = () => undefined } = options;
   const binary = await acquireNatsServer({ env, onProgress });
   const nats = await startNatsServer({
@@ -120,13 +120,13 @@ async function startNats({ home }: Places, options: EmbeddedOptions, started: St
     dir: path.join(home, 'nats'),
     onExit: onEnd('nats-server'),
   });
-  started.add(() => nats.stop());
+  teardown.add(() => nats.stop());
   return nats;
 }
 
-async function startPostgres({ home }: Places, { env }: EmbeddedOptions, started: Started, onEnd: OnEnd) {
+async function startPostgres({ home }: Places, { env }: EmbeddedOptions, teardown: Teardown, onEnd: OnEnd) {
   const postgres = await openPostgres({ env, dir: path.join(home, 'postgres'), onExit: onEnd('Postgres') });
-  started.add(() => postgres.stop());
+  teardown.add(() => postgres.stop());
   return postgres;
 }
 
@@ -183,9 +183,9 @@ function openLog({ logs }: Places, level: string): Logger {
  */
 export async function startEmbeddedStack(options: EmbeddedOptions): Promise<EmbeddedStack> {
   const places = placesOf(path.resolve(options.home));
-  const started = new Started();
+  const teardown = new Teardown();
   const lock = await lockHome(places.home);
-  started.add(() => lock.release());
+  teardown.add(() => lock.release());
   let fail: (error: Error) => void = () => undefined;
   const failure = new Promise<never>((_, reject) => {
     fail = reject;
@@ -196,8 +196,8 @@ export async function startEmbeddedStack(options: EmbeddedOptions): Promise<Embe
     fail(new IsomorphError('ERR_UNAVAILABLE', `${part} ended by itself; see ${places.home}`));
   try {
     const [nats, postgres] = await allStarted([
-      startNats(places, options, started, onEnd),
-      startPostgres(places, options, started, onEnd),
+      startNats(places, options, teardown, onEnd),
+      startPostgres(places, options, teardown, onEnd),
     ]);
     const parts = { nats, postgres };
     const base = environmentOf(places, parts, options.env);
@@ -205,28 +205,32 @@ export async function startEmbeddedStack(options: EmbeddedOptions): Promise<Embe
     const beginning = readConfig({ ...options.env, ...base }, []);
     await setUp({ config: { ...beginning, natsUrl: withLogin(nats.url, nats.credentials.admin) }, log });
     const gateway = await startGateway({ config: beginning, log });
-    started.add(() => gateway.stop());
+    teardown.add(() => gateway.stop());
     const serviceEnv = { ...base, ARTIFACTS_GATEWAY_URL: gateway.url, SCRATCH_GATEWAY_URL: gateway.url };
     const config = readConfig({ ...options.env, ...serviceEnv }, SERVICES);
     const names = options.services ?? SERVICES;
     const composition = { config, env: options.env, log, instance: `embedded-${process.pid}` };
-    const services = await allStarted(names.map((name) => startAndRemember(name, composition, started)));
+    const services = await allStarted(names.map((name) => startAndRemember(name, composition, teardown)));
     const { onServiceFailure = (_, error) => fail(error) } = options;
     for (const { name, failure: failed } of services) failed.catch((error: Error) => onServiceFailure(name, error));
     const info = infoOf(places, parts, gateway.url, config);
     const infoFile = path.join(places.home, 'stack.json');
     await writePrivate(infoFile, JSON.stringify(info, null, 2));
-    started.add(() => rm(infoFile, { force: true }));
-    return { info, serviceEnv, failure, stop: () => started.stop() };
+    teardown.add(() => rm(infoFile, { force: true }));
+    return { info, serviceEnv, failure, stop: () => teardown.stop() };
   } catch (error) {
-    await started.stop();
+    await teardown.stop();
     throw error;
   }
 }
 
-async function startAndRemember(name: ServiceName, options: ComposeOptions, started: Started): Promise<RunningService> {
+async function startAndRemember(
+  name: ServiceName,
+  options: ComposeOptions,
+  teardown: Teardown,
+): Promise<RunningService> {
   const service = await startService(name, options);
-  started.add(() => service.stop());
+  teardown.add(() => service.stop());
   return service;
 }
 

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Outcome } from '../test/scratch/conformance.ts';
+import type { CaseResult } from '../test/scratch/conformance.ts';
 import { kvMatrix, type Matrix, queueMatrix } from './scratch-matrix.ts';
 
 const SUITES = fileURLToPath(new URL('../test/scratch/', import.meta.url));
@@ -30,7 +30,7 @@ async function run(file: string, matrix: string): Promise<string> {
   return stdout;
 }
 
-function table(outcomes: readonly Outcome[]): string {
+function table(outcomes: readonly CaseResult[]): string {
   const drivers = [...new Set(outcomes.map(({ driver }) => driver))].sort();
   const titles = [...new Set(outcomes.map(({ title }) => title))].sort();
   const cell = (title: string, driver: string): string => {
@@ -51,7 +51,7 @@ for (const file of await suites()) {
 const outcomes = (await readFile(matrix, 'utf8'))
   .trim()
   .split('\n')
-  .map((line) => JSON.parse(line) as Outcome);
+  .map((line) => JSON.parse(line) as CaseResult);
 await rm(dir, { recursive: true, force: true });
 for (const primitive of ['kv', 'queue'] as const) {
   const own = outcomes.filter((one) => one.primitive === primitive);
@@ -59,7 +59,7 @@ for (const primitive of ['kv', 'queue'] as const) {
 }
 
 /** Cases that came to something else than the docs say. */
-function surprises(matrix: Matrix, own: readonly Outcome[]): string[] {
+function surprises(matrix: Matrix, own: readonly CaseResult[]): string[] {
   return matrix.rows.flatMap(({ title, verdicts }) =>
     verdicts.flatMap((verdict, index) => {
       const driver = matrix.drivers[index];

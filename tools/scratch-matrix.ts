@@ -1,7 +1,7 @@
 /** The matrix driver × case of KV and queues, as the capabilities decide it: `docs/scratch.md` has it, `npm run matrix` runs it. */
 import { kvCapabilities } from '../shared/scratch/kv/open.ts';
 import { queueCapabilities } from '../shared/scratch/queue/open.ts';
-import { type Case, type RestartKind, type Verdict, verdictOf } from '../test/scratch/conformance.ts';
+import { type Case, type CaseVerdict, type RestartKind, verdictOf } from '../test/scratch/conformance.ts';
 import { KV_CASES } from '../test/scratch/kv-conformance.ts';
 import { QUEUE_CASES } from '../test/scratch/queue-conformance.ts';
 
@@ -23,7 +23,7 @@ const TESTED: Readonly<Record<'memory' | 'nats' | 'redis' | 'sqs' | 'modal', Tes
 /** What each case comes to with each driver. */
 export interface Matrix {
   readonly drivers: readonly string[];
-  readonly rows: readonly { readonly title: string; readonly verdicts: readonly Verdict[] }[];
+  readonly rows: readonly { readonly title: string; readonly verdicts: readonly CaseVerdict[] }[];
 }
 
 async function matrixOf<Client, Capabilities>(

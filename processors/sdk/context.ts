@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { ProcessorError } from './errors.ts';
 import type { Job, JobInput } from './job.ts';
-import { type Redact, type Report, redactor, reportLine } from './reports.ts';
+import { type Report, reportLine, type Scrub, scrubOf } from './reports.ts';
 import { type KvClient, type QueueClient, ScratchClient } from './scratch.ts';
 import { download, upload } from './transfer.ts';
 
@@ -62,7 +62,7 @@ export interface ProcessorContext {
 /** The context together with what only `runProcessor` needs. */
 export interface ContextShell {
   readonly context: ProcessorContext;
-  readonly redact: Redact;
+  readonly scrub: Scrub;
   report(report: Report): void;
   /** Required outputs that were not written, sorted. */
   unwritten(): string[];
@@ -95,11 +95,11 @@ export function openContext(
   write: { readonly stdout: (line: string) => void; readonly stderr: (line: string) => void },
 ): ContextShell {
   const secretValues = new Set<string>();
-  const redact = redactor(job, secretValues);
+  const scrub = scrubOf(job, secretValues);
   const written = new Set<string>();
   const inputNames = Object.keys(job.inputs).sort();
   const outputNames = Object.keys(job.outputs).sort();
-  const report = (entry: Report): void => write.stdout(reportLine(entry, redact));
+  const report = (entry: Report): void => write.stdout(reportLine(entry, scrub));
   const scratch = new ScratchClient(job.scratch, signal);
 
   const context: ProcessorContext = {
@@ -151,9 +151,9 @@ export function openContext(
     },
     log(...values) {
       const text = values.map((value) => (typeof value === 'string' ? value : inspect(value))).join(' ');
-      write.stderr(`${redact(text)}\n`);
+      write.stderr(`${scrub(text)}\n`);
     },
   };
   const unwritten = (): string[] => outputNames.filter((name) => job.outputs[name]?.required && !written.has(name));
-  return { context, redact, report, unwritten };
+  return { context, scrub, report, unwritten };
 }

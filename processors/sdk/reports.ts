@@ -12,10 +12,10 @@ export type Report =
 const MESSAGE_CHARACTERS_MAX = 2000;
 const ANY_URL = /https?:\/\/[^\s"'<>\\)]+/gi;
 
-export type Redact = (text: string) => string;
+export type Scrub = (text: string) => string;
 
 /** Removes the credentials of a job from a text: every URL on a host of the job's URLs, and the secrets read so far. */
-export function redactor(job: Job, secretValues: ReadonlySet<string>): Redact {
+export function scrubOf(job: Job, secretValues: ReadonlySet<string>): Scrub {
   const urls = [
     ...Object.values(job.inputs).map((input) => input.get_url),
     ...Object.values(job.outputs).map((output) => output.put_url),
@@ -32,7 +32,7 @@ export function redactor(job: Job, secretValues: ReadonlySet<string>): Redact {
 }
 
 /** One report as one line: whatever the message holds, JSON keeps it on that line. */
-export function reportLine(report: Report, redact: Redact): string {
-  const message = report.message === undefined ? undefined : redact(report.message).slice(0, MESSAGE_CHARACTERS_MAX);
+export function reportLine(report: Report, scrub: Scrub): string {
+  const message = report.message === undefined ? undefined : scrub(report.message).slice(0, MESSAGE_CHARACTERS_MAX);
   return `${JSON.stringify({ ...report, message })}\n`;
 }

@@ -1,6 +1,6 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { Journal } from '../../shared/journal/journal.ts';
-import { type Consumption, consume, DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
+import { type Consumption, consume, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
@@ -31,11 +31,11 @@ class Admission {
     this.#journal = new Journal({ ...deps, by: 'admission' });
   }
 
-  async handle(message: JsMsg): Promise<Verdict> {
+  async handle(message: JsMsg): Promise<Disposition> {
     return message.subject === 'plans.cancel' ? this.#cancel(message.data) : this.#submit(message.data);
   }
 
-  async #submit(data: Uint8Array): Promise<Verdict> {
+  async #submit(data: Uint8Array): Promise<Disposition> {
     const parsed = parseSubmission(data);
     if (!parsed.ok) return dead(parsed.fault, parsed.planId);
     const submission = parsed.value;
@@ -55,7 +55,7 @@ class Admission {
     return DONE;
   }
 
-  async #cancel(data: Uint8Array): Promise<Verdict> {
+  async #cancel(data: Uint8Array): Promise<Disposition> {
     const parsed = parseCancel(data);
     if (!parsed.ok) return dead(parsed.fault, parsed.planId);
     const { decision } = await this.#journal.append(parsed.value, decideCancel);

@@ -1,6 +1,6 @@
 import type { Journal, Snapshot } from '../../shared/journal/journal.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
-import { type Consumption, consume, DONE, type Verdict } from '../../shared/nats/consume.ts';
+import { type Consumption, consume, type Disposition, DONE } from '../../shared/nats/consume.ts';
 import { LEDGER_STREAM, planOfSubject } from '../../shared/wire/ledger.ts';
 import type { ServiceDeps } from './deps.ts';
 
@@ -22,7 +22,7 @@ export function followLedger({ deps, durable, journal, react }: FollowOptions): 
     consumer: { stream: LEDGER_STREAM, durable },
     concurrency: PLANS_AT_ONCE,
     keyOf: (message) => planOfSubject(message.subject) ?? '',
-    async handle(message): Promise<Verdict> {
+    async handle(message): Promise<Disposition> {
       const planId = planOfSubject(message.subject);
       const { subject, seq, data } = message;
       // What is no event causes nothing; the journal has told of it.

@@ -2,11 +2,11 @@ import { isErrorCode } from '../../shared/errors/codes.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { RunResult } from '../../shared/runtime/runtime.ts';
 import type { ResolvedSecrets } from '../../shared/secrets/resolve.ts';
-import { redact } from '../../shared/text/redact.ts';
 import { scrubberOf } from '../../shared/text/scrub.ts';
+import { scrubCredentials } from '../../shared/text/scrub-credentials.ts';
 
 /** Keeps secret values and signed URLs out of what is stored, published or logged of one execution. */
-export interface Censor {
+export interface Scrub {
   /** The kept log of a processor. */
   log(text: string): string;
   /** What a processor says in a report. */
@@ -19,40 +19,40 @@ export interface Censor {
  * For an execution with secrets that are not known here: they stay with their provider, or are no longer there after a
  * restart. What cannot be searched for them is not told at all.
  */
-export const WITHHOLDING: Censor = {
+export const WITHHOLDING: Scrub = {
   log: (text) =>
     text === '' ? '' : '[log withheld: its secrets are not known here, so it cannot be searched for them]\n',
   said: () => '[withheld]',
-  own: redact,
+  own: scrubCredentials,
 };
 
-export function censorOf({ values, handles }: ResolvedSecrets): Censor {
+export function scrubOf({ values, handles }: ResolvedSecrets): Scrub {
   if (handles.length > 0) return WITHHOLDING;
   const scrubber = scrubberOf(values);
   // Secrets first: a value may look like a part of a signed URL.
-  const text = (given: string): string => redact(scrubber.text(given));
-  return { log: (given) => redact(scrubber.text(given, { mayBeCut: true })), said: text, own: text };
+  const text = (given: string): string => scrubCredentials(scrubber.text(given));
+  return { log: (given) => scrubCredentials(scrubber.text(given, { mayBeCut: true })), said: text, own: text };
 }
 
-/** The result of a run with its words censored, before anything is clipped: a clipped value would not be found. */
-export function censored(result: RunResult, censor: Censor): RunResult & { readonly text: string } {
+/** The result of a run with its words scrubbed, before anything is clipped: a clipped value would not be found. */
+export function scrubbed(result: RunResult, scrub: Scrub): RunResult & { readonly text: string } {
   const { outcome, error } = result;
   return {
     ...result,
-    text: censor.log(Buffer.from(result.log).toString('utf8')),
-    outcome: 'reason' in outcome ? { ...outcome, reason: censor.own(outcome.reason) } : outcome,
+    text: scrub.log(Buffer.from(result.log).toString('utf8')),
+    outcome: 'reason' in outcome ? { ...outcome, reason: scrub.own(outcome.reason) } : outcome,
     error: error && {
       ...error,
-      code: isErrorCode(error.code) ? error.code : censor.said(error.code),
-      message: censor.said(error.message),
+      code: isErrorCode(error.code) ? error.code : scrub.said(error.code),
+      message: scrub.said(error.message),
     },
   };
 }
 
 /** An error that was thrown while values were in hand, as one that can be logged. */
-export function censoredError(thrown: unknown, censor: Censor): Error {
-  if (thrown instanceof IsomorphError) return new IsomorphError(thrown.code, censor.own(thrown.message), thrown.place);
-  const error = new Error(censor.own(thrown instanceof Error ? thrown.message : String(thrown)));
-  if (thrown instanceof Error && thrown.stack !== undefined) error.stack = censor.own(thrown.stack);
+export function scrubbedError(thrown: unknown, scrub: Scrub): Error {
+  if (thrown instanceof IsomorphError) return new IsomorphError(thrown.code, scrub.own(thrown.message), thrown.place);
+  const error = new Error(scrub.own(thrown instanceof Error ? thrown.message : String(thrown)));
+  if (thrown instanceof Error && thrown.stack !== undefined) error.stack = scrub.own(thrown.stack);
   return error;
 }

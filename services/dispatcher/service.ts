@@ -4,7 +4,7 @@ import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { Journal, type Snapshot } from '../../shared/journal/journal.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
-import { type Consumption, consume, DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
+import { type Consumption, consume, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
 import { answerPins } from '../../shared/nats/images.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import type { RuntimeAdapter } from '../../shared/runtime/runtime.ts';
@@ -175,7 +175,7 @@ class Dispatcher {
     await publish(connection, PURGE_SUBJECT, JSON.stringify(purge), { msgID: `purge-${state.planId}` });
   }
 
-  async #purge({ plan_id: planId, not_before }: Purge): Promise<Verdict> {
+  async #purge({ plan_id: planId, not_before }: Purge): Promise<Disposition> {
     const early = this.#until(not_before);
     if (early !== undefined) return early;
     await Promise.all(this.#deps.scratchStores.map((store) => store.purgePlan({ planId })));
@@ -183,7 +183,7 @@ class Dispatcher {
     return DONE;
   }
 
-  async #timer({ plan_id: planId, deadline, ledger_seq: seq }: Timer): Promise<Verdict> {
+  async #timer({ plan_id: planId, deadline, ledger_seq: seq }: Timer): Promise<Disposition> {
     const { state } = await this.#journal.load(planId, seq);
     if (state.phase !== 'admitted') return DONE;
     const early = this.#until(deadline);
@@ -193,7 +193,7 @@ class Dispatcher {
   }
 
   /** Undefined when the instant has come. */
-  #until(instant: string): Verdict | undefined {
+  #until(instant: string): Disposition | undefined {
     const waitMs = Date.parse(instant) - this.#deps.nowMs();
     return waitMs > 0 ? { kind: 'later', delayMs: Math.min(waitMs, MAX_DELAY_MS) } : undefined;
   }
@@ -201,8 +201,8 @@ class Dispatcher {
 
 /** A handler of the documents that a parser takes; what it refuses is dead. */
 const reading =
-  <T>(parse: (value: unknown) => Validated<T>, handle: (value: T, signal: AbortSignal) => Promise<Verdict>) =>
-  async ({ data }: { readonly data: Uint8Array }, signal: AbortSignal): Promise<Verdict> => {
+  <T>(parse: (value: unknown) => Validated<T>, handle: (value: T, signal: AbortSignal) => Promise<Disposition>) =>
+  async ({ data }: { readonly data: Uint8Array }, signal: AbortSignal): Promise<Disposition> => {
     const parsed = parse(parseJson(data));
     if (!parsed.ok) return dead(parsed.faults[0] ?? fault('ERR_SCHEMA', 'the message is not usable'));
     return handle(parsed.value, signal);

@@ -7,7 +7,7 @@ import type { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
 import type { Draft, EventData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
-import { DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
+import { type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import type { Report } from '../../shared/runtime/contract.ts';
@@ -20,7 +20,7 @@ import { collectOutputs, storeLog } from './collect.ts';
 import { decideEnd, decideStart } from './decide.ts';
 import { buildJob, type ScratchAccess } from './job.ts';
 import { type Failure, failedDraft, failure, failureOf, tailOf } from './outcome.ts';
-import { type Censor, censored, censoredError, censorOf, WITHHOLDING } from './scrub.ts';
+import { type Scrub, scrubbed, scrubbedError, scrubOf, WITHHOLDING } from './scrub.ts';
 
 export interface WorkerDeps {
   readonly connection: NatsConnection;
@@ -70,7 +70,7 @@ export class Worker {
     this.#deps = deps;
   }
 
-  async handle(work: Work, signal: AbortSignal): Promise<Verdict> {
+  async handle(work: Work, signal: AbortSignal): Promise<Disposition> {
     const waitMs = Date.parse(work.not_before) - this.#deps.nowMs();
     if (waitMs > 0) return { kind: 'later', delayMs: waitMs };
     const { state } = await this.#deps.journal.load(work.plan_id, work.ledger_seq);
@@ -112,7 +112,7 @@ export class Worker {
     else this.#running.set(planId, underWay);
   }
 
-  async #start(task: Task, state: PlanState, signal: AbortSignal): Promise<Verdict> {
+  async #start(task: Task, state: PlanState, signal: AbortSignal): Promise<Disposition> {
     if (state.cancelRequested !== undefined)
       return this.#fail(task, failure('ERR_CANCELLED', 'the plan was cancelled'));
     const prepared = await this.#prepare(task, state);
@@ -133,10 +133,10 @@ export class Worker {
     const { executionId, processor } = task;
     const { values, handles } = prepared.secrets;
     const assignment = { executionId, processor, job, secrets: values, secretHandles: handles, deadlineMs };
-    const censor = censorOf(prepared.secrets);
-    const running = this.#deps.runtime.run(assignment, this.#reporter(task, censor));
-    const handle = await running.catch((error: unknown) => Promise.reject(censoredError(error, censor)));
-    return this.#finish(task, handle, censor, signal);
+    const scrub = scrubOf(prepared.secrets);
+    const running = this.#deps.runtime.run(assignment, this.#reporter(task, scrub));
+    const handle = await running.catch((error: unknown) => Promise.reject(scrubbedError(error, scrub)));
+    return this.#finish(task, handle, scrub, signal);
   }
 
   /** The execution was started by a process that is no more, or that lost its lease on the message. */
@@ -145,15 +145,15 @@ export class Worker {
     state: PlanState,
     started: EventData<'execution.started'>,
     signal: AbortSignal,
-  ): Promise<Verdict> {
+  ): Promise<Disposition> {
     if (state.cancelRequested !== undefined) await this.cancel(task.planId);
     const deadlineMs = Date.parse(started.deadline);
     // In an outage the run is still held to its deadline; its end waits for the secrets then.
-    const censor = await this.#censor(task).catch(() => undefined);
-    const reporter = this.#reporter(task, censor ?? WITHHOLDING);
+    const scrub = await this.#scrub(task).catch(() => undefined);
+    const reporter = this.#reporter(task, scrub ?? WITHHOLDING);
     const handle = await this.#deps.runtime.find(task.executionId, deadlineMs, reporter);
     if (handle === undefined) return this.#lost(task, `its runtime does not know it; ${started.worker} had started it`);
-    return this.#finish(task, handle, censor, signal);
+    return this.#finish(task, handle, scrub, signal);
   }
 
   async #prepare(task: Task, state: PlanState): Promise<Prepared | Failure> {
@@ -184,40 +184,40 @@ export class Worker {
   }
 
   /** For a run that another process started. Fails while its secrets cannot be asked for. */
-  async #censor(task: Task): Promise<Censor> {
+  async #scrub(task: Task): Promise<Scrub> {
     const secrets = await this.#secrets(task);
-    return 'code' in secrets ? WITHHOLDING : censorOf(secrets);
+    return 'code' in secrets ? WITHHOLDING : scrubOf(secrets);
   }
 
   /** Progress is live data: best effort, on the plan's own stream subject, never in the way of the work. */
-  #reporter({ planId, execution }: Task, censor: Censor): (report: Report) => void {
+  #reporter({ planId, execution }: Task, scrub: Scrub): (report: Report) => void {
     const subject = `streams.${planId}.progress`;
     return (report) => {
       if (report.isomorph !== 'progress' || this.#deps.connection.isClosed()) return;
       const { isomorph, fraction, message } = report;
-      const text = message === undefined ? undefined : censor.said(message);
+      const text = message === undefined ? undefined : scrub.said(message);
       const told = { isomorph, fraction, message: text, step_id: execution.stepId };
       this.#deps.connection.publish(subject, JSON.stringify(told));
     };
   }
 
-  async #finish(task: Task, handle: RunHandle, known: Censor | undefined, signal: AbortSignal): Promise<Verdict> {
+  async #finish(task: Task, handle: RunHandle, known: Scrub | undefined, signal: AbortSignal): Promise<Disposition> {
     const shutdown = whenAborted(signal);
     // The cancellation may have come while the run was being started, when there was nothing to end yet.
     if (this.#running.get(task.planId)?.cancelled === true) await this.#deps.runtime.kill(task.executionId);
     const result = await Promise.race([handle.wait(), shutdown.promise]).finally(() => shutdown.forget());
     // The run goes on without us; whoever gets the message next takes it up.
     if (result === SHUTTING_DOWN) return { kind: 'later', delayMs: 0 };
-    const censor = known ?? (await this.#censor(task));
-    if (result.outcome.kind === 'lost') return this.#lost(task, censor.own(result.outcome.reason), result.durationMs);
-    return this.#end(task, result, censor);
+    const scrub = known ?? (await this.#scrub(task));
+    if (result.outcome.kind === 'lost') return this.#lost(task, scrub.own(result.outcome.reason), result.durationMs);
+    return this.#end(task, result, scrub);
   }
 
-  async #end(task: Task, raw: RunResult, censor: Censor): Promise<Verdict> {
+  async #end(task: Task, raw: RunResult, scrub: Scrub): Promise<Disposition> {
     const { store, journal, runtime } = this.#deps;
     const { planId, executionId, processor, step } = task;
     const { state } = await journal.load(planId);
-    const result = censored(raw, censor);
+    const result = scrubbed(raw, scrub);
     const environment = await runtime.environment(processor, processor.secrets.required);
     const logged = await storeLog(store, planId, executionId, result.text);
     const { durationMs } = result;
@@ -229,34 +229,34 @@ export class Worker {
       if (collected.ok) artifacts = collected.artifacts;
       else why = collected.why;
     }
-    const scrubbed = why === undefined ? undefined : { ...why, message: censor.own(why.message) };
+    const clean = why === undefined ? undefined : { ...why, message: scrub.own(why.message) };
     const end: Draft =
-      scrubbed === undefined
+      clean === undefined
         ? { kind: 'execution.succeeded', data: { execution_id: executionId, duration_ms: durationMs, environment } }
-        : failedDraft(scrubbed, { executionId, durationMs, environment, logTail: tailOf(result.text) });
+        : failedDraft(clean, { executionId, durationMs, environment, logTail: tailOf(result.text) });
     await journal.append(planId, (now) => decideEnd(now, { executionId, drafts: [...artifacts, ...logged, end] }));
     this.#deps.log.info({ execution_id: executionId, outcome: why?.code ?? 'succeeded' }, 'execution ended');
     return this.#tidy(executionId);
   }
 
-  async #fail(task: Task, why: Failure): Promise<Verdict> {
+  async #fail(task: Task, why: Failure): Promise<Disposition> {
     const options = { executionId: task.executionId, durationMs: 0, environment: undefined, logTail: '' };
     return this.#append(task, failedDraft(why, options));
   }
 
-  async #lost(task: Task, reason: string, durationMs = 0): Promise<Verdict> {
+  async #lost(task: Task, reason: string, durationMs = 0): Promise<Disposition> {
     const data = { execution_id: task.executionId, reason, duration_ms: durationMs };
     return this.#append(task, { kind: 'execution.lost', data });
   }
 
-  async #append(task: Task, end: Draft): Promise<Verdict> {
+  async #append(task: Task, end: Draft): Promise<Disposition> {
     const { planId, executionId } = task;
     await this.#deps.journal.append(planId, (now) => decideEnd(now, { executionId, drafts: [end] }));
     return this.#tidy(executionId);
   }
 
   /** What is kept of an ended execution outside the World goes, once its end is in the ledger. */
-  async #tidy(executionId: string): Promise<Verdict> {
+  async #tidy(executionId: string): Promise<Disposition> {
     await Promise.all([this.#deps.runtime.forget(executionId), this.#deps.store.dropUploads(executionId)]);
     return DONE;
   }

@@ -14,14 +14,12 @@ import { type FileArtifactStore, openFileStore } from '../../shared/world/driver
 import {
   checkSecret,
   type GetGrant,
-  type Grant,
   type PutGrant,
+  type UrlGrant,
   verifyUrl,
 } from '../../shared/world/drivers/file/signed-url.ts';
 import { discardRest } from './discard-rest.ts';
 import { parseRangeHeader } from './range.ts';
-
-export { redact, redactUrl } from '../../shared/text/redact.ts';
 
 export interface GatewayOptions {
   /**
@@ -121,7 +119,7 @@ async function servePut(exchange: Serving, grant: PutGrant): Promise<void> {
   response.end(answer);
 }
 
-async function serve(exchange: Exchange, grant: Grant | undefined): Promise<void> {
+async function serve(exchange: Exchange, grant: UrlGrant | undefined): Promise<void> {
   const { store } = exchange;
   if (store === undefined || grant === undefined) return answerError(exchange, 'ERR_URL_REFUSED');
   switch (grant.method) {

@@ -2,7 +2,7 @@ import { fault } from '../../shared/errors/isomorph-error.ts';
 import { isPlanId } from '../../shared/ids/ids.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
-import { type Consumption, consume, DONE, dead, type Verdict } from '../../shared/nats/consume.ts';
+import { type Consumption, consume, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { Batcher } from './batcher.ts';
 import { commitsOf, decideRecord, type Fact, parseFact, refusal } from './decide.ts';
@@ -28,7 +28,7 @@ export function startSampler(deps: ServiceDeps): Promise<Consumption> {
     concurrency: MESSAGES_AT_ONCE,
     prefetch: MESSAGES_AT_ONCE,
     keyOf: (message) => String(message.seq),
-    async handle(message): Promise<Verdict> {
+    async handle(message): Promise<Disposition> {
       const token = message.subject.split('.')[1];
       const planId = isPlanId(token) ? token : undefined;
       const parsed = parseFact(message.data, message.seq);

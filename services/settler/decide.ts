@@ -5,7 +5,7 @@ import type { Draft, EventData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
 import { actualFor } from '../../shared/plan/budget.ts';
-import type { Outcome } from '../../shared/plan/predicates/predicate.ts';
+import type { PredicateResult } from '../../shared/plan/predicates/predicate.ts';
 import { type PlanProgress, progressOf } from '../../shared/plan/progress.ts';
 import { clip } from '../../shared/text/clip.ts';
 import type { ReceiptDocument } from './receipt.ts';
@@ -129,7 +129,7 @@ const CHECKS_PER_COMMIT = 100;
 export interface SettlePlan {
   readonly plan: AdmittedPlan;
   /** What became of `plan.predicates`, in order; none when they were not due as the evidence was read. */
-  readonly outcomes: readonly Outcome[];
+  readonly outcomes: readonly PredicateResult[];
 }
 
 export interface SettlePlanDecision extends Decision {

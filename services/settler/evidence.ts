@@ -3,7 +3,7 @@ import type { Cid } from '../../shared/hash/cid.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import { predicateOf } from '../../shared/plan/predicates/index.ts';
-import type { ArtifactEvidence, Evidence, Outcome } from '../../shared/plan/predicates/predicate.ts';
+import type { ArtifactEvidence, Evidence, PredicateResult } from '../../shared/plan/predicates/predicate.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 
 /** More than any predicate judges is not read. */
@@ -31,8 +31,12 @@ async function readArtifact(
 }
 
 /** Reads what the predicates of a plan look at, then lets each judge. */
-export async function checkPredicates(store: ArtifactStore, state: PlanState, plan: AdmittedPlan): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
+export async function checkPredicates(
+  store: ArtifactStore,
+  state: PlanState,
+  plan: AdmittedPlan,
+): Promise<PredicateResult[]> {
+  const outcomes: PredicateResult[] = [];
   for (const { call } of plan.predicates) {
     const predicate = predicateOf(call);
     if (predicate === undefined) {

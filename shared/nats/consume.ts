@@ -9,7 +9,7 @@ import { ACK_WAIT_MS, type ConsumerSpec } from '../wire/topology.ts';
 import { publishDead } from './dead.ts';
 
 /** What becomes of a message. */
-export type Verdict =
+export type Disposition =
   /** Everything it caused is stored. */
   | { readonly kind: 'done' }
   /** Not yet: deliver it again after `delayMs`. */
@@ -17,10 +17,10 @@ export type Verdict =
   /** Never: it goes to DEAD with the reason. */
   | { readonly kind: 'dead'; readonly fault: Fault; readonly planId?: string };
 
-export const DONE: Verdict = { kind: 'done' };
+export const DONE: Disposition = { kind: 'done' };
 
 /** A message that will never be handled, filed under its plan when it names one. */
-export const dead = (reason: Fault, planId?: string): Verdict => ({
+export const dead = (reason: Fault, planId?: string): Disposition => ({
   kind: 'dead',
   fault: reason,
   ...(planId === undefined ? {} : { planId }),
@@ -37,7 +37,7 @@ export interface ConsumeOptions {
   /** Messages held at once; those above `concurrency` wait here, where no other instance can take them. */
   readonly prefetch?: number;
   /** Ends with the consumer: a handler that waits must give up then. */
-  handle(message: JsMsg, signal: AbortSignal): Promise<Verdict>;
+  handle(message: JsMsg, signal: AbortSignal): Promise<Disposition>;
 }
 
 export interface Consumption {
@@ -114,25 +114,25 @@ class Loop {
 
   async #handle(message: JsMsg): Promise<void> {
     if (this.#abort.signal.aborted) return message.nak();
-    const verdict = await this.#judge(message);
-    switch (verdict.kind) {
+    const disposition = await this.#judge(message);
+    switch (disposition.kind) {
       case 'done':
         // Confirmed: an unconfirmed ack that is lost makes the handler run again long after.
         await message.ackAck();
         return;
       case 'later':
-        message.nak(verdict.delayMs);
+        message.nak(disposition.delayMs);
         return;
       case 'dead':
-        await publishDead(this.#options.connection, message, verdict.fault, verdict.planId);
-        message.term(verdict.fault.code);
+        await publishDead(this.#options.connection, message, disposition.fault, disposition.planId);
+        message.term(disposition.fault.code);
         return;
       default:
-        return unreachable(verdict);
+        return unreachable(disposition);
     }
   }
 
-  async #judge(message: JsMsg): Promise<Verdict> {
+  async #judge(message: JsMsg): Promise<Disposition> {
     const { log, handle } = this.#options;
     try {
       return await handle(message, this.#abort.signal);

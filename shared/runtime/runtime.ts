@@ -1,7 +1,7 @@
 import type { Adapter } from '../ids/adapter.ts';
 import type { Environment } from '../ledger/events.ts';
 import type { Processor } from '../plan/registry.ts';
-import type { SecretHandle } from '../secrets/grant.ts';
+import type { SecretHandle } from '../secrets/secret-value.ts';
 import type { Job, Report } from './contract.ts';
 
 /** Everything a runtime needs to run one execution. */

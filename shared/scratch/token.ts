@@ -6,7 +6,7 @@ import { validator } from '../schema/validate.ts';
 /** Where the gateway mounts scratch: what a token is good for lies below it. */
 export const SCRATCH_PATH = '/scratch/v1/';
 
-/** So that one can be found in a text and taken out of it (`shared/text/redact.ts`). */
+/** So that one can be found in a text and taken out of it (`shared/text/scrub-credentials.ts`). */
 export const TOKEN_PREFIX = 'isoscratch_';
 
 const GrantSchema = Type.Object(

@@ -1,6 +1,6 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import type { Adapter } from '../ids/adapter.ts';
-import { concealed, type SecretHandle } from './grant.ts';
+import { concealed, type SecretHandle } from './secret-value.ts';
 import type { SecretResolver } from './secrets.ts';
 
 /** The secrets of one execution, held in memory while it runs. Printing it shows names alone. */

@@ -1,5 +1,5 @@
 import type { Adapter } from '../ids/adapter.ts';
-import type { SecretHandle, SecretValue } from './grant.ts';
+import type { SecretHandle, SecretValue } from './secret-value.ts';
 
 /** Where secret values come from. Only names ever appear in events, receipts, logs and error messages. */
 export interface SecretResolver {

@@ -1,5 +1,5 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import { SecretValue } from './grant.ts';
+import { SecretValue } from './secret-value.ts';
 import type { SecretResolver } from './secrets.ts';
 
 /** A required secret that cannot be had, and what is in the way. The message never holds a value. */

@@ -134,7 +134,7 @@ export interface ArtifactStore {
 
   /**
    * A URL that GETs the artifact until `ttlS` seconds from now, with HTTP ranges. Whether it exists is not checked. The
-   * URL is a credential: log it through `redact` only.
+   * URL is a credential: log it through `scrubCredentials` only.
    * @param request.audience default: public
    */
   presign(request: {

@@ -131,7 +131,7 @@ async function removePortsFiles(dir: string): Promise<void> {
   await Promise.all(names.map((name) => rm(join(dir, name), { force: true })));
 }
 
-interface Started {
+interface NatsProcess {
   readonly child: Child;
   readonly ports: ListeningPorts;
 }
@@ -141,7 +141,7 @@ async function launch(
   options: NatsServerOptions,
   dir: string,
   paths: { config: string; log: string },
-): Promise<Started | undefined> {
+): Promise<NatsProcess | undefined> {
   const log = await open(paths.log, 'a', 0o600);
   let ready = false;
   try {

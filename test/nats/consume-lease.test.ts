@@ -1,7 +1,7 @@
 import { jetstream } from '@nats-io/jetstream';
 import * as assert from 'uvu/assert';
 import type { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { consume, DONE, type Verdict } from '../../shared/nats/consume.ts';
+import { consume, type Disposition, DONE } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { ACK_WAIT_MS } from '../../shared/wire/topology.ts';
 import { suite } from '../harness/suite.ts';
@@ -49,7 +49,7 @@ live('stopping waits for the handler under way and gives back what was not begun
 
 live('a handler that waits is told to give up, and its message goes to the next', async (its) => {
   const begun = gate();
-  const consumption = await its.start(async (_, signal): Promise<Verdict> => {
+  const consumption = await its.start(async (_, signal): Promise<Disposition> => {
     begun.open();
     await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('stopping'))));
     return DONE;

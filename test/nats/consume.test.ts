@@ -1,7 +1,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { DONE, type Verdict } from '../../shared/nats/consume.ts';
+import { type Disposition, DONE } from '../../shared/nats/consume.ts';
 import type { DeadLetter } from '../../shared/nats/dead.ts';
 import { suite } from '../harness/suite.ts';
 import { gate, type Its, withConsumer } from './live-consumer.ts';
@@ -56,7 +56,7 @@ live('what fails for a passing reason is delivered again until it succeeds, howe
 
 live('a handler that says later gets the message again', async (its) => {
   const done = gate<number>();
-  await its.start(async (message): Promise<Verdict> => {
+  await its.start(async (message): Promise<Disposition> => {
     const { deliveryCount } = message.info;
     if (deliveryCount < 3) return { kind: 'later', delayMs: 1 };
     done.open(deliveryCount);
@@ -99,7 +99,7 @@ live('a defect is given up after eight deliveries: the message lies on DEAD with
 live('one message that cannot be handled is in nobody’s way', async (its) => {
   await withoutBackoff(async () => {
     const good = gate();
-    await its.start(async (message): Promise<Verdict> => {
+    await its.start(async (message): Promise<Disposition> => {
       if (message.string() === 'good') {
         good.open();
         return DONE;

@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { cidOf } from '../../shared/hash/cid.ts';
 import type { PredicateCall } from '../../shared/plan/plan.ts';
 import { PREDICATE_NAMES, predicateFaults, predicateOf } from '../../shared/plan/predicates/index.ts';
-import type { ArtifactEvidence, Outcome } from '../../shared/plan/predicates/predicate.ts';
+import type { ArtifactEvidence, PredicateResult } from '../../shared/plan/predicates/predicate.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('predicates');
@@ -26,7 +26,7 @@ const WORLD: Readonly<Record<string, ArtifactEvidence>> = {
 const SERIES: Readonly<Record<string, number>> = { loss: 40 };
 
 /** An admitted call, judged by what its own reads find. */
-function judge(call: PredicateCall): Outcome {
+function judge(call: PredicateCall): PredicateResult {
   assert.equal(predicateFaults(call, ''), [], 'admission would refuse the call');
   const predicate = predicateOf(call);
   const readable = new Set(predicate?.reads(call).map((read) => (read.kind === 'artifact' ? read.path : read.series)));

@@ -3,7 +3,7 @@ import { executionId } from '../../shared/ids/ids.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import type { Job, Report } from '../../shared/runtime/contract.ts';
 import type { Assignment, RunHandle, RunResult, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
-import { concealed } from '../../shared/secrets/grant.ts';
+import { concealed } from '../../shared/secrets/secret-value.ts';
 import { suite } from '../harness/suite.ts';
 
 /** A runtime with what its conformance is shown by. */

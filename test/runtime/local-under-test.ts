@@ -8,7 +8,7 @@ import { executionId } from '../../shared/ids/ids.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import { type LocalOptions, type LocalRuntime, openLocalRuntime } from '../../shared/runtime/drivers/local/local.ts';
 import type { Assignment, RunResult } from '../../shared/runtime/runtime.ts';
-import { concealed } from '../../shared/secrets/grant.ts';
+import { concealed } from '../../shared/secrets/secret-value.ts';
 import { type RunningDocker, startDocker } from '../harness/servers/index.ts';
 import { loadActors } from './local-images.ts';
 

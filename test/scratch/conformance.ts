@@ -49,11 +49,11 @@ export interface ConformanceOptions {
 }
 
 /** One line of the matrix (`matrix.ts`). */
-export interface Outcome {
+export interface CaseResult {
   readonly primitive: 'kv' | 'queue';
   readonly driver: string;
   readonly title: string;
-  readonly outcome: Verdict | 'fail';
+  readonly outcome: CaseVerdict | 'fail';
 }
 
 /**
@@ -61,14 +61,14 @@ export interface Outcome {
  * tested where there is something to test; `outage`: it held over an outage, but nothing here can kill this backend; `unproven`:
  * not even that.
  */
-export type Verdict = 'pass' | 'refused' | 'declared' | 'outage' | 'unproven';
+export type CaseVerdict = 'pass' | 'refused' | 'declared' | 'outage' | 'unproven';
 
 /** Pure: the page of the docs has it without a run. */
 export function verdictOf<Client, Capabilities>(
   { needs, alone }: Case<Client, Capabilities>,
   capabilities: Capabilities,
   restartIs: RestartKind | undefined,
-): Verdict {
+): CaseVerdict {
   const isOffered = needs?.offered(capabilities) ?? true;
   if (!isOffered) return needs?.ask === undefined ? 'declared' : 'refused';
   if (alone !== true || restartIs === 'kill') return 'pass';
@@ -98,7 +98,7 @@ export async function refused(call: Promise<unknown>, code: ErrorCode, what = ''
 }
 
 export interface Conformance<Client, Capabilities> extends ConformanceOptions {
-  readonly primitive: Outcome['primitive'];
+  readonly primitive: CaseResult['primitive'];
   readonly driver: string;
   readonly capabilities: Capabilities;
   readonly cases: readonly Case<Client, Capabilities>[];
@@ -118,7 +118,7 @@ export function runConformance<Client, Capabilities>(conformance: Conformance<Cl
   // Most cases wait for time to pass: several run at once, each with a plan of its own. Restarts come after them.
   const limit = pLimit(CASES_AT_ONCE);
   const together = cases.filter(({ alone }) => alone !== true);
-  const started = new Map<string, Promise<Outcome['outcome']>>();
+  const started = new Map<string, Promise<CaseResult['outcome']>>();
   test.before(() => {
     for (const one of together) {
       const running = limit(() => runCase(one, conformance));
@@ -138,9 +138,9 @@ export function runConformance<Client, Capabilities>(conformance: Conformance<Cl
 async function runCase<Client, Capabilities>(
   one: Case<Client, Capabilities>,
   { primitive, driver, capabilities, make }: Conformance<Client, Capabilities>,
-): Promise<Outcome['outcome']> {
+): Promise<CaseResult['outcome']> {
   const { title, needs } = one;
-  let outcome: Outcome['outcome'] = 'fail';
+  let outcome: CaseResult['outcome'] = 'fail';
   const subject = await make();
   const planId = freshPlanId();
   try {
@@ -155,7 +155,7 @@ async function runCase<Client, Capabilities>(
   return outcome;
 }
 
-async function record(outcome: Outcome): Promise<void> {
+async function record(outcome: CaseResult): Promise<void> {
   const file = process.env.ISOMORPH_MATRIX;
   if (file !== undefined) await appendFile(file, `${JSON.stringify(outcome)}\n`);
 }

@@ -5,7 +5,7 @@ import { scratchHandler } from '../../services/gateway/scratch-handler.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
 import { SCRATCH_PATH, type ScratchGrant, signToken, verifyToken } from '../../shared/scratch/token.ts';
-import { redact } from '../../shared/text/redact.ts';
+import { scrubCredentials } from '../../shared/text/scrub-credentials.ts';
 import { suite } from '../harness/suite.ts';
 
 const NOW_MS = 1_800_000_000_000;
@@ -172,7 +172,7 @@ test('what the gateway does not mount is refused as ever', async () => {
 
 test('a token is taken out of whatever is logged or stored', () => {
   const token = signToken(GRANT, SECRET);
-  assert.is(redact(`Bearer ${token}, "${token}"`), 'Bearer isoscratch_REDACTED, "isoscratch_REDACTED"');
+  assert.is(scrubCredentials(`Bearer ${token}, "${token}"`), 'Bearer isoscratch_REDACTED, "isoscratch_REDACTED"');
   assert.ok(verifyToken(token, SECRET, NOW_MS) !== undefined);
 });
 

@@ -3,12 +3,12 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net';
 
 /** What to do with one request: `pass` it; forward it and `lose` its answer; `cut` its answer; or answer oneself. */
-export type Verdict = 'pass' | 'lose' | 'cut' | { readonly status: number; readonly body: string };
+export type ProxyAction = 'pass' | 'lose' | 'cut' | { readonly status: number; readonly body: string };
 
 export interface S3Proxy {
   readonly url: string;
   /** Asked for every request; may change its headers. */
-  decide: (request: IncomingMessage) => Verdict;
+  decide: (request: IncomingMessage) => ProxyAction;
   /** `METHOD path` of every request so far. */
   readonly seen: string[];
   close(): Promise<void>;
@@ -17,7 +17,7 @@ export interface S3Proxy {
 /** As much of an answer as gets through before it is cut. */
 const CUT_AFTER_BYTES = 1000;
 
-function forward(target: URL, incoming: IncomingMessage, verdict: Verdict, response: ServerResponse): void {
+function forward(target: URL, incoming: IncomingMessage, verdict: ProxyAction, response: ServerResponse): void {
   const { method, url: path, headers } = incoming;
   // The Host header stays as it was signed.
   const onward = request({ host: target.hostname, port: target.port, method, path, headers }, (answer) => {

@@ -4,7 +4,7 @@ import type { PredicateCall } from '../plan.ts';
 import { artifactExists } from './artifact-exists.ts';
 import { artifactJmespathOk } from './artifact-jmespath-ok.ts';
 import { jsonSchemaOk } from './json-schema-ok.ts';
-import type { Evidence, Outcome, Predicate, Read } from './predicate.ts';
+import type { Evidence, Predicate, PredicateResult, Read } from './predicate.ts';
 import { seriesHasNew } from './series-has-new.ts';
 
 /** A predicate behind its argument check, so that callers need not know its argument type. */
@@ -12,7 +12,7 @@ export interface BoundPredicate {
   readonly paths: readonly string[];
   faults(call: PredicateCall, pointer: string): readonly Fault[];
   reads(call: PredicateCall): readonly Read[];
-  check(call: PredicateCall, evidence: Evidence): Outcome;
+  check(call: PredicateCall, evidence: Evidence): PredicateResult;
 }
 
 function bind<Args>(predicate: Predicate<Args>): [string, BoundPredicate] {

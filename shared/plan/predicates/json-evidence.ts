@@ -1,4 +1,4 @@
-import type { Evidence, Outcome, Read } from './predicate.ts';
+import type { Evidence, PredicateResult, Read } from './predicate.ts';
 
 /** Predicates look at small summaries; a larger document belongs into a processor. */
 const MAX_JSON_BYTES = 16 * 1024 * 1024;
@@ -6,7 +6,11 @@ const MAX_JSON_BYTES = 16 * 1024 * 1024;
 export const readJson = (path: string): readonly Read[] => [{ kind: 'artifact', path, bytes: true }];
 
 /** Hands the JSON at `path` to `check`, or says why there is none. */
-export function withJson(evidence: Evidence, path: string, check: (value: unknown) => Outcome): Outcome {
+export function withJson(
+  evidence: Evidence,
+  path: string,
+  check: (value: unknown) => PredicateResult,
+): PredicateResult {
   const artifact = evidence.artifact(path);
   if (artifact?.bytes === undefined) return { ok: false, found: `nothing at ${path}` };
   if (artifact.size > MAX_JSON_BYTES) return { ok: false, found: `${artifact.size} bytes: too large to judge` };

@@ -19,7 +19,7 @@ export interface Evidence {
   series(name: string): number | undefined;
 }
 
-export interface Outcome {
+export interface PredicateResult {
   readonly ok: boolean;
   /** For a person: what was there. */
   readonly found: string;
@@ -32,5 +32,5 @@ export interface Predicate<Args> {
   /** Names of arguments that are WorldPaths: admission makes them canonical and checks them against the policy. */
   readonly paths: readonly (keyof Args & string)[];
   reads(args: Args): readonly Read[];
-  check(args: Args, evidence: Evidence): Outcome;
+  check(args: Args, evidence: Evidence): PredicateResult;
 }

@@ -12,7 +12,7 @@ import type { Pool } from './pool.ts';
 import { type Relays, relayNameOf } from './relays.ts';
 
 /** A container to follow. */
-export interface Started {
+export interface StartedContainer {
   readonly containerId: string;
   readonly isBoot: boolean;
   /** Its streams, when this process started it. */
@@ -66,7 +66,7 @@ export class Launcher {
   }
 
   /** The container of an execution that somebody started, or is starting. */
-  async existing(executionId: string): Promise<Started | undefined> {
+  async existing(executionId: string): Promise<StartedContainer | undefined> {
     const { engine, images } = this.#options;
     const view = await engine.inspect(this.nameOf(executionId));
     if (view === undefined) return undefined;
@@ -80,7 +80,7 @@ export class Launcher {
   }
 
   /** Starts the container of an execution, or finds it. Safe to repeat. @throws what the engine refuses */
-  async start(assignment: Assignment, image: LocalImage): Promise<Started> {
+  async start(assignment: Assignment, image: LocalImage): Promise<StartedContainer> {
     const parked = image.isBoot ? await this.#startParked(assignment, image) : undefined;
     const started = parked ?? (await this.#startCold(assignment, image));
     this.#tendSoon();
@@ -97,7 +97,7 @@ export class Launcher {
   }
 
   /** Assigns a container that waits for a job; undefined when none does. */
-  async #startParked(assignment: Assignment, image: LocalImage): Promise<Started | undefined> {
+  async #startParked(assignment: Assignment, image: LocalImage): Promise<StartedContainer | undefined> {
     const { engine, pool } = this.#options;
     const { executionId, processor } = assignment;
     const labels = this.#labels(processor, 'parked');
@@ -120,7 +120,7 @@ export class Launcher {
   }
 
   /** Creates, hands over the job, starts. */
-  async #startCold(assignment: Assignment, image: LocalImage): Promise<Started> {
+  async #startCold(assignment: Assignment, image: LocalImage): Promise<StartedContainer> {
     const { engine } = this.#options;
     const { executionId, processor, secrets, deadlineMs, job } = assignment;
     const name = this.nameOf(executionId);

@@ -13,7 +13,7 @@ import { type Engine, openEngine, patiently } from './engine.ts';
 import { follow, stopContainer } from './follow.ts';
 import { Grants } from './grants.ts';
 import { Images } from './images.ts';
-import { Launcher, type Started } from './launcher.ts';
+import { Launcher, type StartedContainer } from './launcher.ts';
 import { Pool } from './pool.ts';
 import { Reaper, type ReapRules } from './reaper.ts';
 import { Relays } from './relays.ts';
@@ -215,7 +215,7 @@ export class LocalRuntime implements RuntimeAdapter {
     return run;
   }
 
-  #begun(executionId: string, deadlineMs: number, watches: Run['watches'], started: Started | RunResult): Run {
+  #begun(executionId: string, deadlineMs: number, watches: Run['watches'], started: StartedContainer | RunResult): Run {
     if ('outcome' in started) return { watches, result: Promise.resolve(started), hasEnded: () => true };
     const { containerId, isBoot, attached } = started;
     let hasEnded = false;
@@ -241,7 +241,7 @@ export class LocalRuntime implements RuntimeAdapter {
     return { watches, result, hasEnded: () => hasEnded };
   }
 
-  async #start(assignment: Assignment): Promise<Started | RunResult> {
+  async #start(assignment: Assignment): Promise<StartedContainer | RunResult> {
     const { executionId, processor } = assignment;
     try {
       const image = await this.#patiently(() => this.#images.resolve(processor));

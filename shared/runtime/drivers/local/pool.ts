@@ -27,7 +27,7 @@ export interface Parked {
   readonly stream: Duplex;
 }
 
-interface Waiting extends Parked {
+interface ParkedSlot extends Parked {
   readonly bornMs: number;
   /** It ended, or said something before it had a job: it is not what it should be. */
   isSpoiled: boolean;
@@ -36,7 +36,7 @@ interface Waiting extends Parked {
 /** One kind of container: same image, limits, network. */
 interface Kind {
   readonly spec: Docker.ContainerCreateOptions;
-  readonly waiting: Waiting[];
+  readonly waiting: ParkedSlot[];
   /** When it was asked for, of late. */
   asked: number[];
 }
@@ -108,7 +108,7 @@ export class Pool {
     const { perKind, inAll, maxAgeMs, idleMs } = this.#options;
     const now = Date.now();
     kind.asked = kind.asked.filter((askedMs) => now - askedMs < idleMs);
-    const isUnfit = ({ bornMs, isSpoiled }: Waiting): boolean => isSpoiled || now - bornMs >= maxAgeMs;
+    const isUnfit = ({ bornMs, isSpoiled }: ParkedSlot): boolean => isSpoiled || now - bornMs >= maxAgeMs;
     for (const unfit of kind.waiting.filter(isUnfit)) await this.#drop(kind, unfit);
     const wanted = (): number => (this.#isClosed ? 0 : Math.min(perKind, inAll, kind.asked.length));
     while (kind.waiting.length > wanted()) await this.#drop(kind, kind.waiting[0]);
@@ -130,7 +130,7 @@ export class Pool {
     return false;
   }
 
-  async #park(kind: Kind): Promise<Waiting | undefined> {
+  async #park(kind: Kind): Promise<ParkedSlot | undefined> {
     const { engine, instance } = this.#options;
     const name = `${PARKED_NAME}${randomBytes(6).toString('hex')}-${instance}`;
     const id = await engine.create(name, kind.spec);
@@ -150,7 +150,7 @@ export class Pool {
     }
   }
 
-  async #drop(kind: Kind, parked: Waiting | undefined): Promise<void> {
+  async #drop(kind: Kind, parked: ParkedSlot | undefined): Promise<void> {
     // It may have been taken, or be gone, meanwhile.
     const at = parked === undefined ? -1 : kind.waiting.indexOf(parked);
     if (parked === undefined || at === -1) return;

@@ -7,7 +7,7 @@ import { executionNameOf } from './relays.ts';
 import type { Stops } from './stops.ts';
 
 /** What is to become of a container that was found on the engine. */
-export type Verdict = 'keep' | 'remove' | 'time_out';
+export type ReapAction = 'keep' | 'remove' | 'time_out';
 
 export interface ReapRules {
   /** For how long whoever created a container may take to start it. */
@@ -35,7 +35,7 @@ function deadlineOf({ labels, createdMs }: ContainerRow, { parkedMaxAgeMs }: Rea
 }
 
 /** Pure. Every container of the deployment has a time after which it is removed, whoever lives then. */
-export function judge(row: ContainerRow, rules: ReapRules, { nowMs, names, isOwnParked }: ReapSight): Verdict {
+export function judge(row: ContainerRow, rules: ReapRules, { nowMs, names, isOwnParked }: ReapSight): ReapAction {
   const { state, name, createdMs, labels } = row;
   const ageMs = nowMs - createdMs;
   const isNew = ageMs < rules.startGraceMs;
@@ -79,10 +79,10 @@ export class Reaper {
     if (failed !== undefined) throw failed.reason;
   }
 
-  async #act(row: ContainerRow, verdict: Verdict): Promise<void> {
+  async #act(row: ContainerRow, action: ReapAction): Promise<void> {
     // Without force, one that is started this very moment after all stays.
-    if (verdict === 'remove') await this.#options.engine.remove(row.id, { force: row.state !== 'created' });
-    if (verdict === 'time_out') await this.#timeOut(row);
+    if (action === 'remove') await this.#options.engine.remove(row.id, { force: row.state !== 'created' });
+    if (action === 'time_out') await this.#timeOut(row);
   }
 
   /** It stays to be found by whoever asks for its result. */

@@ -1,7 +1,7 @@
 import { within } from '../../../async/within.ts';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import { environmentNamed, isRefused } from '../../../providers/modal/account.ts';
-import type { SecretHandle } from '../../grant.ts';
+import type { SecretHandle } from '../../secret-value.ts';
 import type { SecretResolver } from '../../secrets.ts';
 import { missingSecret } from '../../values.ts';
 

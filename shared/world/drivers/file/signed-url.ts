@@ -23,7 +23,7 @@ export interface PutGrant {
   readonly contentType: string;
 }
 
-export type Grant = GetGrant | PutGrant;
+export type UrlGrant = GetGrant | PutGrant;
 
 const PARAMETER = {
   expires: 'x-isomorph-expires',
@@ -43,7 +43,7 @@ export function checkSecret(secret: Uint8Array): void {
   });
 }
 
-function signed(grant: Grant, secret: Uint8Array): string {
+function signed(grant: UrlGrant, secret: Uint8Array): string {
   const bound =
     grant.method === 'GET'
       ? ['isomorph-url-1', grant.method, grant.path, grant.expiresS]
@@ -55,7 +55,7 @@ function signed(grant: Grant, secret: Uint8Array): string {
 }
 
 /** @param gatewayUrl e.g. `http://127.0.0.1:4300` */
-export function signUrl(gatewayUrl: string, grant: Grant, secret: Uint8Array): string {
+export function signUrl(gatewayUrl: string, grant: UrlGrant, secret: Uint8Array): string {
   const url = new URL(gatewayUrl);
   url.pathname = `/${keyOf(grant.path).split('/').map(encodeURIComponent).join('/')}`;
   url.searchParams.set(PARAMETER.expires, String(grant.expiresS));
@@ -68,7 +68,7 @@ export function signUrl(gatewayUrl: string, grant: Grant, secret: Uint8Array): s
   return url.href;
 }
 
-function readGrant(method: string, url: URL): Grant | undefined {
+function readGrant(method: string, url: URL): UrlGrant | undefined {
   const parameter = (name: string): string => url.searchParams.get(name) ?? '';
   const path = decodeURIComponent(url.pathname);
   const expiresS = Number(parameter(PARAMETER.expires));
@@ -88,9 +88,9 @@ function readGrant(method: string, url: URL): Grant | undefined {
  * What a request is allowed, or undefined; why not is nobody's business.
  * @param target the request target of HTTP: path and query
  */
-export function verifyUrl(method: string, target: string, secret: Uint8Array, nowMs: number): Grant | undefined {
+export function verifyUrl(method: string, target: string, secret: Uint8Array, nowMs: number): UrlGrant | undefined {
   let url: URL;
-  let grant: Grant | undefined;
+  let grant: UrlGrant | undefined;
   try {
     url = new URL(target, 'http://gateway.invalid');
     grant = readGrant(method, url);

@@ -36,10 +36,10 @@ interface Found {
   readonly unfinished: readonly Standing[];
   readonly deadLetters: number;
   /** Neither yet, with the time when they can be claimed. */
-  readonly waiting: readonly Waiting[];
+  readonly waiting: readonly Waiter[];
 }
 
-interface Waiting {
+interface Waiter {
   readonly standing: Standing;
   readonly dueMs: number;
 }
@@ -56,7 +56,7 @@ export class ModalTopic {
   /** What was known to be claimable turned out not to be: a scan would tell. */
   isStale = false;
   /** What the last scan saw leased or delayed: when that is over it can be claimed, if its step is still the last. */
-  #waiting: readonly Waiting[] = [];
+  #waiting: readonly Waiter[] = [];
   /** Steps never change: each is read once. */
   readonly #steps = new LRUCache<string, Step>({ max: KNOWN_STEPS });
   #scannedMs = Number.NEGATIVE_INFINITY;
@@ -179,7 +179,7 @@ function sort(standings: readonly Standing[], nowMs: number): Omit<Found, 'deadL
   const claimable: Standing[] = [];
   const unfinished: Standing[] = [];
   const counts = { leased: 0, delayed: 0 };
-  const waiting: Waiting[] = [];
+  const waiting: Waiter[] = [];
   for (const standing of standings) {
     const { id, n, step } = standing;
     // Its step vanished while it was looked at: somebody finished the message.

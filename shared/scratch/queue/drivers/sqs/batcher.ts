@@ -5,7 +5,7 @@ export interface BatchLimits {
   readonly maxBytes: number;
 }
 
-interface Waiting<Item> {
+interface Pending<Item> {
   readonly item: Item;
   readonly bytes: number;
   resolve(): void;
@@ -18,7 +18,7 @@ export type SendBatch<Item> = (queue: string, items: readonly Item[]) => Promise
 export class Batcher<Item> {
   readonly #limits: BatchLimits;
   readonly #send: SendBatch<Item>;
-  readonly #waiting = new Map<string, Waiting<Item>[]>();
+  readonly #waiting = new Map<string, Pending<Item>[]>();
 
   constructor(limits: BatchLimits, send: SendBatch<Item>) {
     this.#limits = limits;
@@ -42,7 +42,7 @@ export class Batcher<Item> {
   #flush(queue: string): void {
     const waiting = this.#waiting.get(queue) ?? [];
     this.#waiting.delete(queue);
-    let batch: Waiting<Item>[] = [];
+    let batch: Pending<Item>[] = [];
     let bytes = 0;
     for (const entry of waiting) {
       if (batch.length === this.#limits.maxItems || (batch.length > 0 && bytes + entry.bytes > this.#limits.maxBytes)) {
@@ -56,7 +56,7 @@ export class Batcher<Item> {
     void this.#deliver(queue, batch);
   }
 
-  async #deliver(queue: string, batch: readonly Waiting<Item>[]): Promise<void> {
+  async #deliver(queue: string, batch: readonly Pending<Item>[]): Promise<void> {
     try {
       const outcomes = await this.#send(
         queue,

@@ -22,8 +22,9 @@ const TOKEN = /(isoscratch_)[\w-]+\.[\w-]+/g;
 
 const REDACTED = 'REDACTED';
 
-/** Any text with the signatures of presigned URLs, ours and those of S3, and scratch tokens replaced. */
-export const redact = (text: string): string => text.replace(SECRET, `$1$2${REDACTED}`).replace(TOKEN, `$1${REDACTED}`);
-
-/** One presigned URL, fit for a log: it still tells what it was for, and no longer works. */
-export const redactUrl = (url: string | URL): string => redact(String(url));
+/**
+ * Any text with the signatures of presigned URLs, ours and those of S3, and scratch tokens replaced: a URL still tells
+ * what it was for, and no longer works.
+ */
+export const scrubCredentials = (text: string): string =>
+  text.replace(SECRET, `$1$2${REDACTED}`).replace(TOKEN, `$1${REDACTED}`);

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import * as assert from 'uvu/assert';
-import { censored, censoredError, censorOf, WITHHOLDING } from '../../services/dispatcher/scrub.ts';
+import { scrubbed, scrubbedError, scrubOf, WITHHOLDING } from '../../services/dispatcher/scrub.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { RunResult } from '../../shared/runtime/runtime.ts';
 import { suite } from '../harness/suite.ts';
@@ -8,7 +8,7 @@ import { suite } from '../harness/suite.ts';
 const test = suite('what is told of a run');
 
 const TOKEN = 'correct-horse-battery-staple';
-const known = censorOf({ values: { TOKEN }, handles: [] });
+const known = scrubOf({ values: { TOKEN }, handles: [] });
 
 const result = (log: string, message: string, code = 'ERR_EXIT'): RunResult => ({
   outcome: { kind: 'not_started', reason: `no ${TOKEN}` },
@@ -18,39 +18,39 @@ const result = (log: string, message: string, code = 'ERR_EXIT'): RunResult => (
 });
 
 test('values are taken out of the log, the report and the reason; the rest stays', () => {
-  const told = censored(result(`a ${TOKEN} b\n`, `died of ${TOKEN}`, `E_${TOKEN}`), known);
+  const told = scrubbed(result(`a ${TOKEN} b\n`, `died of ${TOKEN}`, `E_${TOKEN}`), known);
   assert.is(told.text, 'a [secret TOKEN] b\n');
   assert.equal([told.error?.message, told.error?.code], ['died of [secret TOKEN]', 'E_[secret TOKEN]']);
   assert.equal(told.outcome, { kind: 'not_started', reason: 'no [secret TOKEN]' });
 });
 
 test('a value at the place where a message is clipped later leaves no piece of itself', () => {
-  const told = censored(result('', `${'x'.repeat(990)}${TOKEN}`), known);
+  const told = scrubbed(result('', `${'x'.repeat(990)}${TOKEN}`), known);
   assert.is(told.error?.message, `${'x'.repeat(990)}[secret TOKEN]`);
 });
 
 test('signed URLs go too, also where a value looks like a part of one', () => {
   const url = 'http://host/x?X-Amz-Signature=0123456789abcdef&a=b';
   assert.not.match(known.said(url), '0123456789abcdef');
-  const odd = censorOf({ values: { ODD: 'k&signature=abcdef/ghijkl' }, handles: [] });
+  const odd = scrubOf({ values: { ODD: 'k&signature=abcdef/ghijkl' }, handles: [] });
   assert.is(odd.said('k&signature=abcdef/ghijkl'), '[secret ODD]');
 });
 
 test('an execution with secrets that are not known here tells no words of its processor', () => {
   const handle = { kind: 'handle', name: 'TOKEN', provider: 'modal', environment: '' } as const;
-  for (const censor of [WITHHOLDING, censorOf({ values: {}, handles: [handle] })]) {
-    const told = censored(result(`a ${TOKEN} b\n`, TOKEN, TOKEN), censor);
+  for (const scrub of [WITHHOLDING, scrubOf({ values: {}, handles: [handle] })]) {
+    const told = scrubbed(result(`a ${TOKEN} b\n`, TOKEN, TOKEN), scrub);
     assert.match(told.text, /withheld/);
     assert.not.match(inspect([told.text, told.error]), TOKEN);
-    assert.is(censored(result('', ''), censor).text, '');
+    assert.is(scrubbed(result('', ''), scrub).text, '');
   }
 });
 
 test('an error that is thrown with values in hand keeps its code, and neither cause nor value', () => {
   const cause = new Error(TOKEN);
-  const ours = censoredError(new IsomorphError('ERR_START', `with ${TOKEN}`, {}, cause), known);
+  const ours = scrubbedError(new IsomorphError('ERR_START', `with ${TOKEN}`, {}, cause), known);
   assert.is(ours instanceof IsomorphError && ours.code, 'ERR_START');
-  for (const error of [ours, censoredError(new TypeError(`Received '${TOKEN}'`), known), censoredError(TOKEN, known)]) {
+  for (const error of [ours, scrubbedError(new TypeError(`Received '${TOKEN}'`), known), scrubbedError(TOKEN, known)]) {
     assert.not.match(inspect(error, { depth: null, showHidden: true }), TOKEN);
     assert.match(error.message, '[secret TOKEN]');
   }
