@@ -3,31 +3,22 @@
  * (0 for any). The data folder is the last argument because left-overs are found by it. Prints one line of JSON, `{"port": N}`, when it accepts connections. Ends in order at SIGTERM or when its standard input
  * ends, which happens by itself when its parent dies.
  */
-import { existsSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
+import { ensureDataFolder } from './data-folder.ts';
 import { fenceExchanges } from './exchange-fence.ts';
 
 /** Five services with a pool of four, the command line and a margin; PGlite itself serves one statement at a time. */
 const MAX_CONNECTIONS = 200;
 
-/** A data folder is made aside and renamed when it is whole: a first start that was killed leaves nothing half-made. */
-async function openDatabase(dataDir: string): Promise<PGlite> {
-  if (!existsSync(dataDir)) {
-    const draft = `${dataDir}.new`;
-    await rm(draft, { recursive: true, force: true });
-    const made = await PGlite.create(draft);
-    await made.close();
-    await rename(draft, dataDir);
-  }
-  return PGlite.create(dataDir);
-}
+const CACHE = process.env.ISOMORPH_CACHE || fileURLToPath(new URL('../../.cache', import.meta.url));
 
 async function main(): Promise<void> {
   const dataDir = process.argv.at(2);
   if (dataDir === undefined) throw new Error('usage: pglite-main.ts <data folder>');
-  const db = await openDatabase(dataDir);
+  await ensureDataFolder(dataDir, CACHE);
+  const db = await PGlite.create(dataDir);
   const broken = (thrown: unknown): void => {
     process.stderr.write(`the Postgres session broke: ${thrown instanceof Error ? thrown.stack : thrown}\n`);
     process.exit(1);

@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import * as assert from 'uvu/assert';
 import type { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { ensureDataFolder } from '../../stack/postgres/data-folder.ts';
 import { openPostgres } from '../../stack/postgres/open.ts';
 import { type PgliteHandle, startPglite } from '../../stack/postgres/pglite.ts';
 import { type ChildEnd, isAlive } from '../../stack/process.ts';
@@ -71,6 +72,22 @@ test('rows and the port stay over a half-made start, the death of the parent, a 
     assert.is(third.url, first.url);
     await thirdPool.end();
     await third.stop();
+  });
+});
+
+test('a data folder is a copy of the empty database that was made once for this version', async () => {
+  await withTempDir(async (dir) => {
+    const cache = join(dir, 'cache');
+    await ensureDataFolder(join(dir, 'first'), cache);
+    const [version = ''] = (await readdir(join(cache, 'pglite'))).filter((name) => !name.startsWith('.'));
+    await writeFile(join(cache, 'pglite', version, 'marked'), '');
+    await ensureDataFolder(join(dir, 'second'), cache);
+    assert.ok((await readdir(join(dir, 'second'))).includes('marked'));
+    assert.equal(await readdir(join(cache, 'pglite')), [version]);
+    // What is there is never made anew.
+    await writeFile(join(dir, 'first', 'own'), '');
+    await ensureDataFolder(join(dir, 'first'), cache);
+    assert.ok((await readdir(join(dir, 'first'))).includes('own'));
   });
 });
 
