@@ -1,0 +1,87 @@
+/**
+ * The pure core and the suites that guard it: only suites without servers and processes, since each runs once a mutant.
+ * A suite named by a room guards every file of the room.
+ */
+
+interface Room {
+  readonly suites: readonly string[];
+  /** By file: the suites of that file alone. */
+  readonly files: Readonly<Record<string, readonly string[]>>;
+}
+
+const ROOMS: Readonly<Record<string, Room>> = {
+  'shared/ids': {
+    suites: ['world/world-path', 'world/selector'],
+    files: {
+      'characters.ts': [],
+      'ids.ts': ['admission/decide'],
+      'percent.ts': [],
+      'selector.ts': [],
+      'world-path.ts': [],
+    },
+  },
+  'shared/ledger': {
+    suites: ['ledger/chain', 'ledger/evolve', 'ledger/verify', 'ledger/golden'],
+    files: {
+      'bounded-faults.ts': [],
+      'chain.ts': [],
+      'decode.ts': [],
+      'events.ts': [],
+      'evolve.ts': [],
+      'parse-event.ts': [],
+      'state.ts': [],
+      'verify.ts': [],
+    },
+  },
+  'shared/plan': {
+    suites: [],
+    files: {
+      'admitted.ts': ['plan/progress'],
+      'budget.ts': ['plan/budget'],
+      'plan.ts': ['admission/decide'],
+      'predicates/artifact-exists.ts': ['plan/predicates'],
+      'predicates/artifact-jmespath-ok.ts': ['plan/predicates'],
+      'predicates/index.ts': ['plan/predicates'],
+      'predicates/json-evidence.ts': ['plan/predicates'],
+      'predicates/json-schema-ok.ts': ['plan/predicates'],
+      'predicates/predicate.ts': ['plan/predicates'],
+      'predicates/series-has-new.ts': ['plan/predicates'],
+      'progress.ts': ['plan/progress'],
+      'registry.ts': ['admission/decide'],
+      'requirements.ts': ['admission/decide'],
+    },
+  },
+  'services/admission': {
+    suites: ['admission/decide', 'admission/secrets'],
+    files: {
+      'check-scratch.ts': [],
+      'command.ts': [],
+      'decide.ts': [],
+      'named.ts': [],
+      'needs-graph.ts': ['admission/needs-graph'],
+      'resolve-plan.ts': [],
+      'resolve-step.ts': [],
+      'secrets.ts': [],
+    },
+  },
+  'services/dispatcher': {
+    suites: ['dispatcher/outcome'],
+    files: { 'decide.ts': [], 'outcome.ts': [] },
+  },
+  'services/settler': { suites: ['settler/receipt'], files: { 'decide.ts': [], 'receipt.ts': [] } },
+  'services/sampler': { suites: ['sampler/decide'], files: { 'decide.ts': [] } },
+  'services/projector': { suites: ['projector/decide'], files: { 'decide.ts': [] } },
+};
+
+/** Pure, and yet no subject: the reason. */
+export const LEFT_OUT: Readonly<Record<string, string>> = {};
+
+/** By file of the pure core: its suites, as paths under `test/`. */
+export const SUBJECTS: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries(ROOMS).flatMap(([room, { suites, files }]) =>
+    Object.entries(files).map(([file, own]) => [
+      `${room}/${file}`,
+      [...new Set([...own, ...suites])].map((suite) => `${suite}.test.ts`),
+    ]),
+  ),
+);
