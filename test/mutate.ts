@@ -126,7 +126,9 @@ function report(judged: readonly Judged[], files: readonly string[]): number {
   for (const file of files) {
     const own = judged.filter(({ mutant }) => mutant.file === file);
     const dead = own.filter(({ fate }) => died(fate)).length;
-    say(`${file.padEnd(52)} ${String(dead).padStart(5)} of ${String(own.length).padStart(5)}  ${percent(dead, own.length)}`);
+    say(
+      `${file.padEnd(52)} ${String(dead).padStart(5)} of ${String(own.length).padStart(5)}  ${percent(dead, own.length)}`,
+    );
   }
   return judged.filter(({ fate }) => died(fate)).length;
 }
@@ -142,10 +144,19 @@ async function mutate({ only, count, seed, jobs }: Options): Promise<boolean> {
     const bundles = await bundleSuites(ROOT, folder, suites, sources);
     const worker = path.join(folder, 'worker.mjs');
     const entry = fileURLToPath(new URL('mutate/worker.ts', import.meta.url));
-    await build({ entryPoints: [entry], outfile: worker, bundle: true, format: 'esm', platform: 'node', packages: 'external' });
+    await build({
+      entryPoints: [entry],
+      outfile: worker,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      packages: 'external',
+    });
     const judges = await learnAll(worker, bundles);
     const sample = sampleOf(mutants, count, seed);
-    say(`${sample.length} of ${mutants.length} mutants in ${files.length} files, ${suites.length} suites, seed ${seed}`);
+    say(
+      `${sample.length} of ${mutants.length} mutants in ${files.length} files, ${suites.length} suites, seed ${seed}`,
+    );
     const dead = report(await judgeAll(worker, sample, judges, jobs), files);
     const minutes = ((performance.now() - startMs) / 60_000).toFixed(1);
     say(`\n${dead} of ${sample.length} died: ${percent(dead, sample.length)}; seed ${seed}; ${minutes} minutes`);

@@ -41,7 +41,10 @@ export class Runner {
 
   #start(): ChildProcess {
     // Bounded memory: a mutant that collects for ever ends soon.
-    const child = fork(this.#main, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], execArgv: ['--max-old-space-size=768'] });
+    const child = fork(this.#main, {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      execArgv: ['--max-old-space-size=768'],
+    });
     this.#child = child;
     return child;
   }
