@@ -1,17 +1,25 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
+import type { RawEvent } from '../shared/ledger/envelope.ts';
 import type { LedgerEvent } from '../shared/ledger/events.ts';
+import { understood } from '../shared/ledger/meaning.ts';
 import { lastSequenceOf, readStream, type StoredMessage } from '../shared/nats/read.ts';
 import { decodeCommit, LEDGER_STREAM, planSubjects, WHOLE_LEDGER } from '../shared/wire/ledger.ts';
 
 /** One message of the ledger stream: a commit, or why it is none. */
 export type LedgerMessage =
-  | { readonly kind: 'commit'; readonly message: StoredMessage; readonly events: readonly LedgerEvent[] }
+  | {
+      readonly kind: 'commit';
+      readonly message: StoredMessage;
+      readonly raws: readonly RawEvent[];
+      readonly events: readonly LedgerEvent[];
+    }
   | { readonly kind: 'foreign'; readonly message: StoredMessage; readonly error: IsomorphError };
 
 export function decodeMessage(message: StoredMessage): LedgerMessage {
   try {
-    return { kind: 'commit', message, events: decodeCommit(message.data, message.subject) };
+    const raws = decodeCommit(message.data, message.subject).map(({ raw }) => raw);
+    return { kind: 'commit', message, raws, events: raws.map(understood) };
   } catch (error) {
     if (error instanceof IsomorphError && error.code === 'ERR_NOT_AN_EVENT') return { kind: 'foreign', message, error };
     throw error;

@@ -1,5 +1,5 @@
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
-import { decodeText } from '../shared/ledger/decode.ts';
+import { decodeText } from '../shared/ledger/envelope.ts';
 import { type Finding, type Verdict, Verifier } from '../shared/ledger/verify.ts';
 
 export interface VerifyOptions {

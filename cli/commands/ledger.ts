@@ -87,7 +87,7 @@ async function verifyLive(context: Context): Promise<Verdict> {
   for await (const one of readLedger(await context.connection('auditor'), undefined)) {
     const place = `message ${one.message.seq}`;
     if (one.kind === 'foreign') verifier.report(one.error, place);
-    else for (const event of one.events) verifier.event(event, place);
+    else for (const raw of one.raws) verifier.event(raw, place);
   }
   return verifier.verdict();
 }

@@ -53,6 +53,7 @@ const rejection = (faults: readonly Fault[]): Draft => ({
 });
 
 function admission({ document, plan, source }: NonNullable<Ruling['admitted']>, nowMs: number): Draft {
+  const timeoutS = source.timeout_s ?? DEFAULT_TIMEOUT_S;
   return {
     kind: 'plan.admitted',
     data: {
@@ -61,7 +62,9 @@ function admission({ document, plan, source }: NonNullable<Ruling['admitted']>, 
       policy: plan.policy,
       steps: plan.steps.length,
       budget_limit_usd_micro: plan.budget_limit_usd_micro,
-      deadline: new Date(nowMs + (source.timeout_s ?? DEFAULT_TIMEOUT_S) * 1000).toISOString(),
+      deadline: new Date(nowMs + timeoutS * 1000).toISOString(),
+      predicates: plan.predicates.length,
+      timeout_s: timeoutS,
     },
   };
 }
@@ -88,11 +91,18 @@ export type SubmitDecision = Decision &
 export interface Submit {
   readonly ruling: Ruling;
   readonly nowMs: number;
+  /** Who commands. */
+  readonly principal: string;
+  /** Of the command in COMMANDS. */
+  readonly commandSeq: number;
   /** Leases are a façade: recorded when this is on, never enforced. */
   readonly declareLeases: boolean;
 }
 
-export function decideSubmit(state: PlanState, { ruling, nowMs, declareLeases }: Submit): SubmitDecision {
+export function decideSubmit(
+  state: PlanState,
+  { ruling, principal, commandSeq, nowMs, declareLeases }: Submit,
+): SubmitDecision {
   if (state.phase !== 'absent') {
     if (state.submitted?.plan_cid === ruling.submitted.cid) return { kind: 'duplicate', drafts: [] };
     const reason = fault('ERR_PLAN_CONFLICT', `plan ${state.planId} exists with another body`, {
@@ -104,7 +114,13 @@ export function decideSubmit(state: PlanState, { ruling, nowMs, declareLeases }:
   const { submitted, admitted, faults } = ruling;
   const first: Draft = {
     kind: 'plan.submitted',
-    data: { plan_path: submitted.path, plan_cid: submitted.cid, bytes: submitted.bytes.byteLength },
+    data: {
+      plan_path: submitted.path,
+      plan_cid: submitted.cid,
+      bytes: submitted.bytes.byteLength,
+      principal,
+      command_seq: commandSeq,
+    },
   };
   if (admitted === undefined) return { kind: 'rejected', drafts: [first, rejection(faults)] };
   const declared = declareLeases ? leases(admitted) : [];

@@ -1,5 +1,6 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { Journal } from '../../shared/journal/journal.ts';
+import { ANONYMOUS } from '../../shared/ledger/events.ts';
 import { type Consumption, consume, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
@@ -32,10 +33,10 @@ class Admission {
   }
 
   async handle(message: JsMsg): Promise<Disposition> {
-    return message.subject === 'plans.cancel' ? this.#cancel(message.data) : this.#submit(message.data);
+    return message.subject === 'plans.cancel' ? this.#cancel(message.data) : this.#submit(message);
   }
 
-  async #submit(data: Uint8Array): Promise<Disposition> {
+  async #submit({ data, seq: commandSeq }: JsMsg): Promise<Disposition> {
     const parsed = parseSubmission(data);
     if (!parsed.ok) return dead(parsed.fault, parsed.planId);
     const submission = parsed.value;
@@ -48,7 +49,7 @@ class Admission {
     const ruling = rule(submission, registry, { ...deployment, ...knownSecrets, ...knownImages });
     await this.#put(ruling.submitted);
     if (ruling.admitted !== undefined) await this.#put(ruling.admitted.document);
-    const command = { ruling, nowMs: nowMs(), declareLeases };
+    const command = { ruling, principal: ANONYMOUS, commandSeq, nowMs: nowMs(), declareLeases };
     const { decision } = await this.#journal.append(submission.planId, (state) => decideSubmit(state, command));
     if (decision.kind === 'conflict') return dead(decision.fault, submission.planId);
     this.#deps.log.info({ plan_id: submission.planId, decision: decision.kind }, 'submission');

@@ -1,6 +1,6 @@
 import { executionId } from '../../shared/ids/ids.ts';
 import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
-import type { Draft, EventData } from '../../shared/ledger/events.ts';
+import type { Draft, DraftData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
 import { reserveFor } from '../../shared/plan/budget.ts';
@@ -51,7 +51,7 @@ export const isStartable = (execution: Execution | undefined): boolean =>
   execution !== undefined && execution.started === undefined && execution.end === undefined;
 
 /** Claims an execution. Nothing when another dispatcher was first, or it has ended. */
-export function decideStart(state: PlanState, started: EventData<'execution.started'>): Decision {
+export function decideStart(state: PlanState, started: DraftData<'execution.started'>): Decision {
   if (!isStartable(state.executions.get(started.execution_id)) || state.cancelRequested !== undefined) return NOTHING;
   return { drafts: [{ kind: 'execution.started', data: started }] };
 }

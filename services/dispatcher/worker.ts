@@ -5,7 +5,7 @@ import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import type { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
-import type { Draft, EventData } from '../../shared/ledger/events.ts';
+import type { Draft, DraftData, EventData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
@@ -118,9 +118,10 @@ export class Worker {
     const prepared = await this.#prepare(task, state);
     if ('code' in prepared) return this.#fail(task, prepared);
     const deadlineMs = this.#deps.nowMs() + task.processor.runtime.timeout_s * 1000;
-    const started: EventData<'execution.started'> = {
+    const started: DraftData<'execution.started'> = {
       execution_id: task.executionId,
       worker: this.#deps.instance,
+      session: this.#deps.instance,
       deadline: new Date(deadlineMs).toISOString(),
       params_cid: cidOf(canonicalBytes(task.step.params)),
       inputs: Object.fromEntries(Object.entries(prepared.inputs).map(([name, { path, cid }]) => [name, { path, cid }])),
@@ -244,7 +245,7 @@ export class Worker {
     return this.#append(task, failedDraft(why, options));
   }
 
-  async #lost(task: Task, reason: string, durationMs = 0): Promise<Disposition> {
+  async #lost(task: Task, reason: string, durationMs: number | null = null): Promise<Disposition> {
     const data = { execution_id: task.executionId, reason, duration_ms: durationMs };
     return this.#append(task, { kind: 'execution.lost', data });
   }

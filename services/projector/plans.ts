@@ -4,8 +4,9 @@ import type { Logger } from 'pino';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { checkLink, headOf } from '../../shared/ledger/chain.ts';
-import { decodeLine } from '../../shared/ledger/decode.ts';
+import { decodeLine } from '../../shared/ledger/envelope.ts';
 import { evolve } from '../../shared/ledger/evolve.ts';
+import { understood } from '../../shared/ledger/meaning.ts';
 import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
 import { rowsOf } from '../../shared/projection/rows.ts';
 import type { Rows } from '../../shared/projection/tables.ts';
@@ -32,7 +33,7 @@ function rebuild(planId: string, lines: readonly string[]): PlanState {
   const empty = emptyState(planId);
   let { head } = empty;
   try {
-    const events = lines.map(decodeLine);
+    const events = lines.map((line) => understood(decodeLine(line)));
     for (const event of events) {
       checkLink(head, event);
       head = headOf(event);

@@ -81,7 +81,7 @@ async function insertEvents(client: pg.PoolClient, events: readonly ProjectedEve
       events.map(({ event }) => event.this_hash),
       events.map(({ event }) => event.prev_hash),
       events.map(({ line }) => Buffer.from(line)),
-      events.map(({ event }) => jsonbText(JSON.stringify(event.data))),
+      events.map(({ raw }) => jsonbText(JSON.stringify(raw.data))),
     ],
   );
   if (inserted.rowCount !== events.length) await checkExisting(client, events);

@@ -144,6 +144,11 @@ export const ERROR_TABLE = {
     false,
     'Project anew: update isomorph.position set stream_seq = 0.',
   ),
+  ERR_VERSION: row(
+    'The ledger of the plan holds an event that a later version wrote; it is intact.',
+    true,
+    'Start services of the later version: they take the plan over, these read on and do not write to it.',
+  ),
   ERR_COMMIT_INVALID: row('A service tried to append an illegal commit.', false, 'Report this as a bug.'),
   ERR_APPEND_CONTENDED: row('Too many writers met on one plan.', true, 'It is tried again by itself.'),
 

@@ -46,8 +46,8 @@ const eventId = (cells: Cells): string => `${cells.get('plan_id')} ${cells.get('
 
 function eventsOf(messages: readonly LedgerMessage[]): Map<string, Cells> {
   const all = messages.flatMap(({ seq: streamSeq, events }) =>
-    events.map(({ event, line }, index) => {
-      const { plan_id, seq, kind, by, ts, this_hash, prev_hash, data } = event;
+    events.map(({ raw, line }, index) => {
+      const { plan_id, seq, kind, by, ts, this_hash, prev_hash, data } = raw;
       const row = {
         stream_seq: streamSeq,
         index_in_commit: index,

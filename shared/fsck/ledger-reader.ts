@@ -1,6 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import type { LedgerEvent } from '../ledger/events.ts';
 import { Verifier } from '../ledger/verify.ts';
 import { readStream, type StoredMessage } from '../nats/read.ts';
 import { commitLines, type EventLine } from '../projection/commit.ts';
@@ -77,7 +76,7 @@ export class LedgerReader {
     const place = `message ${seq}`;
     try {
       const events = commitLines(message);
-      for (const { event } of events) this.#take(event, place);
+      for (const one of events) this.#take(one, place);
       return { seq, subject, events, foreign: undefined };
     } catch (error) {
       if (!(error instanceof IsomorphError)) throw error;
@@ -86,8 +85,8 @@ export class LedgerReader {
     }
   }
 
-  #take(event: LedgerEvent, place: string): void {
-    this.verifier.event(event, place);
+  #take({ event, raw }: EventLine, place: string): void {
+    this.verifier.event(raw, place);
     for (const named of namedArtifacts(event)) {
       const key = `${named.cid} ${named.path}`;
       if (!this.artifacts.has(key)) this.artifacts.set(key, { ...named, planId: event.plan_id, seq: event.seq });

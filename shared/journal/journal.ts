@@ -8,6 +8,7 @@ import { checkLink, encodeCommit, headOf, seal } from '../ledger/chain.ts';
 import type { Decision } from '../ledger/decider.ts';
 import type { LedgerEvent, LedgerWriter } from '../ledger/events.ts';
 import { evolve } from '../ledger/evolve.ts';
+import { understood } from '../ledger/meaning.ts';
 import { emptyState, type PlanState } from '../ledger/state.ts';
 import { readStream, type StoredMessage } from '../nats/read.ts';
 import { commitSubject, decodeCommit, LEDGER_STREAM, planSubjects } from '../wire/ledger.ts';
@@ -186,7 +187,7 @@ export class Journal {
 
   #decode(planId: string, message: StoredMessage): LedgerEvent[] | undefined {
     try {
-      const events = decodeCommit(message.data, message.subject);
+      const events = decodeCommit(message.data, message.subject).map(({ raw }) => understood(raw));
       if (events[0]?.plan_id !== planId) throw new IsomorphError('ERR_NOT_AN_EVENT', 'an event of another plan');
       return events;
     } catch (error) {

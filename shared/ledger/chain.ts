@@ -1,7 +1,8 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import { blake3Hex } from '../hash/blake3.ts';
-import { canonicalBytes, canonicalText } from '../hash/canonical.ts';
-import { type Draft, EVENT_LIMITS, EVENT_VERSION, type LedgerEvent, type LedgerWriter } from './events.ts';
+import { canonicalText } from '../hash/canonical.ts';
+import { hashEvent, type RawEvent } from './envelope.ts';
+import { type Draft, EVENT_LIMITS, type LedgerEvent, type LedgerWriter } from './events.ts';
+import { newestVersion } from './versions.ts';
 
 /** The last event of a chain, as far as the next one depends on it. */
 export interface Head {
@@ -12,13 +13,9 @@ export interface Head {
 
 export const EMPTY_HEAD: Head = { seq: 0, hash: null, ts: null };
 
-export const headOf = (event: LedgerEvent): Head => ({ seq: event.seq, hash: event.this_hash, ts: event.ts });
+type Link = Pick<RawEvent, 'seq' | 'this_hash' | 'prev_hash' | 'ts' | 'plan_id'>;
 
-/** `"blake3:" + hex(BLAKE3(JCS(event without this_hash)))`. */
-export function hashEvent(event: LedgerEvent | Omit<LedgerEvent, 'this_hash'>): string {
-  const { this_hash: _, ...rest } = event as LedgerEvent;
-  return `blake3:${blake3Hex(canonicalBytes(rest))}`;
-}
+export const headOf = (event: Link): Head => ({ seq: event.seq, hash: event.this_hash, ts: event.ts });
 
 export interface SealOptions {
   readonly planId: string;
@@ -27,7 +24,7 @@ export interface SealOptions {
   readonly nowMs: number;
 }
 
-/** Drafts as chained events behind `head`. */
+/** Drafts as chained events behind `head`, each in the newest version of its kind. */
 export function seal(head: Head, drafts: readonly Draft[], { planId, by, nowMs }: SealOptions): LedgerEvent[] {
   const now = new Date(nowMs).toISOString();
   const ts = head.ts !== null && head.ts > now ? head.ts : now;
@@ -35,18 +32,18 @@ export function seal(head: Head, drafts: readonly Draft[], { planId, by, nowMs }
   let { seq, hash } = head;
   for (const draft of drafts) {
     seq += 1;
-    const open = { ...draft, by, plan_id: planId, prev_hash: hash, seq, ts, v: EVENT_VERSION } as const;
-    hash = hashEvent(open as Omit<LedgerEvent, 'this_hash'>);
+    const open = { ...draft, by, plan_id: planId, prev_hash: hash, seq, ts, v: newestVersion(draft.kind) };
+    hash = hashEvent(open);
     events.push({ ...open, this_hash: hash } as LedgerEvent);
   }
   return events;
 }
 
 /**
- * Checks that `event` follows `head` and hashes to what it says.
- * @throws ERR_CHAIN_BROKEN with the field that is wrong and what it should be.
+ * Checks that an event, which hashes to what it says, follows `head`.
+ * @throws ERR_CHAIN_BROKEN with the field that is wrong and what it should be
  */
-export function checkLink(head: Head, event: LedgerEvent): void {
+export function checkLink(head: Head, event: Link): void {
   const broken = (field: string, expected: unknown): never => {
     throw new IsomorphError('ERR_CHAIN_BROKEN', `seq ${event.seq} of ${event.plan_id}: ${field} is wrong`, {
       pointer: `/${field}`,
@@ -56,11 +53,14 @@ export function checkLink(head: Head, event: LedgerEvent): void {
   if (event.seq !== head.seq + 1) broken('seq', head.seq + 1);
   if (event.prev_hash !== head.hash) broken('prev_hash', head.hash);
   if (head.ts !== null && event.ts < head.ts) broken('ts', `not before ${head.ts}`);
-  const hash = hashEvent(event);
-  if (event.this_hash !== hash) broken('this_hash', hash);
 }
 
 const encoder = new TextEncoder();
+const LINE_FEED = 0x0a;
+
+function tooLarge(what: string, limit: string): never {
+  throw new IsomorphError('ERR_TOO_LARGE', what, { expected: `at most ${limit}` });
+}
 
 /**
  * One commit: the canonical events of one plan, in order, one a line (a commit of one event is plain JSON).
@@ -68,20 +68,22 @@ const encoder = new TextEncoder();
  */
 export function encodeCommit(events: readonly LedgerEvent[]): Uint8Array {
   const lines = events.map((event) => {
-    const line = canonicalText(event);
-    const bytes = Buffer.byteLength(line);
+    const line = encoder.encode(canonicalText(event));
+    const { byteLength: bytes } = line;
     if (bytes > EVENT_LIMITS.event_bytes) {
-      throw new IsomorphError('ERR_TOO_LARGE', `${event.kind} of ${event.plan_id} has ${bytes} bytes`, {
-        expected: `at most ${EVENT_LIMITS.event_bytes} bytes an event`,
-      });
+      tooLarge(`${event.kind} of ${event.plan_id} has ${bytes} bytes`, `${EVENT_LIMITS.event_bytes} bytes an event`);
     }
     return line;
   });
-  const commit = encoder.encode(lines.join('\n'));
-  if (commit.byteLength > EVENT_LIMITS.commit_bytes) {
-    throw new IsomorphError('ERR_TOO_LARGE', `a commit has ${commit.byteLength} bytes`, {
-      expected: `at most ${EVENT_LIMITS.commit_bytes} bytes a commit`,
-    });
+  const bytes = lines.reduce((sum, line) => sum + line.byteLength + 1, 0) - 1;
+  if (bytes > EVENT_LIMITS.commit_bytes) {
+    tooLarge(`a commit has ${bytes} bytes`, `${EVENT_LIMITS.commit_bytes} bytes a commit`);
+  }
+  const commit = new Uint8Array(Math.max(0, bytes)).fill(LINE_FEED);
+  let at = 0;
+  for (const line of lines) {
+    commit.set(line, at);
+    at += line.byteLength + 1;
   }
   return commit;
 }

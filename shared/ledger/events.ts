@@ -1,24 +1,24 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { AdapterSchema } from '../ids/adapter.ts';
-import { PLAN_ID, STEP_ID } from '../ids/ids.ts';
+import { STEP_ID } from '../ids/ids.ts';
 
-/** Version of the event schema; hashed with the event. */
-export const EVENT_VERSION = 1;
-
-/** In bytes of canonical JSON. Larger data is an artifact, named by path and CID. */
-export const EVENT_LIMITS = { event_bytes: 64 * 1024, commit_bytes: 512 * 1024 } as const;
+/**
+ * In bytes of canonical JSON, for who writes. Larger data is an artifact, named by path and CID. An event's length fits
+ * 16 bits; those of version 1 may have one byte more.
+ */
+export const EVENT_LIMITS = { event_bytes: 65_535, event_bytes_v1: 65_536, commit_bytes: 512 * 1024 } as const;
 
 const closed = { additionalProperties: false } as const;
-const record = <T extends Record<string, TSchema>>(fields: T) => Type.Object(fields, closed);
+export const record = <T extends Record<string, TSchema>>(fields: T) => Type.Object(fields, closed);
 
-const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
-const Cid = Type.String({ pattern: '^blake3:[0-9a-f]{64}$' });
+export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+export const Cid = Type.String({ pattern: '^blake3:[0-9a-f]{64}$' });
 const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
-const Timestamp = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$' });
-const Path = Type.String({ pattern: '^/(artifacts|streams)/', maxLength: 1024 });
-const Text = Type.String({ maxLength: 8192 });
-const Token = Type.String({ minLength: 1, maxLength: 256 });
-const ExecutionId = Type.String({ minLength: 1, maxLength: 140 });
+export const Timestamp = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$' });
+export const Path = Type.String({ pattern: '^/(artifacts|streams)/', maxLength: 1024 });
+export const Text = Type.String({ maxLength: 8192 });
+export const Token = Type.String({ minLength: 1, maxLength: 256 });
+export const ExecutionId = Type.String({ minLength: 1, maxLength: 140 });
 
 const FaultSchema = record({
   code: Token,
@@ -42,9 +42,25 @@ const EnvironmentSchema = record({
 });
 export type Environment = Static<typeof EnvironmentSchema>;
 
-/** The closed union: `data` by kind. `docs/events.md` tells who writes each and when. */
+/** Who commands: the token that NATS permissions fix in the subject of a command. */
+export const PRINCIPAL = /^[a-z0-9_-]{1,63}$/;
+
+/** Who commands where nobody is named. */
+export const ANONYMOUS = 'anonymous';
+
+/**
+ * The closed union: `data` by kind, in its newest version; `versions.ts` keeps those before it. Whatever is changed here
+ * is a new version: a test compares each with the digest it was given. `docs/events.md` tells who writes each and when.
+ */
 export const EVENT_DATA = {
-  'plan.submitted': record({ plan_path: Path, plan_cid: Cid, bytes: Count }),
+  'plan.submitted': record({
+    plan_path: Path,
+    plan_cid: Cid,
+    bytes: Count,
+    principal: Type.String({ pattern: PRINCIPAL.source }),
+    /** Of the command in COMMANDS; 0 where that is not known, as in version 1. */
+    command_seq: Count,
+  }),
   'plan.admitted': record({
     admitted_path: Path,
     admitted_cid: Cid,
@@ -52,6 +68,8 @@ export const EVENT_DATA = {
     steps: Count,
     budget_limit_usd_micro: Count,
     deadline: Timestamp,
+    predicates: Count,
+    timeout_s: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
   }),
   'plan.rejected': record({ faults: Type.Array(FaultSchema), fault_count: Count }),
   'plan.cancel_requested': record({ reason: Type.Union([Type.Literal('client'), Type.Literal('deadline')]) }),
@@ -78,6 +96,7 @@ export const EVENT_DATA = {
   'execution.started': record({
     execution_id: ExecutionId,
     worker: Token,
+    session: Token,
     deadline: Timestamp,
     params_cid: Cid,
     inputs: Type.Record(Type.String(), record({ path: Path, cid: Cid })),
@@ -93,7 +112,12 @@ export const EVENT_DATA = {
     log_tail: Type.Optional(Text),
     environment: Type.Optional(EnvironmentSchema),
   }),
-  'execution.lost': record({ execution_id: ExecutionId, reason: Text, duration_ms: Count }),
+  'execution.lost': record({
+    execution_id: ExecutionId,
+    reason: Text,
+    /** Null when nobody knows: the whole reserve is charged then. */
+    duration_ms: Type.Union([Count, Type.Null()]),
+  }),
   'execution.settled': record({
     execution_id: ExecutionId,
     receipt_path: Path,
@@ -134,7 +158,20 @@ export const EVENT_DATA = {
 } as const;
 
 export type EventKind = keyof typeof EVENT_DATA;
-export type EventData<K extends EventKind> = Static<(typeof EVENT_DATA)[K]>;
+
+/** What a writer tells. */
+export type DraftData<K extends EventKind> = Static<(typeof EVENT_DATA)[K]>;
+
+/** What version 1 did not tell and nothing else of its event does. */
+interface Untold {
+  'plan.admitted': 'predicates' | 'timeout_s';
+}
+
+/** What a reader learns: {@link DraftData}, and null for a field that an older version did not tell. */
+export type EventData<K extends EventKind> = K extends keyof Untold
+  ? { [F in keyof DraftData<K>]: F extends Untold[K] ? DraftData<K>[F] | null : DraftData<K>[F] }
+  : DraftData<K>;
+
 export const EVENT_KINDS = Object.keys(EVENT_DATA) as readonly EventKind[];
 
 /** Kinds that arrive as facts from scratch adapters and processors; only the sampler writes them. */
@@ -153,7 +190,7 @@ export const LEDGER_WRITERS = ['admission', 'dispatcher', 'settler', 'sampler', 
 export type LedgerWriter = (typeof LEDGER_WRITERS)[number];
 
 /** What a decider returns: the shell adds who, when and the chain. */
-export type Draft = { [K in EventKind]: { readonly kind: K; readonly data: EventData<K> } }[EventKind];
+export type Draft = { [K in EventKind]: { readonly kind: K; readonly data: DraftData<K> } }[EventKind];
 
 interface Envelope {
   readonly by: LedgerWriter;
@@ -166,21 +203,10 @@ interface Envelope {
   readonly this_hash: string;
   /** UTC with milliseconds; never before the event in front of it. */
   readonly ts: string;
-  readonly v: typeof EVENT_VERSION;
+  /** The version of its data as it was written; `data` is that of the newest. */
+  readonly v: number;
 }
 
-export type LedgerEvent = Envelope & Draft;
+/** An event as `evolve` knows it: its data in the newest version of its kind, whichever it was written in. */
+export type LedgerEvent = { [K in EventKind]: Envelope & { readonly kind: K; readonly data: EventData<K> } }[EventKind];
 export type EventOf<K extends EventKind> = Extract<LedgerEvent, { kind: K }>;
-
-/** The envelope's own schema; `data` is checked by the schema of its kind. */
-export const EnvelopeSchema = record({
-  by: Type.Enum([...LEDGER_WRITERS]),
-  data: Type.Record(Type.String(), Type.Unknown()),
-  kind: Type.Enum([...EVENT_KINDS]),
-  plan_id: Type.String({ pattern: PLAN_ID.source }),
-  prev_hash: Type.Union([Type.Null(), Cid]),
-  seq: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
-  this_hash: Cid,
-  ts: Timestamp,
-  v: Type.Literal(EVENT_VERSION),
-});

@@ -228,28 +228,21 @@ export function evolve(state: PlanState, events: readonly LedgerEvent[]): PlanSt
 /** The state of a plan from its whole chain. */
 export const fold = (planId: string, events: readonly LedgerEvent[]): PlanState => evolve(emptyState(planId), events);
 
-/** {@link fold} for one who meets the events singly, such as a verifier: no copies, one owner. */
+/** {@link evolve} for one who meets the events singly: one copy of the state, one owner. */
 export class Fold {
   readonly #state: Scratchpad;
 
-  constructor(planId: string) {
-    this.#state = open(emptyState(planId));
+  constructor(from: PlanState) {
+    this.#state = open(from);
   }
 
-  /** Valid until the next call of {@link apply} or {@link follow}. */
+  /** Valid until the next call of {@link apply}. */
   get state(): PlanState {
     return this.#state;
   }
 
-  /** @throws ERR_COMMIT_INVALID when the event is not legal here. */
+  /** @throws ERR_COMMIT_INVALID when the event is not legal here; the state is then as it was. */
   apply(event: LedgerEvent): void {
     apply(this.#state, event);
-  }
-
-  /** Moves the head past an event that cannot be judged, so that the next one can be linked. */
-  follow(event: LedgerEvent): void {
-    this.#state.head = headOf(event);
-    if (event.kind === 'plan.settled') this.#state.phase = 'settled';
-    if (event.kind === 'plan.rejected') this.#state.phase = 'rejected';
   }
 }

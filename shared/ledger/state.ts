@@ -14,7 +14,8 @@ export type ExecutionEnd =
       readonly message: string;
       readonly retryable: boolean;
     }
-  | { readonly status: 'lost'; readonly durationMs: number; readonly reason: string };
+  /** Its duration is null when nobody knows it. */
+  | { readonly status: 'lost'; readonly durationMs: number | null; readonly reason: string };
 
 export interface Execution {
   readonly executionId: string;

@@ -1,8 +1,6 @@
 import { IsomorphError, toFault } from '../errors/isomorph-error.ts';
-import { checkLink } from './chain.ts';
-import { decodeLine } from './decode.ts';
-import type { LedgerEvent } from './events.ts';
-import { Fold } from './evolve.ts';
+import { checkHash, parseLine, type RawEvent } from './envelope.ts';
+import { beginningOf, ChainReader, type Standing } from './reading.ts';
 import type { PlanState } from './state.ts';
 
 /** One thing that is wrong with a ledger, and where. */
@@ -23,6 +21,8 @@ export interface PlanVerdict {
   readonly phase: PlanState['phase'];
   /** A chain that ends in plan.settled or plan.rejected; an open one may have been cut off. */
   readonly complete: boolean;
+  /** Known, newer than this version and intact as far as its chain tells, or quarantined: then a finding says why. */
+  readonly standing: Standing;
 }
 
 export interface Verdict {
@@ -31,67 +31,96 @@ export interface Verdict {
   readonly findings: readonly Finding[];
 }
 
+/** One plan as it is verified. */
+interface Plan {
+  readonly reader: ChainReader;
+  events: number;
+  lastKind: string;
+}
+
+const PHASE_OF_LAST: Readonly<Record<string, PlanState['phase']>> = {
+  'plan.settled': 'settled',
+  'plan.rejected': 'rejected',
+};
+
 /**
- * Checks events of any number of plans as they come: form, links, hashes and the legality of every transition
- * (budget and lifecycle). Needs no server and no trust. A finding does not end the run: a broken plan is followed
- * on from the event that broke it, so that one fault is told once.
+ * Checks events of any number of plans as they come: form, links, hashes and the legality of every transition. Needs no
+ * server and no trust. A finding does not end the run: a plan is followed on from the event that broke it, so that one
+ * fault is told once.
  */
 export class Verifier {
-  readonly #plans = new Map<string, Fold>();
-  readonly #counts = new Map<string, number>();
-  /** Plans whose transitions can no longer be judged, since an earlier event is wrong or missing. */
-  readonly #broken = new Set<string>();
+  readonly #plans = new Map<string, Plan>();
   readonly #findings: Finding[] = [];
   #events = 0;
 
   /** One line of an export. Returns the event when it is one. */
-  line(text: string, place: string): LedgerEvent | undefined {
-    let event: LedgerEvent;
+  line(text: string, place: string): RawEvent | undefined {
+    let raw: RawEvent;
     try {
-      event = decodeLine(text);
+      raw = parseLine(text);
     } catch (error) {
       this.report(error, place);
       return undefined;
     }
-    this.event(event, place);
-    return event;
+    const plan = this.#count(raw);
+    try {
+      checkHash(raw);
+      this.#take(plan, raw, place);
+    } catch (error) {
+      this.#broken(plan, raw, error, place);
+    }
+    return raw;
   }
 
-  event(event: LedgerEvent, place: string): void {
-    this.#events += 1;
-    this.#counts.set(event.plan_id, (this.#counts.get(event.plan_id) ?? 0) + 1);
-    const plan = this.#plans.get(event.plan_id) ?? new Fold(event.plan_id);
-    this.#plans.set(event.plan_id, plan);
-    try {
-      checkLink(plan.state.head, event);
-      if (this.#broken.has(event.plan_id)) plan.follow(event);
-      else plan.apply(event);
-    } catch (error) {
-      this.report(error, place, event);
-      this.#broken.add(event.plan_id);
-      plan.follow(event);
+  /** An event that was decoded: in canonical form, with the hash that it says. */
+  event(raw: RawEvent, place: string): void {
+    this.#take(this.#count(raw), raw, place);
+  }
+
+  #take(plan: Plan, raw: RawEvent, place: string): void {
+    const before = plan.reader.reading.standing;
+    const taken = plan.reader.take([raw]);
+    if (taken.kind === 'foreign') {
+      this.#broken(plan, raw, taken.error, place);
+      return;
     }
+    const { standing } = plan.reader.reading;
+    if (standing !== before && standing.kind === 'quarantined') this.report(standing.error, place, raw);
   }
 
   /** Adds a finding that the caller made, such as a message that is no event. */
-  report(error: unknown, place: string, event?: LedgerEvent): void {
+  report(error: unknown, place: string, event?: RawEvent): void {
     if (!(error instanceof IsomorphError)) throw error;
     const { code, message, expected } = toFault(error);
     this.#findings.push({ place, planId: event?.plan_id, seq: event?.seq, code, message, expected });
   }
 
   state(planId: string): PlanState | undefined {
-    return this.#plans.get(planId)?.state;
+    return this.#plans.get(planId)?.reader.reading.state;
   }
 
   verdict(): Verdict {
-    const plans = [...this.#plans.values()].map(({ state }) => ({
-      planId: state.planId,
-      events: this.#counts.get(state.planId) ?? 0,
-      headHash: state.head.hash,
-      phase: state.phase,
-      complete: state.phase === 'settled' || state.phase === 'rejected',
-    }));
+    const plans = [...this.#plans].map(([planId, { reader, events, lastKind }]): PlanVerdict => {
+      const { state, head, standing } = reader.reading;
+      const ended = PHASE_OF_LAST[lastKind];
+      const phase = ended ?? state.phase;
+      return { planId, events, headHash: head.hash, phase, complete: ended !== undefined, standing };
+    });
     return { events: this.#events, plans, findings: this.#findings };
+  }
+
+  #count({ plan_id: planId, kind }: RawEvent): Plan {
+    const plan = this.#plans.get(planId) ?? { reader: new ChainReader(beginningOf(planId)), events: 0, lastKind: '' };
+    this.#plans.set(planId, plan);
+    this.#events += 1;
+    plan.events += 1;
+    plan.lastKind = kind;
+    return plan;
+  }
+
+  #broken(plan: Plan, raw: RawEvent, error: unknown, place: string): void {
+    if (!(error instanceof IsomorphError)) throw error;
+    this.report(error, place, raw);
+    plan.reader.follow(raw, error);
   }
 }

@@ -7,10 +7,13 @@ type Cost = Pick<Processor, 'cost' | 'read_only' | 'runtime'>;
 export const reserveFor = ({ cost, read_only: readOnly, runtime }: Cost): number =>
   readOnly ? 0 : cost.usd_micro_fixed + cost.usd_micro_per_s * runtime.timeout_s;
 
-/** What one execution cost: fixed + per second × seconds, rounded up, never above what was reserved. */
-export function actualFor(processor: Cost, durationMs: number): number {
+/**
+ * What one execution cost: fixed + per second × seconds, rounded up, never above what was reserved; all of that when
+ * nobody knows how long it ran (null).
+ */
+export function actualFor(processor: Cost, durationMs: number | null): number {
   const reserve = reserveFor(processor);
-  if (reserve === 0) return 0;
+  if (reserve === 0 || durationMs === null) return reserve;
   const { usd_micro_fixed: fixed, usd_micro_per_s: perSecond } = processor.cost;
   // Whole milliseconds first: 0.1 s × 3 is no integer in binary floating point.
   return Math.min(reserve, fixed + Math.ceil((perSecond * Math.max(0, Math.ceil(durationMs))) / 1000));

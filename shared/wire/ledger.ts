@@ -1,6 +1,5 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import { decodeLine, decodeText } from '../ledger/decode.ts';
-import type { LedgerEvent } from '../ledger/events.ts';
+import { decodeLine, decodeText, type EventLine, type RawEvent } from '../ledger/envelope.ts';
 
 export const LEDGER_STREAM = 'LEDGER';
 
@@ -17,7 +16,7 @@ export const COMMITTED_LEDGER = 'committed.ledger.>';
 export const COMMITTED_CANCELLATIONS = 'committed.ledger.*.plan.cancel_requested';
 
 /** `ledger.<plan_id>.<kind of the last event>`. */
-export const commitSubject = (last: Pick<LedgerEvent, 'plan_id' | 'kind'>): string =>
+export const commitSubject = (last: Pick<RawEvent, 'plan_id' | 'kind'>): string =>
   `ledger.${last.plan_id}.${last.kind}`;
 
 /** Everything of one plan; what compare-and-set guards. */
@@ -30,14 +29,16 @@ export const planOfSubject = (subject: string): string | undefined =>
 const notAnEvent = (message: string): IsomorphError => new IsomorphError('ERR_NOT_AN_EVENT', message);
 
 /**
- * The events of one ledger message.
- * @throws ERR_NOT_AN_EVENT when any line is no event, or the message does not belong to `subject`.
+ * The events of one ledger message, each with its line.
+ * @throws ERR_NOT_AN_EVENT when any line is no event, or the message does not belong to `subject`: it is foreign
  */
-export function decodeCommit(bytes: Uint8Array, subject: string): LedgerEvent[] {
-  const events = decodeText(bytes).split('\n').map(decodeLine);
-  const last = events.at(-1);
+export function decodeCommit(bytes: Uint8Array, subject: string): EventLine[] {
+  const lines = decodeText(bytes)
+    .split('\n')
+    .map((line) => ({ raw: decodeLine(line), line }));
+  const last = lines.at(-1)?.raw;
   if (last === undefined) throw notAnEvent('an empty commit');
-  if (events.some((event) => event.plan_id !== last.plan_id)) throw notAnEvent('a commit of more than one plan');
+  if (lines.some(({ raw }) => raw.plan_id !== last.plan_id)) throw notAnEvent('a commit of more than one plan');
   if (subject !== commitSubject(last)) throw notAnEvent(`its subject is ${subject}, not ${commitSubject(last)}`);
-  return events;
+  return lines;
 }

@@ -24,7 +24,12 @@ const deployment: Deployment = {
   kv: undefined,
   queue: undefined,
 };
-const OPTIONS: Omit<Submit, 'ruling'> = { nowMs: START_MS, declareLeases: false };
+const OPTIONS: Omit<Submit, 'ruling'> = {
+  principal: 'anonymous',
+  commandSeq: 7,
+  nowMs: START_MS,
+  declareLeases: false,
+};
 
 function submission(document: unknown): Submission {
   const parsed = parseSubmission(Buffer.from(JSON.stringify(document)));

@@ -42,7 +42,13 @@ const admission = (planId: string): Commit => ({
   drafts: [
     {
       kind: 'plan.submitted',
-      data: { plan_path: `/artifacts/plans/${planId}/plan.json`, plan_cid: cid('1'), bytes: 2199 },
+      data: {
+        plan_path: `/artifacts/plans/${planId}/plan.json`,
+        plan_cid: cid('1'),
+        bytes: 2199,
+        principal: 'anonymous',
+        command_seq: 1,
+      },
     },
     {
       kind: 'plan.admitted',
@@ -53,6 +59,8 @@ const admission = (planId: string): Commit => ({
         steps: 1,
         budget_limit_usd_micro: 50_000,
         deadline: '2026-11-23T08:00:00.000Z',
+        predicates: 0,
+        timeout_s: 86_400,
       },
     },
   ],
@@ -73,7 +81,14 @@ const attempt = (planId: string, number: number, atMs: number, waitMs: number): 
   };
   const started: Draft = {
     kind: 'execution.started',
-    data: { execution_id, worker: 'w', deadline: '2026-11-22T09:00:00.000Z', params_cid: cid('3'), inputs: {} },
+    data: {
+      execution_id,
+      worker: 'w',
+      session: 'w',
+      deadline: '2026-11-22T09:00:00.000Z',
+      params_cid: cid('3'),
+      inputs: {},
+    },
   };
   return [
     {

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { verifyLines } from '../../cli/verify-lines.ts';
 import { canonicalText } from '../../shared/hash/canonical.ts';
-import { hashEvent } from '../../shared/ledger/chain.ts';
+import { hashEvent } from '../../shared/ledger/envelope.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import type { Verdict } from '../../shared/ledger/verify.ts';
 import { suite } from '../harness/suite.ts';

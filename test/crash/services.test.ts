@@ -69,7 +69,7 @@ async function verifyLedger(): Promise<Verifier> {
     filter: 'ledger.>',
     fromSeq: 1,
   })) {
-    for (const event of decodeCommit(data, subject)) verifier.event(event, `message ${seq}`);
+    for (const { raw } of decodeCommit(data, subject)) verifier.event(raw, `message ${seq}`);
   }
   return verifier;
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { canonicalText } from '../../shared/hash/canonical.ts';
-import { hashEvent } from '../../shared/ledger/chain.ts';
+import { hashEvent } from '../../shared/ledger/envelope.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { available } from '../harness/servers/index.ts';
 import { probePlan, startTestStack } from '../harness/stack.ts';

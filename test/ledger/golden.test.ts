@@ -1,9 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import * as assert from 'uvu/assert';
 import { canonicalText } from '../../shared/hash/canonical.ts';
-import { decodeLine } from '../../shared/ledger/decode.ts';
+import { decodeLine } from '../../shared/ledger/envelope.ts';
 import { EVENT_KINDS } from '../../shared/ledger/events.ts';
 import { fold } from '../../shared/ledger/evolve.ts';
+import { understood } from '../../shared/ledger/meaning.ts';
 import { Verifier } from '../../shared/ledger/verify.ts';
 import { suite } from '../harness/suite.ts';
 import { summarize } from './golden/summary.ts';
@@ -28,7 +29,15 @@ for (const name of names) {
       plans.map(({ planId, complete }) => [planId, complete]),
       [[name, true]],
     );
-    assert.equal(summarize(fold(name, lines.map(decodeLine))), summaries[name]);
+    assert.equal(
+      summarize(
+        fold(
+          name,
+          lines.map((line) => understood(decodeLine(line))),
+        ),
+      ),
+      summaries[name],
+    );
   });
 
   test(`${name} is written as the same bytes`, async () => {

@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { type ForeignMessage, Journal } from '../../shared/journal/journal.ts';
-import { encodeCommit, hashEvent, seal } from '../../shared/ledger/chain.ts';
+import { encodeCommit, seal } from '../../shared/ledger/chain.ts';
+import { hashEvent } from '../../shared/ledger/envelope.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import type { StoredMessage } from '../../shared/nats/read.ts';

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { Journal } from '../../shared/journal/journal.ts';
 import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
+import { understood } from '../../shared/ledger/meaning.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { Verifier } from '../../shared/ledger/verify.ts';
 import { readStream, type StoredMessage } from '../../shared/nats/read.ts';
@@ -34,10 +35,12 @@ export async function messagesOf(connection: NatsConnection, planId = PLAN): Pro
 /** The plan's events as a verifier that trusts nobody reads them. */
 export async function verifiedEvents(connection: NatsConnection, planId = PLAN): Promise<LedgerEvent[]> {
   const verifier = new Verifier();
-  const events = (await messagesOf(connection, planId)).flatMap(({ data, subject }) => decodeCommit(data, subject));
-  for (const event of events) verifier.event(event, `seq ${event.seq}`);
+  const raws = (await messagesOf(connection, planId)).flatMap(({ data, subject }) =>
+    decodeCommit(data, subject).map(({ raw }) => raw),
+  );
+  for (const raw of raws) verifier.event(raw, `seq ${raw.seq}`);
   assert.equal(verifier.verdict().findings, []);
-  return events;
+  return raws.map(understood);
 }
 
 export const factsOf = (events: readonly LedgerEvent[]): string[] =>

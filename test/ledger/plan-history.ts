@@ -24,7 +24,13 @@ export const ENVIRONMENT: Environment = {
 
 export const submitted = (planId: string): Draft => ({
   kind: 'plan.submitted',
-  data: { plan_path: `/artifacts/plans/${planId}/plan.json`, plan_cid: cidOf(`plan ${planId}`), bytes: 321 },
+  data: {
+    plan_path: `/artifacts/plans/${planId}/plan.json`,
+    plan_cid: cidOf(`plan ${planId}`),
+    bytes: 321,
+    principal: 'anonymous',
+    command_seq: 1,
+  },
 });
 
 export const admitted = (planId: string, limit: number): Draft => ({
@@ -36,6 +42,8 @@ export const admitted = (planId: string, limit: number): Draft => ({
     steps: 3,
     budget_limit_usd_micro: limit,
     deadline: '2026-11-23T08:00:00.000Z',
+    predicates: 0,
+    timeout_s: 86_400,
   },
 });
 
@@ -76,6 +84,7 @@ export const started = (id: string): Draft => ({
   data: {
     execution_id: id,
     worker: 'dispatcher-1',
+    session: 'dispatcher-1',
     deadline: '2026-11-22T08:01:00.000Z',
     params_cid: cidOf('{}'),
     inputs: { table: { path: '/artifacts/inputs/räume.csv', cid: cidOf('a,b') } },

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { canonicalText } from '../../shared/hash/canonical.ts';
-import { hashEvent, seal } from '../../shared/ledger/chain.ts';
-import { decodeText } from '../../shared/ledger/decode.ts';
+import { seal } from '../../shared/ledger/chain.ts';
+import { decodeText, hashEvent } from '../../shared/ledger/envelope.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { type Verdict, Verifier } from '../../shared/ledger/verify.ts';
 import { suite } from '../harness/suite.ts';
@@ -43,7 +43,9 @@ test('every legal history verifies, and the verdict tells its head and its end',
       const { phase, head } = chain.state;
       assert.equal(findings, []);
       assert.is(events, chain.events.length);
-      assert.equal(plans, [{ planId: 'plan', events, headHash: head.hash, phase, complete: true }]);
+      assert.equal(plans, [
+        { planId: 'plan', events, headHash: head.hash, phase, complete: true, standing: { kind: 'known' } },
+      ]);
     }),
     { numRuns: 50 },
   );

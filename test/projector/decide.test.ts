@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert';
 import { decide, plansOf } from '../../services/projector/decide.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
-import { EMPTY_HEAD, encodeCommit, type Head, hashEvent, headOf, seal } from '../../shared/ledger/chain.ts';
+import { EMPTY_HEAD, encodeCommit, type Head, headOf, seal } from '../../shared/ledger/chain.ts';
+import { hashEvent } from '../../shared/ledger/envelope.ts';
 import type { Draft, LedgerEvent } from '../../shared/ledger/events.ts';
 import { fold } from '../../shared/ledger/evolve.ts';
 import type { StoredMessage } from '../../shared/nats/read.ts';
@@ -14,7 +15,13 @@ const NOW_MS = Date.parse('2026-11-22T08:00:00.000Z');
 
 const SUBMITTED: Draft = {
   kind: 'plan.submitted',
-  data: { plan_path: '/artifacts/plans/p.json', plan_cid: cidOf('plan'), bytes: 4 },
+  data: {
+    plan_path: '/artifacts/plans/p.json',
+    plan_cid: cidOf('plan'),
+    bytes: 4,
+    principal: 'anonymous',
+    command_seq: 1,
+  },
 };
 const ADMITTED: Draft = {
   kind: 'plan.admitted',
@@ -25,6 +32,8 @@ const ADMITTED: Draft = {
     steps: 1,
     budget_limit_usd_micro: 100,
     deadline: '2026-11-23T08:00:00.000Z',
+    predicates: 0,
+    timeout_s: 86_400,
   },
 };
 const CANCEL: Draft = { kind: 'plan.cancel_requested', data: { reason: 'client' } };
@@ -105,11 +114,17 @@ isBroken(
   (a) => sealed('a', { ...lastHead(a), hash: a[0]?.this_hash ?? null }, CANCEL),
   '/prev_hash',
 );
-isBroken(
-  'changed event',
-  (a) => sealed('a', lastHead(a), CANCEL).map((event) => ({ ...event, by: 'settler' })),
-  '/this_hash',
-);
+test('a message whose event does not hash to what it says is foreign', () => {
+  const a = sealed('a', EMPTY_HEAD, SUBMITTED, ADMITTED);
+  const changed = sealed('a', lastHead(a), CANCEL).map((event) => ({ ...event, by: 'settler' as const }));
+  const { broken, foreign, position } = decide(new Map(), messagesOf(1, a, changed));
+  assert.equal([broken, position], [undefined, 2]);
+  assert.equal(
+    foreign.map(({ seq }) => seq),
+    [2],
+  );
+});
+
 isBroken(
   'clock that ran back',
   (a) =>
@@ -123,7 +138,8 @@ isBroken(
   'second event of a commit that does not follow',
   (a) => {
     const [good, bad] = sealed('a', lastHead(a), CANCEL, CANCEL);
-    return good && bad ? [good, { ...bad, prev_hash: null }] : [];
+    const astray = bad && { ...bad, prev_hash: null };
+    return good && astray ? [good, { ...astray, this_hash: hashEvent(astray) }] : [];
   },
   '/prev_hash',
 );

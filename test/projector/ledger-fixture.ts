@@ -92,7 +92,16 @@ export class Author {
       : { path: admittedPath, cid: cidOf(encoded(plan)) };
     return this.append(
       planId,
-      { kind: 'plan.submitted', data: { plan_path: submitted.path, plan_cid: submitted.cid, bytes: submitted.size } },
+      {
+        kind: 'plan.submitted',
+        data: {
+          plan_path: submitted.path,
+          plan_cid: submitted.cid,
+          bytes: submitted.size,
+          principal: 'anonymous',
+          command_seq: 1,
+        },
+      },
       {
         kind: 'plan.admitted',
         data: {
@@ -102,6 +111,8 @@ export class Author {
           steps: stepIds.length,
           budget_limit_usd_micro: plan.budget_limit_usd_micro,
           deadline: '2030-01-01T00:00:00.000Z',
+          predicates: 0,
+          timeout_s: 86_400,
         },
       },
     );
@@ -134,6 +145,7 @@ export class Author {
       data: {
         execution_id: id,
         worker: 'w1',
+        session: 'w1',
         deadline: '2030-01-01T00:00:00.000Z',
         params_cid: cidOf('{}'),
         inputs: { table: { path: table.path, cid: table.cid } },

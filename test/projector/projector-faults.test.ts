@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert';
 import type { Projection } from '../../services/projector/service.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { encodeCommit, hashEvent, seal } from '../../shared/ledger/chain.ts';
+import { encodeCommit, seal } from '../../shared/ledger/chain.ts';
+import { hashEvent } from '../../shared/ledger/envelope.ts';
 import type { Draft } from '../../shared/ledger/events.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { commitSubject } from '../../shared/wire/ledger.ts';
@@ -31,7 +32,13 @@ async function failureOf(projection: Projection): Promise<IsomorphError> {
 
 const SUBMITTED: Draft = {
   kind: 'plan.submitted',
-  data: { plan_path: '/artifacts/plans/x.json', plan_cid: `blake3:${'0'.repeat(64)}`, bytes: 1 },
+  data: {
+    plan_path: '/artifacts/plans/x.json',
+    plan_cid: `blake3:${'0'.repeat(64)}`,
+    bytes: 1,
+    principal: 'anonymous',
+    command_seq: 1,
+  },
 };
 
 test('a broken link halts: what is in front of it is there, nothing behind it, and the place is told', async () => {

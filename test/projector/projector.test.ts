@@ -59,7 +59,7 @@ test('a plan that ran is found in every table, its events byte by byte', async (
     assert.is(plan?.title, 'The plan life');
     assert.is(Number(plan?.head_seq), events.length);
     assert.equal(plan?.faults, []);
-    const last = decodeCommit(messages.at(-1)?.data ?? new Uint8Array(), 'ledger.life.plan.settled').at(-1);
+    const last = decodeCommit(messages.at(-1)?.data ?? new Uint8Array(), 'ledger.life.plan.settled').at(-1)?.raw;
     assert.is(plan?.head_hash, last?.this_hash);
     assert.is(plan?.settled_at.toISOString(), last?.ts);
 

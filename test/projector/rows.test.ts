@@ -16,7 +16,13 @@ const NOW_MS = Date.parse('2026-11-22T08:00:00.000Z');
 
 const SUBMIT: Draft = {
   kind: 'plan.submitted',
-  data: { plan_path: '/artifacts/plans/p.json', plan_cid: cidOf('plan'), bytes: 4 },
+  data: {
+    plan_path: '/artifacts/plans/p.json',
+    plan_cid: cidOf('plan'),
+    bytes: 4,
+    principal: 'anonymous',
+    command_seq: 1,
+  },
 };
 const admit = (limit: number): Draft => ({
   kind: 'plan.admitted',
@@ -27,6 +33,8 @@ const admit = (limit: number): Draft => ({
     steps: 3,
     budget_limit_usd_micro: limit,
     deadline: '2026-11-23T08:00:00.000Z',
+    predicates: 0,
+    timeout_s: 86_400,
   },
 });
 const schedule = (stepId: string, attempt: number): Draft[] => [
@@ -45,7 +53,14 @@ const schedule = (stepId: string, attempt: number): Draft[] => [
 ];
 const start = (id: string): Draft => ({
   kind: 'execution.started',
-  data: { execution_id: id, worker: 'w', deadline: '2026-11-22T09:00:00.000Z', params_cid: cidOf('{}'), inputs: {} },
+  data: {
+    execution_id: id,
+    worker: 'w',
+    session: 'w',
+    deadline: '2026-11-22T09:00:00.000Z',
+    params_cid: cidOf('{}'),
+    inputs: {},
+  },
 });
 const fail = (id: string, retryable: boolean): Draft => ({
   kind: 'execution.failed',
