@@ -4,7 +4,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { destination, type Logger, pino } from 'pino';
 import { type Config, type Env, readConfig } from '../services/common/config/config.ts';
 import { SERVICES, type ServiceName } from '../services/common/services.ts';
-import { type ComposeOptions, type RunningService, setUp, startGateway, startService } from '../services/compose.ts';
+import { type ComposeOptions, type RunningService, setUp, startService } from '../services/compose.ts';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
 import type { Adapter } from '../shared/ids/adapter.ts';
 import { writePrivate } from './files.ts';
@@ -38,7 +38,7 @@ export interface EmbeddedOptions {
   /** Folder of all state; made when missing. */
   readonly home: string;
   readonly env: Env;
-  /** Services to run in this process; default: all. Tests run them as processes of their own. */
+  /** Services to run in this process beside the gateway; default: all. Tests run them as processes of their own. */
   readonly services?: readonly ServiceName[];
   /** Told in one line each what a person waits for. */
   readonly onProgress?: (message: string) => void;
@@ -109,6 +109,9 @@ function placesOf(home: string): Places {
     logs: path.join(home, 'logs'),
   };
 }
+
+/** The gateway is started before them: they are told where it listens. */
+const BEHIND_GATEWAY = SERVICES.filter((name) => name !== 'gateway');
 
 type OnEnd = (part: string) => () => void;
 
@@ -202,18 +205,19 @@ export async function startEmbeddedStack(options: EmbeddedOptions): Promise<Embe
     const parts = { nats, postgres };
     const base = environmentOf(places, parts, options.env);
     const log = openLog(places, base.LOG_LEVEL ?? 'info');
-    const beginning = readConfig({ ...options.env, ...base }, []);
+    const composition = { env: options.env, log, instance: `embedded-${process.pid}` };
+    const beginning = readConfig({ ...options.env, ...base }, ['setup', 'gateway']);
     await setUp({ config: { ...beginning, natsUrl: withLogin(nats.url, nats.credentials.admin) }, log });
-    const gateway = await startGateway({ config: beginning, log });
-    teardown.add(() => gateway.stop());
-    const serviceEnv = { ...base, ARTIFACTS_GATEWAY_URL: gateway.url, SCRATCH_GATEWAY_URL: gateway.url };
+    const gateway = await startAndRemember('gateway', { ...composition, config: beginning }, teardown);
+    const gatewayUrl = gateway.url ?? '';
+    const serviceEnv = { ...base, ARTIFACTS_GATEWAY_URL: gatewayUrl, SCRATCH_GATEWAY_URL: gatewayUrl };
     const config = readConfig({ ...options.env, ...serviceEnv }, SERVICES);
-    const names = options.services ?? SERVICES;
-    const composition = { config, env: options.env, log, instance: `embedded-${process.pid}` };
-    const services = await allStarted(names.map((name) => startAndRemember(name, composition, teardown)));
+    const { services: names = BEHIND_GATEWAY } = options;
+    const starts = names.map((name) => startAndRemember(name, { ...composition, config }, teardown));
+    const services = [gateway, ...(await allStarted(starts))];
     const { onServiceFailure = (_, error) => fail(error) } = options;
     for (const { name, failure: failed } of services) failed.catch((error: Error) => onServiceFailure(name, error));
-    const info = infoOf(places, parts, gateway.url, config);
+    const info = infoOf(places, parts, gatewayUrl, config);
     const infoFile = path.join(places.home, 'stack.json');
     await writePrivate(infoFile, JSON.stringify(info, null, 2));
     teardown.add(() => rm(infoFile, { force: true }));

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { VARIABLES, type Variable } from '../services/common/config/variables.ts';
+import { PROCESSES } from '../services/common/services.ts';
 import { ERROR_TABLE } from '../shared/errors/codes.ts';
 import type { KvCapabilities, QueueCapabilities } from '../shared/scratch/capabilities.ts';
 import { KV_SCHEMES, kvCapabilities } from '../shared/scratch/kv/open.ts';
@@ -34,13 +35,18 @@ ${table(['code', 'meaning', 'worth a retry', 'what to do'], rows)}
 const fallbackOf = ({ fallback }: Variable<unknown>): string =>
   fallback === undefined ? '' : `\`${fallback === false ? 'off' : String(fallback)}\``;
 
+const neededBy = ({ neededBy: always, neededWhen = [] }: Variable<unknown>): string =>
+  always.length === PROCESSES.length
+    ? 'all'
+    : [...always, ...neededWhen.map(({ by, when }) => `${by} ${when}`)].join(', ');
+
 function configurationPage(): string {
   const rows = Object.values(VARIABLES).map((variable: Variable<unknown>) => [
     `\`${variable.name}\``,
     variable.meaning,
     variable.expected,
     fallbackOf(variable),
-    variable.neededBy.length === 5 ? 'all' : variable.neededBy.join(', '),
+    neededBy(variable),
   ]);
   return `# Configuration
 

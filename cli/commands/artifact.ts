@@ -6,10 +6,11 @@ import { pipeline } from 'node:stream/promises';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { Cid } from '../../shared/hash/cid.ts';
 import { canonicalWorldPath } from '../../shared/ids/world-path.ts';
+import { plural } from '../../shared/text/plural.ts';
 import type { ArtifactStat, ArtifactStore } from '../../shared/world/artifact-store.ts';
 import type { Context } from '../context.ts';
 import { shownPath } from '../place.ts';
-import { bytes, plural } from '../render/text.ts';
+import { bytes } from '../render/text.ts';
 import { GLYPH } from '../render/theme.ts';
 
 export interface PutOptions {

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { plural } from '../../shared/text/plural.ts';
 import type { EmbeddedStack } from '../../stack/embedded.ts';
 import { Context } from '../context.ts';
 import { type LoadedPlan, loadPlan } from '../load-plan.ts';
@@ -8,7 +9,7 @@ import { homeOf, PROJECT, placeOfStack, runningStack, shownPath } from '../place
 import { type PlanDocument, readPlan } from '../plan-file.ts';
 import { type PlanView, receiptLines } from '../render/plan.ts';
 import { table } from '../render/table.ts';
-import { bytes, duration, money, plural } from '../render/text.ts';
+import { bytes, duration, money } from '../render/text.ts';
 import { GLYPH } from '../render/theme.ts';
 import { findingLines } from '../render/verdict.ts';
 import { contentTypeOf } from './artifact.ts';

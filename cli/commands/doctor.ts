@@ -3,10 +3,11 @@ import path from 'node:path';
 import { ERROR_TABLE } from '../../shared/errors/codes.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
+import { plural } from '../../shared/text/plural.ts';
 import type { Context } from '../context.ts';
 import { lastSequence } from '../ledger-source.ts';
 import { homeOf, registryOf, runningStack } from '../place.ts';
-import { bytes, plain, plural, wrap } from '../render/text.ts';
+import { bytes, plain, wrap } from '../render/text.ts';
 import { GLYPH, type Theme } from '../render/theme.ts';
 
 /** One line of the doctor. A warning is what only some uses need. */

@@ -1,7 +1,7 @@
 import { type FsckProgress, fsck } from '../../shared/fsck/fsck.ts';
+import { plural } from '../../shared/text/plural.ts';
 import type { Context } from '../context.ts';
 import { fsckDocument, fsckLines } from '../render/fsck.ts';
-import { plural } from '../render/text.ts';
 import { Waiting } from '../waiting.ts';
 
 export interface FsckCommandOptions {

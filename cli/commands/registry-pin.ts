@@ -7,9 +7,9 @@ import { EngineImages } from '../../shared/providers/docker/engine-images.ts';
 import { withImage } from '../../shared/registry/pin.ts';
 import { loadRegistry } from '../../shared/registry/registry.ts';
 import { parseImageReference, pinOf, repoDigest } from '../../shared/runtime/image-identity.ts';
+import { plural } from '../../shared/text/plural.ts';
 import type { Context } from '../context.ts';
 import { shownPath } from '../place.ts';
-import { plural } from '../render/text.ts';
 import { GLYPH } from '../render/theme.ts';
 
 interface Pinned {

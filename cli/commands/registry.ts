@@ -1,10 +1,11 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { loadRegistry, type RegistryFault, readRegistry } from '../../shared/registry/registry.ts';
+import { plural } from '../../shared/text/plural.ts';
 import type { Context } from '../context.ts';
 import { homeOf, registryOf, runningStack } from '../place.ts';
 import { faultLines } from '../render/error.ts';
 import { table } from '../render/table.ts';
-import { fit, money, plural, wrap } from '../render/text.ts';
+import { fit, money, wrap } from '../render/text.ts';
 import { GLYPH } from '../render/theme.ts';
 
 /** Works without a stack; with one it shows what that stack admits. */

@@ -1,5 +1,6 @@
 import type { FsckFinding, FsckReport } from '../../shared/fsck/fsck.ts';
-import { plain, plural, wrap } from './text.ts';
+import { plural } from '../../shared/text/plural.ts';
+import { plain, wrap } from './text.ts';
 import { GLYPH, type Theme } from './theme.ts';
 
 const SHOWN_FINDINGS = 50;

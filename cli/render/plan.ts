@@ -1,8 +1,9 @@
 import type { EventData } from '../../shared/ledger/events.ts';
 import type { Row, Rows } from '../../shared/projection/tables.ts';
+import { plural } from '../../shared/text/plural.ts';
 import { faultLines } from './error.ts';
 import { type Cell, table } from './table.ts';
-import { bytes, duration, fit, moment, money, plain, plural, shortCid } from './text.ts';
+import { bytes, duration, fit, moment, money, plain, shortCid } from './text.ts';
 import { GLYPH, type Theme } from './theme.ts';
 
 /** A plan as it is shown: the rows of its projection, and what has no row. */

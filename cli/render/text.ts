@@ -39,8 +39,6 @@ export const elapsed = (ms: number): string => `${(Math.max(0, ms) / 1000).toFix
 /** Enough of a CID to tell it from another; `--json` has the whole. */
 export const shortCid = (cid: string): string => (cid.length > 20 ? `${cid.slice(0, 19)}…` : cid);
 
-export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
-
 /** `2026-11-22T08:00:00.000Z` → `2026-11-22 08:00:00 UTC`. */
 export const moment = (ts: string): string => `${ts.slice(0, 10)} ${ts.slice(11, 19)} UTC`;
 

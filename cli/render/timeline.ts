@@ -1,7 +1,8 @@
 import { unreachable } from '../../shared/errors/isomorph-error.ts';
 import type { EventOf, LedgerEvent } from '../../shared/ledger/events.ts';
+import { plural } from '../../shared/text/plural.ts';
 import { faultLines } from './error.ts';
-import { bytes, duration, elapsed, fit, money, plain, plainLines, plural, shortCid, wrap } from './text.ts';
+import { bytes, duration, elapsed, fit, money, plain, plainLines, shortCid, wrap } from './text.ts';
 import { GLYPH, type Theme } from './theme.ts';
 
 export interface TimelineOptions {

@@ -1,5 +1,6 @@
 import type { Finding, PlanVerdict, Verdict } from '../../shared/ledger/verify.ts';
-import { plain, plural, wrap } from './text.ts';
+import { plural } from '../../shared/text/plural.ts';
+import { plain, wrap } from './text.ts';
 import { GLYPH, type Theme } from './theme.ts';
 
 /** Plans told one by one; of more only the count. */

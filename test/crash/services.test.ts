@@ -16,6 +16,8 @@ import { suite } from '../harness/suite.ts';
 const test = suite('services killed at work', undefined, { timeoutMs: 420_000 });
 
 const PLANS = 50;
+/** The gateway is in the process of the stack. */
+const KILLED = SERVICES.filter((name) => name !== 'gateway');
 /** Commits between two kills: often enough that each service dies several times in mid-work. */
 const COMMITS_BETWEEN_KILLS = 36;
 
@@ -24,7 +26,7 @@ const services: ServiceProcess[] = [];
 
 test.before(async () => {
   its = await startTestStack({ services: [] });
-  for (const name of SERVICES) services.push(new ServiceProcess(name, its.stack.serviceEnv));
+  for (const name of KILLED) services.push(new ServiceProcess(name, its.stack.serviceEnv));
 });
 test.after(async () => {
   await Promise.all(services.map((service) => service.stop()));
@@ -109,7 +111,7 @@ test('50 plans end succeeded while each service in turn is killed and restarted'
     throw new Error(services.map(({ name, output }) => `${name}: ${output}`).join('\n'), { cause: error });
   });
   const kills = await killing;
-  assert.ok(kills >= 2 * SERVICES.length, `only ${kills} kills`);
+  assert.ok(kills >= 2 * KILLED.length, `only ${kills} kills`);
   for (const state of states) checkPlan(state);
 
   const { findings, plans } = (await verifyLedger()).verdict();

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { IsomorphError } from '../../../shared/errors/isomorph-error.ts';
-import type { ServiceName } from '../services.ts';
-import { VARIABLES, type Variable } from './variables.ts';
+import { plural } from '../../../shared/text/plural.ts';
+import type { ProcessName } from '../services.ts';
+import { type Env, isSet, VARIABLES, type Variable } from './variables.ts';
 
 type Variables = typeof VARIABLES;
 type ValueOf<V> = V extends { readonly fallback: infer T } ? T : V extends Variable<infer T> ? T | undefined : never;
@@ -9,15 +10,21 @@ type ValueOf<V> = V extends { readonly fallback: infer T } ? T : V extends Varia
 /** The configuration of a process, as read from its environment; folders are absolute. */
 export type Config = { readonly [K in keyof Variables]: ValueOf<Variables[K]> };
 
-export type Env = Readonly<Record<string, string | undefined>>;
+export type { Env } from './variables.ts';
 
 const FOLDERS = ['registryDir', 'processorsDir', 'homeDir'] as const;
 
-function read<T>(variable: Variable<T>, env: Env, services: readonly ServiceName[], faults: string[]): T | undefined {
+function isNeeded({ fallback, neededBy, neededWhen = [] }: Variable<unknown>, env: Env, by: readonly ProcessName[]) {
+  if (fallback !== undefined) return false;
+  const needs = [...neededBy, ...neededWhen.filter(({ holds }) => holds(env)).map((condition) => condition.by)];
+  return by.some((name) => needs.includes(name));
+}
+
+function read<T>(variable: Variable<T>, env: Env, by: readonly ProcessName[], faults: string[]): T | undefined {
   const text = env[variable.name];
   const { name, meaning, expected } = variable;
-  if (text === undefined || text === '') {
-    if (variable.fallback === undefined && services.some((service) => variable.neededBy.includes(service))) {
+  if (!isSet(text)) {
+    if (isNeeded(variable, env, by)) {
       faults.push(`  ${name} is missing: ${meaning}; expected ${expected}`);
     }
     return variable.fallback;
@@ -29,20 +36,20 @@ function read<T>(variable: Variable<T>, env: Env, services: readonly ServiceName
 }
 
 /**
- * The configuration for running `services`.
+ * The configuration for running `processes`.
  * @throws ERR_CONFIG with every fault in one readable message.
  */
-export function readConfig(env: Env, services: readonly ServiceName[]): Config {
+export function readConfig(env: Env, processes: readonly ProcessName[]): Config {
   const faults: string[] = [];
   const entries = Object.entries(VARIABLES).map(([key, variable]) => [
     key,
-    read(variable as Variable<unknown>, env, services, faults),
+    read(variable as Variable<unknown>, env, processes, faults),
   ]);
   if (faults.length > 0) {
-    const who = services.join(', ') || 'isomorph';
+    const who = processes.join(', ') || 'isomorph';
     throw new IsomorphError(
       'ERR_CONFIG',
-      `${who} cannot start, the environment has ${faults.length} faults:\n${faults.join('\n')}`,
+      `${who} cannot start, the environment has ${plural(faults.length, 'fault')}:\n${faults.join('\n')}`,
     );
   }
   const config = Object.fromEntries(entries) as Record<string, unknown>;

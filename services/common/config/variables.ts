@@ -1,12 +1,26 @@
 import { ADAPTERS, type Adapter } from '../../../shared/ids/adapter.ts';
-import type { ServiceName } from '../services.ts';
+import { PROCESSES, type ProcessName } from '../services.ts';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** An empty variable counts as none: compose files set them so. */
+export const isSet = (text: string | undefined): text is string => text !== undefined && text !== '';
+
+/** A process that cannot start without a variable while `holds`. */
+export interface Condition {
+  readonly by: ProcessName;
+  /** The condition, in words. */
+  readonly when: string;
+  holds(env: Env): boolean;
+}
 
 /** One environment variable: what it means, who needs it, how it is read. */
 export interface Variable<T> {
   readonly name: string;
   readonly meaning: string;
-  /** Services that cannot start without it. */
-  readonly neededBy: readonly ServiceName[];
+  /** Processes that cannot start without it. */
+  readonly neededBy: readonly ProcessName[];
+  readonly neededWhen?: readonly Condition[];
   readonly fallback?: T;
   /** What a right value looks like. */
   readonly expected: string;
@@ -14,8 +28,18 @@ export interface Variable<T> {
   parse(text: string): T | undefined;
 }
 
-const EVERY: readonly ServiceName[] = ['admission', 'dispatcher', 'settler', 'sampler', 'projector'];
-const WITH_STORE: readonly ServiceName[] = ['admission', 'dispatcher', 'settler', 'projector'];
+const WITH_STORE: readonly ProcessName[] = ['admission', 'dispatcher', 'settler', 'projector'];
+
+const WITH_SCRATCH: Condition = {
+  by: 'dispatcher',
+  when: 'with KV_URL or QUEUE_URL',
+  holds: ({ KV_URL, QUEUE_URL }) => isSet(KV_URL) || isSet(QUEUE_URL),
+};
+const ON_FILES: Condition = {
+  by: 'dispatcher',
+  when: 'on a file: store',
+  holds: ({ ARTIFACTS_URL }) => ARTIFACTS_URL?.startsWith('file:') ?? false,
+};
 
 const urlOf =
   (...schemes: string[]) =>
@@ -49,7 +73,7 @@ export const VARIABLES = {
   natsUrl: variable({
     name: 'NATS_URL',
     meaning: 'NATS server with JetStream, with the credentials of a service',
-    neededBy: EVERY,
+    neededBy: PROCESSES,
     expected: 'nats://[user:password@]host:port',
     parse: urlOf('nats', 'tls'),
   }),
@@ -69,15 +93,17 @@ export const VARIABLES = {
   }),
   gatewayUrl: variable({
     name: 'ARTIFACTS_GATEWAY_URL',
-    meaning: 'where signed URLs of a file: store are served; needed by a dispatcher on such a store',
+    meaning: 'where signed URLs of a file: store are served',
     neededBy: [],
+    neededWhen: [ON_FILES],
     expected: 'http://host:port',
     parse: urlOf('http', 'https'),
   }),
   gatewayKeyFile: variable({
     name: 'ARTIFACTS_GATEWAY_KEY_FILE',
     meaning: 'file with the key that signs those URLs, and the tokens of scratch',
-    neededBy: [],
+    neededBy: ['gateway'],
+    neededWhen: [ON_FILES, WITH_SCRATCH],
     expected: 'the path of a file of at least 16 bytes',
     parse: (text: string) => text,
   }),
@@ -97,8 +123,9 @@ export const VARIABLES = {
   }),
   scratchGatewayUrl: variable({
     name: 'SCRATCH_GATEWAY_URL',
-    meaning: 'where processors reach KV and queues; needed by a dispatcher when one of them is configured',
+    meaning: 'where processors reach KV and queues',
     neededBy: [],
+    neededWhen: [WITH_SCRATCH],
     expected: 'http://host:port',
     parse: urlOf('http', 'https'),
   }),

@@ -1,0 +1,24 @@
+import { loadRegistry } from '../../shared/registry/registry.ts';
+import { kvCapabilities } from '../../shared/scratch/kv/open.ts';
+import { queueCapabilities } from '../../shared/scratch/queue/open.ts';
+import type { Opened, Opening } from '../common/opening.ts';
+import { startAdmission } from './service.ts';
+
+/** Admission as its configuration says. */
+export async function start(opening: Opening): Promise<Opened> {
+  const { config, deps } = opening;
+  const { adapters, kvUrl, queueUrl } = config;
+  const [defaultAdapter = 'mock'] = adapters;
+  return startAdmission({
+    ...deps,
+    secrets: await opening.secrets(),
+    store: await opening.store(),
+    registry: await loadRegistry(config.registryDir),
+    declareLeases: config.declareLeases,
+    deployment: {
+      ...{ adapters, defaultAdapter },
+      kv: kvUrl === undefined ? undefined : await kvCapabilities(kvUrl),
+      queue: queueUrl === undefined ? undefined : await queueCapabilities(queueUrl),
+    },
+  });
+}

@@ -1,0 +1,44 @@
+import { type FileArtifactStore, openFileStore } from '../../shared/world/drivers/file/file.ts';
+import type { Opened, Opening } from '../common/opening.ts';
+import { NatsFactSink } from './facts.ts';
+import { startGatewayService } from './service.ts';
+
+/** The store that the gateway serves: one of another kind signs URLs of its own server. */
+async function servedStore(opening: Opening): Promise<FileArtifactStore | undefined> {
+  const { artifactsUrl } = opening.config;
+  const url = artifactsUrl === undefined ? undefined : new URL(artifactsUrl);
+  return url?.protocol === 'file:' ? opening.keep(await openFileStore(url)) : undefined;
+}
+
+function openFacts(opening: Opening): NatsFactSink {
+  const { connection, log } = opening.deps;
+  const facts = new NatsFactSink(connection);
+  opening.keep({
+    async close() {
+      await facts.close();
+      if (facts.dropped > 0) log.warn({ dropped: facts.dropped }, 'audit facts of scratch were dropped');
+    },
+  });
+  return facts;
+}
+
+/** `host:port`, as the configuration has checked it. */
+function listenAt(text: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(`tcp://${text}`);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
+
+/** The gateway as its configuration says. */
+export async function start(opening: Opening): Promise<Opened> {
+  const { config, deps } = opening;
+  // Opened before KV and queues, so that it is closed after them: they tell facts to the end.
+  const options = { connection: deps.connection, factSink: openFacts(opening) };
+  return startGatewayService({
+    ...deps,
+    ...listenAt(config.gatewayListen),
+    secret: await opening.gatewayKey(),
+    store: await servedStore(opening),
+    kv: await opening.kv(options),
+    queue: await opening.queue(options),
+  });
+}

@@ -1,0 +1,13 @@
+import pg from 'pg';
+import { type Opened, type Opening, required } from '../common/opening.ts';
+import { startProjector } from './service.ts';
+
+/** The projector as its configuration says. */
+export async function start(opening: Opening): Promise<Opened> {
+  const { config, deps } = opening;
+  const pool = new pg.Pool({ connectionString: required(config.databaseUrl, 'DATABASE_URL'), max: 2 });
+  // A lost idle connection is replaced by the pool; without a listener it would end the process.
+  pool.on('error', (error) => deps.log.warn({ err: error }, 'a Postgres connection was lost'));
+  opening.keep({ close: () => pool.end() });
+  return startProjector({ ...deps, pool, store: await opening.store() });
+}

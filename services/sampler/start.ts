@@ -1,0 +1,5 @@
+import type { Opened, Opening } from '../common/opening.ts';
+import { startSampler } from './service.ts';
+
+/** The sampler as its configuration says. */
+export const start = ({ deps }: Opening): Promise<Opened> => startSampler(deps);

@@ -1,0 +1,6 @@
+import type { Opened, Opening } from '../common/opening.ts';
+import { startSettler } from './service.ts';
+
+/** The settler as its configuration says. */
+export const start = async (opening: Opening): Promise<Opened> =>
+  startSettler({ ...opening.deps, store: await opening.store() });
