@@ -54,7 +54,6 @@ export async function setUp({ config, log }: Pick<ComposeOptions, 'config' | 'lo
 
 /** Starts one service with connections of its own. */
 export async function startService(name: ServiceName, options: ComposeOptions): Promise<RunningService> {
-  const { start } = await STARTS[name]();
   const log = options.log.child({ service: name });
   const connection = await connectAs(options.config, name);
   const deps: ServiceDeps = {
@@ -69,6 +68,8 @@ export async function startService(name: ServiceName, options: ComposeOptions): 
     await connection.close();
   };
   try {
+    // After the connection: a server does not wait for the credentials of a process that is busy reading code.
+    const { start } = await STARTS[name]();
     const started = await start(opening);
     const { url, failure } = started;
     log.info(url === undefined ? {} : { url }, 'started');
