@@ -1,8 +1,5 @@
 import type { Pool } from 'pg';
-import { Verifier } from '../../shared/ledger/verify.ts';
-import { rowsOf } from '../../shared/projection/rows.ts';
 import type { Context } from '../context.ts';
-import { readLedger } from '../ledger-source.ts';
 import { type ListedPlan, planListLines } from '../render/plan.ts';
 
 export interface PlansOptions {
@@ -34,7 +31,11 @@ async function fromPostgres(pool: Pool, limit: number): Promise<ListedPlan[] | u
   }
 }
 
+/** What reads a ledger is loaded only where there is no projection: it is most of the code, and of the start. */
 async function fromLedger(context: Context, limit: number): Promise<ListedPlan[]> {
+  const { Verifier } = await import('../../shared/ledger/verify.ts');
+  const { rowsOf } = await import('../../shared/projection/rows.ts');
+  const { readLedger } = await import('../ledger-source.ts');
   const verifier = new Verifier();
   for await (const one of readLedger(await context.connection('auditor'), undefined)) {
     if (one.kind === 'commit') for (const event of one.events) verifier.event(event, `message ${one.message.seq}`);

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 
 /** Paths in comments of a bundle are relative to it: the same code gives the same bytes in whatever folder one calls. */
-const PROJECT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+const PROJECT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 
 /**
  * One self-contained ES module of a TypeScript entry, for Node 20 and later, which strips no types and for which a

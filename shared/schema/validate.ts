@@ -9,8 +9,19 @@ export type Validated<T> = { readonly ok: true; readonly value: T } | { readonly
 /** A reader of 20 faults has enough to work on; a hostile document must not make a large answer. */
 const MAX_FAULTS = 20;
 
-const ajv = new Ajv2020({ allErrors: false, strict: false, validateFormats: false, logger: false });
-const ajvAllErrors = new Ajv2020({ allErrors: true, strict: false, validateFormats: false, logger: false });
+const newAjv = (allErrors: boolean): Ajv2020 =>
+  new Ajv2020({ allErrors, strict: false, validateFormats: false, logger: false });
+
+const lazily = <T>(make: () => T): (() => T) => {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+};
+
+const ajv = lazily(() => newAjv(false));
+const ajvAllErrors = lazily(() => newAjv(true));
 
 const escapePointer = (token: string): string => token.replaceAll('~', '~0').replaceAll('/', '~1');
 
@@ -51,17 +62,21 @@ function toFaults(code: ErrorCode, errors: readonly ErrorObject[], base: string)
     });
 }
 
-/** A validator for one of our own schemas; compiled once, at import. */
+/**
+ * A validator for one of our own schemas. It is compiled when it is first used, and the one that finds every fault when
+ * something first fails: most programs use few schemas, and compiling all of them took most of their start.
+ */
 export function validator<T extends TSchema>(
   schema: T,
   code: ErrorCode,
 ): (value: unknown, base?: string) => Validated<Static<T>> {
-  const quick = ajv.compile<Static<T>>(schema);
-  const thorough = ajvAllErrors.compile<Static<T>>(schema);
+  const quick = lazily(() => ajv().compile<Static<T>>(schema));
+  const thorough = lazily(() => ajvAllErrors().compile<Static<T>>(schema));
   return (value, base = '') => {
-    if (quick(value)) return { ok: true, value };
-    thorough(value);
-    return { ok: false, faults: toFaults(code, thorough.errors ?? [], base) };
+    if (quick()(value)) return { ok: true, value };
+    const check = thorough();
+    check(value);
+    return { ok: false, faults: toFaults(code, check.errors ?? [], base) };
   };
 }
 
@@ -73,7 +88,7 @@ const compiled = new WeakMap<UserSchema, Check>();
 
 function compile(schema: UserSchema | boolean): Check {
   // A fresh instance: user schemas may carry `$id`s that would collide or stay in the cache for ever.
-  const own = new Ajv2020({ allErrors: true, strict: false, validateFormats: false, logger: false });
+  const own = newAjv(true);
   try {
     const check = own.compile(schema);
     return (value, code, base) => (check(value) ? [] : toFaults(code, check.errors ?? [], base));

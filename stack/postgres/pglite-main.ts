@@ -1,6 +1,6 @@
 /**
- * The child process that serves PGlite on a loopback socket: `pglite-main.ts <data folder>`, with the port in PGLITE_PORT
- * (0 for any). The data folder is the last argument because left-overs are found by it. Prints one line of JSON, `{"port": N}`, when it accepts connections. Ends in order at SIGTERM or when its standard input
+ * The child process that serves PGlite on a loopback socket: `node bin/run.mjs pglite <data folder>`, with the port in
+ * PGLITE_PORT (0 for any). The data folder is the last argument because left-overs are found by it. Prints one line of JSON, `{"port": N}`, when it accepts connections. Ends in order at SIGTERM or when its standard input
  * ends, which happens by itself when its parent dies.
  */
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,7 @@ const CACHE = process.env.ISOMORPH_CACHE || fileURLToPath(new URL('../../.cache'
 
 async function main(): Promise<void> {
   const dataDir = process.argv.at(2);
-  if (dataDir === undefined) throw new Error('usage: pglite-main.ts <data folder>');
+  if (dataDir === undefined) throw new Error('usage: node bin/run.mjs pglite <data folder>');
   await ensureDataFolder(dataDir, CACHE);
   const db = await PGlite.create(dataDir);
   const broken = (thrown: unknown): void => {

@@ -31,7 +31,8 @@ export interface PgliteOptions {
 
 const STOP_GRACE_MS = 10_000;
 const LOG_LIMIT_BYTES = 5 * 1024 * 1024;
-const MAIN = fileURLToPath(new URL('./pglite-main.ts', import.meta.url));
+/** Starts pglite-main.ts. The same arguments from every version of it: left-overs are found by them. */
+const PROGRAM = [fileURLToPath(new URL('../../bin/run.mjs', import.meta.url)), 'pglite'];
 
 /**
  * Starts the server and returns when it accepts connections. One that a killed parent left behind is ended first.
@@ -45,7 +46,7 @@ export async function startPglite(options: PgliteOptions): Promise<PgliteHandle>
   const remembered = join(dir, 'port.json');
   const log = join(dir, 'pglite.log');
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  for (const pid of await findByLastArguments([MAIN, dataDir])) await endPid(pid, { graceMs: STOP_GRACE_MS });
+  for (const pid of await findByLastArguments([...PROGRAM, dataDir])) await endPid(pid, { graceMs: STOP_GRACE_MS });
   await shortenLog(log);
 
   const preferred = await choosePort(options.port, remembered);
@@ -96,8 +97,7 @@ async function launch(
   const log = await open(logPath, 'a', 0o600);
   let ready = false;
   try {
-    const args = ['--import', import.meta.resolve('tsx'), MAIN, dataDir];
-    const spawned = spawn(process.execPath, args, {
+    const spawned = spawn(process.execPath, [...PROGRAM, dataDir], {
       detached: true,
       env: { ...process.env, PGLITE_PORT: String(port) },
       stdio: ['pipe', 'pipe', log.fd],

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { ServiceName } from '../../services/common/services.ts';
 
-const MAIN = fileURLToPath(new URL('../../services/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../bin/run.mjs', import.meta.url));
 
 /** A service in a process of its own, as compose runs it, that can be killed and started again. */
 export class ServiceProcess {
@@ -39,7 +39,7 @@ export class ServiceProcess {
   }
 
   #spawn(): ChildProcess {
-    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, this.name], {
+    const child = spawn(process.execPath, [MAIN, 'service', this.name], {
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

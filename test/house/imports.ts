@@ -91,7 +91,7 @@ const PROVIDERS: readonly [packages: RegExp, places: readonly string[]][] = [
   [/^ioredis$/, ['shared/providers/redis', ...KV_AND_QUEUE]],
   [/^modal$/, ['shared/providers/modal', 'shared/runtime/drivers', 'shared/secrets/drivers', ...KV_AND_QUEUE]],
   [/^dockerode$/, ['shared/providers/docker', 'shared/runtime/drivers']],
-  [/^esbuild$/, ['shared/runtime']],
+  [/^esbuild$/, ['shared/runtime', 'bin']],
   [/^@electric-sql\//, ['stack/postgres']],
   [/^dotenv$/, ['shared/secrets/drivers']],
 ];

@@ -10,7 +10,7 @@ import { suite } from '../harness/suite.ts';
 import { type Postgres, startTestPostgres, type TestWorld, withWorld } from './world-fixture.ts';
 
 const test = suite('projector process');
-const MAIN = fileURLToPath(new URL('../../services/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../bin/run.mjs', import.meta.url));
 
 let postgres: Postgres;
 
@@ -23,7 +23,7 @@ test.after(async () => {
 });
 
 const spawnProjector = ({ env }: TestWorld): ChildProcess =>
-  spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, 'projector'], {
+  spawn(process.execPath, [MAIN, 'service', 'projector'], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -32,6 +32,10 @@ const COMPOSE = parse(await readFile(path.join(ROOT, 'docker-compose.yml'), 'utf
 const OURS = Object.entries(COMPOSE.services).filter(([, { image }]) => image.startsWith('isomorph/'));
 const STATE = '/var/lib/isomorph';
 
+/** How the image starts a service: exactly that is run here. */
+const DOCKERFILE = await readFile(path.join(ROOT, 'deploy/Dockerfile'), 'utf8');
+const [program = '', ...args] = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(DOCKERFILE)?.[1] ?? '[]') as string[];
+
 const test = suite('docker-compose.yml');
 
 /** A value as compose fills it in when nothing is set. */
@@ -126,7 +130,7 @@ test('its services run a plan together', async () => {
       return Object.fromEntries(entries.map(([variable, value]) => [variable, adapted(value)]));
     };
     const start = (name: string, more: Record<string, string> = {}): ChildProcess =>
-      processes.start(process.execPath, ['--import', 'tsx', 'services/main.ts', name], { ...envOf(name), ...more });
+      processes.start(program, [...args, name], { ...envOf(name), ...more });
 
     const [code] = await once(start('setup'), 'close');
     assert.is(code, 0, 'setup');
