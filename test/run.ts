@@ -1,85 +1,101 @@
-import { spawn } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import pLimit from 'p-limit';
+import { runSuite, type SuiteResult } from './harness/run-suite.ts';
 import { KERNEL_REFUSES } from './harness/servers/docker-proof.ts';
-import { readSummary, type Summary } from './harness/summary.ts';
+import { scaledMs } from './harness/slowness.ts';
+import type { Summary } from './harness/summary.ts';
 
 /**
  * `npm test [-- <part of a file name>…]`: every `*.test.ts`, each in a process of its own. `--all` installs the servers
  * that are missing (Debian, as root) and forbids skips, but for containers where the kernel itself refuses them: nothing
- * can be installed against that. The last line counts the tests of all suites.
+ * can be installed against that. `--fast` leaves out what takes long or needs more than Node and nats-server, `--root`
+ * takes the suites of another folder. The last line counts the tests of all suites.
  */
 
-const ROOT = path.dirname(fileURLToPath(import.meta.url));
+const HERE = path.dirname(fileURLToPath(import.meta.url));
 
 /** Suites of many processes, kills and deadlines of their own: two at once would starve each other of the machine. */
 const ALONE =
   /^crash\/|^canary\/|^images\/|runtime\/local|-processes\.test|scratch\/modal-(model|faults)|fsck|s3-crash/;
 
-/** No suite may hold up the run. */
-const SUITE_TIMEOUT_MS = 20 * 60_000;
+const FAST =
+  /^(admission|dispatcher|ledger|nats|plan|sampler|settler)\/|^cli\/(artifact|command-line|rendering|verify)|^services\/plan-life|^world\/(blake3|cid|selector|world-path)|^runtime\/mock\.|^scratch\/(gateway|memory)/;
 
-interface SuiteResult extends Summary {
-  readonly file: string;
-  readonly seconds: number;
-  readonly output: string;
+/** No suite may hold up the run. */
+const SUITE_TIMEOUT_MS = scaledMs(20 * 60_000);
+/** A process that does not end after its tests is ended. */
+const LINGER_MS = scaledMs(10_000);
+
+interface Chosen {
+  readonly root: string;
+  readonly filters: readonly string[];
+  readonly fast: boolean;
 }
 
-async function listSuites(filters: readonly string[]): Promise<string[]> {
-  const entries = await readdir(ROOT, { recursive: true });
-  const suites = entries.map(String).filter((file) => file.endsWith('.test.ts'));
+async function listSuites({ root, filters, fast }: Chosen): Promise<string[]> {
+  const entries = await readdir(root, { recursive: true });
+  const suites = entries.map(String).filter((file) => file.endsWith('.test.ts') && (!fast || FAST.test(file)));
   return suites.filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter))).sort();
 }
 
-function runSuite(file: string): Promise<SuiteResult> {
-  const startMs = Date.now();
-  const child = spawn(process.execPath, ['--import', 'tsx', path.join(ROOT, file)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' },
-  });
-  const chunks: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  const timer = setTimeout(() => child.kill('SIGKILL'), SUITE_TIMEOUT_MS);
-  return new Promise((resolve) => {
-    child.once('close', (code, signal) => {
-      clearTimeout(timer);
-      const output = Buffer.concat(chunks).toString('utf8');
-      const seconds = (Date.now() - startMs) / 1000;
-      resolve({ file, seconds, output, ...readSummary(output, signal === null ? code : null) });
-    });
-  });
-}
-
 function report(result: SuiteResult): void {
-  const { file, passed, failed, skipped, seconds, reason } = result;
+  const { file, passed, failed, skipped, seconds, reason, left } = result;
   const mark = failed > 0 ? 'FAIL' : passed === 0 ? 'skip' : 'ok  ';
   const counts = [`${passed} passed`, failed > 0 ? `${failed} failed` : '', skipped > 0 ? `${skipped} skipped` : ''];
-  const detail = [counts.filter(Boolean).join(', '), reason ?? ''].filter(Boolean).join(' — ');
+  const leftOvers = left.length === 0 ? '' : `ended what it left: ${left.join(', ')}`;
+  const detail = [counts.filter(Boolean).join(', '), reason ?? '', leftOvers].filter(Boolean).join(' — ');
   process.stdout.write(`${mark} ${file.padEnd(44)} ${seconds.toFixed(1).padStart(6)} s  ${detail}\n`);
   if (failed > 0) process.stdout.write(`${result.output.replace(/^/gm, '     ')}\n`);
 }
 
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({ options: { all: { type: 'boolean' } }, allowPositionals: true });
-  const forbidSkips = values.all === true;
-  if (forbidSkips) {
-    const { provision, SERVER_NAMES } = await import('./harness/servers/index.ts');
-    await provision([...SERVER_NAMES]);
+/** Aborted by Ctrl-C, SIGTERM and SIGHUP: what runs is ended, what waits is not begun. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (!controller.signal.aborted) process.stdout.write(`\n${signal}: ending what runs\n`);
+      controller.abort();
+    });
   }
-  const files = await listSuites(positionals);
-  const limit = pLimit(Math.max(1, os.availableParallelism()));
+  return controller.signal;
+}
+
+async function runAll(root: string, files: readonly string[], interrupted: AbortSignal): Promise<SuiteResult[]> {
+  const atOnce = Math.max(1, os.availableParallelism());
+  const minutes = SUITE_TIMEOUT_MS / 60_000;
+  process.stdout.write(`${files.length} suites, ${atOnce} at once; each may take ${minutes} minutes\n`);
+  const limit = pLimit(atOnce);
   const results: SuiteResult[] = [];
+  let begun = 0;
   const run = async (file: string): Promise<void> => {
-    const result = await runSuite(file);
+    if (interrupted.aborted) return;
+    process.stdout.write(`     ${file} is running (${++begun} of ${files.length})\n`);
+    const limits = { timeoutMs: SUITE_TIMEOUT_MS, lingerMs: LINGER_MS, interrupted };
+    const result = await runSuite(file, path.join(root, file), limits);
     report(result);
     results.push(result);
   };
   await Promise.all(files.filter((file) => !ALONE.test(file)).map((file) => limit(() => run(file))));
   for (const file of files.filter((one) => ALONE.test(one))) await run(file);
+  return results;
+}
+
+async function main(): Promise<number> {
+  const options = { all: { type: 'boolean' }, fast: { type: 'boolean' }, root: { type: 'string' } } as const;
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const forbidSkips = values.all === true;
+  if (forbidSkips) {
+    const { provision, SERVER_NAMES } = await import('./harness/servers/index.ts');
+    await provision([...SERVER_NAMES]);
+  }
+  const root = path.resolve(values.root ?? HERE);
+  const interrupted = interruption();
+  const files = await listSuites({ root, filters: positionals, fast: values.fast === true });
+  const results = await runAll(root, files, interrupted);
 
   const sum = (of: (result: Summary) => number): number => results.reduce((total, one) => total + of(one), 0);
   const [passed, failed, skipped] = [sum((one) => one.passed), sum((one) => one.failed), sum((one) => one.skipped)];
@@ -88,7 +104,10 @@ async function main(): Promise<number> {
   const avoidable = results.filter((one) => one.skipped > 0 && one.reason?.startsWith(KERNEL_REFUSES) !== true);
   const forbidden = forbidSkips && avoidable.length > 0;
   if (forbidden) process.stdout.write('\nskips are forbidden here\n');
+  if (interrupted.aborted)
+    process.stdout.write(`\ninterrupted: ${files.length - results.length} suites were not begun\n`);
   process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped} skipped\n`);
+  if (interrupted.aborted) return 130;
   return failed > 0 || passed === 0 || forbidden ? 1 : 0;
 }
 

@@ -12,6 +12,7 @@ import { connectNats } from '../../shared/nats/connect.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { openArtifactStore } from '../../shared/world/open.ts';
 import { type EmbeddedStack, startEmbeddedStack } from '../../stack/embedded.ts';
+import { scaledMs } from './slowness.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
 
@@ -132,7 +133,9 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
     store,
     read,
     async submit(plan) {
-      await client.request('plans.submit', typeof plan === 'string' ? plan : JSON.stringify(plan), { timeout: 10_000 });
+      await client.request('plans.submit', typeof plan === 'string' ? plan : JSON.stringify(plan), {
+        timeout: scaledMs(10_000),
+      });
     },
     ended: (planId) => whenEnded(client, planId, () => read(planId)),
     async stop() {

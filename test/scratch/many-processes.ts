@@ -11,6 +11,7 @@ import pLimit from 'p-limit';
 import * as assert from 'uvu/assert';
 import { openKv } from '../../shared/scratch/kv/open.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
+import { scaledMs } from '../harness/slowness.ts';
 import { bytes, freshPlanId } from './conformance.ts';
 import type { Line, Task } from './worker-main.ts';
 
@@ -19,7 +20,7 @@ const TOPIC = 'jobs';
 const PUBLISHES_AT_ONCE = 64;
 const LOOK_AGAIN_MS = 100;
 /** A machine that is busy with all these processes is no fault. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = scaledMs(60_000);
 /** How often each consumer may overlook what is due twice over. */
 const MOST_OVERLOOKED = 2;
 

@@ -13,6 +13,7 @@ import { connectNats } from '../../shared/nats/connect.ts';
 import { acquireNatsServer } from '../../stack/nats/acquire.ts';
 import { waitUntilReady } from '../../stack/nats/readiness.ts';
 import { openPostgres } from '../../stack/postgres/open.ts';
+import { scaledMs } from '../harness/slowness.ts';
 import { heard } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 
@@ -106,7 +107,7 @@ async function startNats(processes: Processes, home: string): Promise<number> {
   const ready = await waitUntilReady({
     portsDir: folder,
     pid: server.pid ?? 0,
-    timeoutMs: 60_000,
+    timeoutMs: scaledMs(60_000),
     hasEnded: () => server.exitCode !== null,
   });
   if (ready === undefined) throw new Error(await readFile(path.join(folder, 'log'), 'utf8'));
@@ -150,7 +151,7 @@ test('its services run a plan together', async () => {
     };
     const client = await connectNats({ url: `nats://127.0.0.1:${port}`, name: 'client' });
     try {
-      const submit = () => client.request('plans.submit', JSON.stringify(plan), { timeout: 10_000 });
+      const submit = () => client.request('plans.submit', JSON.stringify(plan), { timeout: scaledMs(10_000) });
       const settled = JSON.parse(await heard(client, 'ledger.composed.plan.settled', submit));
       assert.is(settled.data.status, 'succeeded', JSON.stringify(settled));
     } finally {

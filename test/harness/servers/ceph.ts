@@ -7,14 +7,15 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { adopt, type Child, freeLoopbackPort } from '../../../stack/process.ts';
+import { scaledMs } from '../slowness.ts';
 import { available } from './detect.ts';
 import { inForky } from './forky.ts';
 import type { RunningServer } from './running.ts';
 
 const run = promisify(execFile);
 
-const READY_TIMEOUT_MS = 60_000;
-const COMMAND_TIMEOUT_MS = 30_000;
+const READY_TIMEOUT_MS = scaledMs(60_000);
+const COMMAND_TIMEOUT_MS = scaledMs(30_000);
 const LOOK_AGAIN_MS = 50;
 const SAID_MAX = 4000;
 const CONFIG = ['-c', '/state/ceph.conf'];

@@ -10,12 +10,13 @@ import { delimiter, isAbsolute, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { adopt, type Child, endPid } from '../../../stack/process.ts';
+import { scaledMs } from '../slowness.ts';
 import { clearAbandonedFolders, clearEngineFolder, createEngineFolder } from './docker-folder.ts';
 
 const DEFAULT_SOCKET = '/var/run/docker.sock';
-const READY_TIMEOUT_MS = 60_000;
-const STOP_GRACE_MS = 20_000;
-const ANSWER_TIMEOUT_MS = 10_000;
+const READY_TIMEOUT_MS = scaledMs(60_000);
+const STOP_GRACE_MS = scaledMs(20_000);
+const ANSWER_TIMEOUT_MS = scaledMs(10_000);
 const LOOK_AGAIN_MS = 25;
 
 export interface RunningDocker {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { adopt, freeLoopbackPort } from '../../../stack/process.ts';
+import { scaledMs } from '../slowness.ts';
 
 export interface RunningServer {
   readonly url: string;
@@ -25,8 +26,8 @@ export interface Launch {
   readonly stopSignal: NodeJS.Signals;
 }
 
-const READY_TIMEOUT_MS = 30_000;
-const STOP_GRACE_MS = 10_000;
+const READY_TIMEOUT_MS = scaledMs(30_000);
+const STOP_GRACE_MS = scaledMs(10_000);
 const LOOK_AGAIN_MS = 25;
 /** Between finding a port free and the server's taking it, another process may take it. */
 const PORT_ATTEMPTS = 3;
