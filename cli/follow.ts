@@ -1,21 +1,13 @@
 import type { Msg } from '@nats-io/transport-node';
-import Type, { type Static } from 'typebox';
 import type { LedgerEvent } from '../shared/ledger/events.ts';
-import { validator } from '../shared/schema/validate.ts';
+import { COMMANDS_STREAM } from '../shared/wire/commands.ts';
+import { deadSubject, parseDeadFault } from '../shared/wire/dead.ts';
 import { planOfSubject } from '../shared/wire/ledger.ts';
+import { type Progress, parseProgress, planOfProgress, progressSubject } from '../shared/wire/progress.ts';
 import type { Context } from './context.ts';
 import { followLedger } from './ledger-source.ts';
 import { Mailbox } from './mailbox.ts';
 import type { ShownFault } from './render/error.ts';
-
-const ProgressSchema = Type.Object({
-  step_id: Type.String({ maxLength: 64 }),
-  fraction: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
-  message: Type.Optional(Type.String()),
-});
-
-/** What a running step says of itself; live data, never in the ledger. */
-export type Progress = Static<typeof ProgressSchema>;
 
 export type FollowItem =
   | { readonly kind: 'commit'; readonly events: readonly LedgerEvent[] }
@@ -34,19 +26,6 @@ export interface FollowOptions {
   readonly progress: boolean;
 }
 
-const parseProgress = validator(ProgressSchema, 'ERR_SCHEMA');
-const parseLetter = validator(
-  Type.Object({
-    fault: Type.Object({
-      code: Type.String(),
-      message: Type.String(),
-      pointer: Type.Optional(Type.String()),
-      expected: Type.Optional(Type.String()),
-    }),
-  }),
-  'ERR_SCHEMA',
-);
-
 /** Live subjects are open to their account: what is not what it should be is left out. */
 function bodyOf(message: Msg): unknown {
   try {
@@ -61,18 +40,18 @@ export async function follow(context: Context, options: FollowOptions): Promise<
   const { planId, fromSeq, signal } = options;
   const mailbox = new Mailbox<FollowItem>();
   const auditor = await context.connection('auditor');
-  auditor.subscribe(`dead.commands.${planId ?? '*'}`, {
+  auditor.subscribe(deadSubject(COMMANDS_STREAM, planId ?? '*'), {
     callback: (error, message) => {
-      const letter = error === null ? parseLetter(bodyOf(message)) : undefined;
+      const letter = error === null ? parseDeadFault(bodyOf(message)) : undefined;
       if (letter?.ok === true) mailbox.put({ kind: 'refused', fault: letter.value.fault });
     },
   });
   if (options.progress) {
-    auditor.subscribe(`streams.${planId ?? '*'}.progress`, {
+    auditor.subscribe(progressSubject(planId), {
       // A user who may not see live data gets an error here, and the ledger all the same.
       callback: (error, message) => {
         const parsed = error === null ? parseProgress(bodyOf(message)) : undefined;
-        const plan = error === null ? message.subject.split('.')[1] : undefined;
+        const plan = error === null ? planOfProgress(message.subject) : undefined;
         if (parsed?.ok === true && plan !== undefined) {
           mailbox.put({ kind: 'progress', planId: plan, progress: parsed.value });
         }

@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
+import type { CommandSubject } from '../shared/wire/commands.ts';
 
 /** The answer of JetStream to a stored command. */
 export interface PubAck {
@@ -19,7 +20,7 @@ const MAX_BYTES = 1024 * 1024;
  */
 export async function publishCommand(
   connection: NatsConnection,
-  subject: 'plans.submit' | 'plans.cancel',
+  subject: CommandSubject,
   body: Uint8Array,
 ): Promise<PubAck> {
   const limit = connection.info?.max_payload ?? MAX_BYTES;

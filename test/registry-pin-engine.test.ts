@@ -1,8 +1,9 @@
 import Docker from 'dockerode';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
+import { parseImageReference } from '../shared/ids/image-reference.ts';
 import { EngineImages } from '../shared/providers/docker/engine-images.ts';
-import { imageIdentity, matchesReference, parseImageReference } from '../shared/runtime/image-identity.ts';
+import { imageIdentity, matchesReference } from '../shared/runtime/image-identity.ts';
 import { loadOfflineImages } from '../tools/images/offline.ts';
 import { runCli } from './cli/run-cli.ts';
 import { type RegistryFolder, writeRegistry } from './harness/registry-folder.ts';

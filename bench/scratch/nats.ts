@@ -31,7 +31,7 @@ export async function startNats(): Promise<Backend> {
   const bare = await connectNats({ url: server.url, name: 'bare' });
   const manager = await jetstreamManager(bare, { checkAPI: false });
   const js = jetstream(bare);
-  const place = topicPlace(BARE_PLAN, TOPIC);
+  const place = topicPlace(BARE_PLAN, { name: TOPIC, isDead: false });
   await manager.consumers.add(place.stream, {
     durable_name: place.consumer,
     filter_subject: place.subject,

@@ -1,5 +1,6 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
+import { CANCEL_SUBJECT } from '../../shared/wire/commands.ts';
 import type { Context } from '../context.ts';
 import { loadPlan } from '../load-plan.ts';
 import { publishCommand } from '../publish-command.ts';
@@ -19,7 +20,7 @@ export async function cancel(context: Context, planId: string, { wait = false }:
     throw new IsomorphError('ERR_PLAN_SETTLED', `plan ${planId} has already ended: ${how}`);
   }
   const body = canonicalBytes({ plan_id: planId });
-  const ack = await publishCommand(await context.connection('client'), 'plans.cancel', body);
+  const ack = await publishCommand(await context.connection('client'), CANCEL_SUBJECT, body);
   out.lines(
     `${out.theme.good(GLYPH.good)} cancellation of ${out.theme.bold(planId)} is stored as message ${ack.seq} of ${ack.stream}`,
   );

@@ -1,5 +1,6 @@
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
+import { SUBMIT_SUBJECT } from '../../shared/wire/commands.ts';
 import type { Context } from '../context.ts';
 import { type FollowItem, follow } from '../follow.ts';
 import { type PlanDocument, readPlan, stepIdsOf } from '../plan-file.ts';
@@ -49,7 +50,7 @@ export async function submitAndFollow(context: Context, plan: PlanDocument, sign
   const items = await follow(context, { planId: plan.plan_id, fromSeq: 1, signal: stop, progress: true });
   const view = openView(out, { steps: stepIdsOf(plan) });
   try {
-    const ack = await publishCommand(await context.connection('client'), 'plans.submit', body);
+    const ack = await publishCommand(await context.connection('client'), SUBMIT_SUBJECT, body);
     out.document({ type: 'submitted', plan_id: plan.plan_id, ack });
     for await (const item of items) {
       const end = endOf(item, cidOf(body));
@@ -75,7 +76,7 @@ export function exitCodeOf(end: PlanEnd): number {
 
 async function submitOnly(context: Context, plan: PlanDocument): Promise<number> {
   const { out } = context;
-  const ack = await publishCommand(await context.connection('client'), 'plans.submit', canonicalBytes(plan));
+  const ack = await publishCommand(await context.connection('client'), SUBMIT_SUBJECT, canonicalBytes(plan));
   out.lines(
     `${out.theme.good(GLYPH.good)} plan ${out.theme.bold(plan.plan_id)} is stored as message ${ack.seq} of ${ack.stream}`,
     out.theme.dim(`  follow it: isomorph watch ${plan.plan_id}`),

@@ -1,5 +1,5 @@
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
-import type { Progress } from '../follow.ts';
+import type { Progress } from '../../shared/wire/progress.ts';
 import { duration, fit, plain } from './text.ts';
 import type { Theme } from './theme.ts';
 

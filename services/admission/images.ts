@@ -1,7 +1,7 @@
-import type { NatsConnection } from '@nats-io/transport-node';
+import { errors, type NatsConnection } from '@nats-io/transport-node';
 import type { Adapter } from '../../shared/ids/adapter.ts';
-import { askForPin } from '../../shared/nats/images.ts';
-import { PINNED } from '../../shared/runtime/image-identity.ts';
+import { PINNED } from '../../shared/ids/image-reference.ts';
+import { type PinRequest, parsePinAnswer, pinSubject } from '../../shared/wire/images.ts';
 import type { NamedStep } from './named.ts';
 
 /** What the images of a plan are now: asked for before it is judged, since judging asks nobody. */
@@ -16,6 +16,32 @@ interface Runs {
 }
 
 const keyOf = (adapter: Adapter, image: string): string => `${adapter} ${image}`;
+
+const UNANSWERED = [errors.RequestError, errors.NoRespondersError, errors.TimeoutError];
+
+/** A plan is admitted without its pins rather than wait for an engine that is slow to answer. */
+const ANSWER_MS = 2_000;
+
+/**
+ * The reference that pins what `image` is now where `adapter` runs; undefined when that runtime cannot tell, or no dispatcher
+ * of it answers within 2 s.
+ */
+export async function askForPin(
+  connection: NatsConnection,
+  adapter: Adapter,
+  image: string,
+): Promise<string | undefined> {
+  try {
+    const request = JSON.stringify({ image } satisfies PinRequest);
+    const reply = await connection.request(pinSubject(adapter), request, { timeout: ANSWER_MS });
+    const answer = parsePinAnswer(reply.json());
+    return answer.ok ? answer.value.pinned : undefined;
+  } catch (error) {
+    // Nobody listens, or nobody answers in time.
+    if (UNANSWERED.some((kind) => error instanceof kind)) return undefined;
+    throw error;
+  }
+}
 
 /** Asks the dispatchers that would run the steps, once for each image. */
 export async function lookUpImages(

@@ -1,10 +1,13 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { Journal } from '../../shared/journal/journal.ts';
 import { ANONYMOUS } from '../../shared/ledger/events.ts';
-import { type Consumption, consume, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
+import { type Consumption, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
+import { CANCEL_SUBJECT } from '../../shared/wire/commands.ts';
+import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { parseCancel, parseSubmission } from './command.ts';
 import { decideCancel, decideSubmit, type PlanDocument, rule } from './decide.ts';
@@ -33,7 +36,7 @@ class Admission {
   }
 
   async handle(message: JsMsg): Promise<Disposition> {
-    return message.subject === 'plans.cancel' ? this.#cancel(message.data) : this.#submit(message);
+    return message.subject === CANCEL_SUBJECT ? this.#cancel(message.data) : this.#submit(message);
   }
 
   async #submit({ data, seq: commandSeq }: JsMsg): Promise<Disposition> {
@@ -72,10 +75,8 @@ class Admission {
 /** Gates commands: each becomes a commit of its plan's ledger, or a dead letter. */
 export function startAdmission(deps: AdmissionDeps): Promise<Consumption> {
   const admission = new Admission(deps);
-  return consume({
-    connection: deps.connection,
-    log: deps.log,
-    consumer: { stream: 'COMMANDS', durable: 'admission' },
+  return consumeFor(deps, {
+    consumer: CONSUMERS.admission,
     concurrency: CONCURRENCY,
     // Two commands of one plan race for its first commit anyway: compare-and-set decides.
     keyOf: (message) => String(message.seq),

@@ -1,12 +1,14 @@
 import type { Journal, Snapshot } from '../../shared/journal/journal.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
-import { type Consumption, consume, type Disposition, DONE } from '../../shared/nats/consume.ts';
-import { LEDGER_STREAM, planOfSubject } from '../../shared/wire/ledger.ts';
+import { type Consumption, type Disposition, DONE } from '../../shared/nats/consume.ts';
+import type { ConsumerSpec } from '../../shared/wire/consumers.ts';
+import { planOfSubject } from '../../shared/wire/ledger.ts';
+import { consumeFor } from './consume.ts';
 import type { ServiceDeps } from './deps.ts';
 
 export interface FollowOptions {
   readonly deps: ServiceDeps;
-  readonly durable: string;
+  readonly consumer: ConsumerSpec;
   readonly journal: Journal;
   /** Called for every commit of every plan, one at a time a plan. The state is at least as new as the commit. */
   react(events: readonly LedgerEvent[], snapshot: Snapshot, seq: number): Promise<void>;
@@ -15,11 +17,9 @@ export interface FollowOptions {
 const PLANS_AT_ONCE = 64;
 
 /** Reacts to the ledger: the shape of every service whose input is what others wrote. */
-export function followLedger({ deps, durable, journal, react }: FollowOptions): Promise<Consumption> {
-  return consume({
-    connection: deps.connection,
-    log: deps.log,
-    consumer: { stream: LEDGER_STREAM, durable },
+export function followLedger({ deps, consumer, journal, react }: FollowOptions): Promise<Consumption> {
+  return consumeFor(deps, {
+    consumer,
     concurrency: PLANS_AT_ONCE,
     keyOf: (message) => planOfSubject(message.subject) ?? '',
     async handle(message): Promise<Disposition> {

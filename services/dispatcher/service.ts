@@ -4,14 +4,14 @@ import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { Journal, type Snapshot } from '../../shared/journal/journal.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
-import { type Consumption, consume, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
-import { answerPins } from '../../shared/nats/images.ts';
+import { type Consumption, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import type { RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import type { Validated } from '../../shared/schema/validate.ts';
 import type { Kv } from '../../shared/scratch/kv/kv.ts';
 import type { Queue } from '../../shared/scratch/queue/queue.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
+import { CONSUMERS, workConsumer } from '../../shared/wire/consumers.ts';
 import { COMMITTED_CANCELLATIONS, planOfSubject } from '../../shared/wire/ledger.ts';
 import {
   PURGE_SUBJECT,
@@ -25,8 +25,10 @@ import {
   workSubject,
 } from '../../shared/wire/work.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
+import { answerPins } from './answer-pins.ts';
 import { decideDeadline, decideNext } from './decide.ts';
 import type { ScratchAccess } from './job.ts';
 import { Worker } from './worker.ts';
@@ -79,7 +81,7 @@ class Dispatcher {
     this.#consumptions.push(
       await followLedger({
         deps: this.#deps,
-        durable: 'dispatcher',
+        consumer: CONSUMERS.dispatcher,
         journal: this.#journal,
         react: (events, snapshot, seq) => this.#react(events, snapshot, seq),
       }),
@@ -90,10 +92,8 @@ class Dispatcher {
       const { adapter } = runtime;
       const unknown = (error: unknown) => log.warn({ err: error, adapter }, 'an image is not known');
       this.#answers.push(answerPins(connection, runtime, unknown));
-      const consumption = await consume({
-        connection,
-        log,
-        consumer: { stream: 'WORK', durable: `dispatcher-${adapter}` },
+      const consumption = await consumeFor(this.#deps, {
+        consumer: workConsumer(adapter),
         concurrency: slots,
         prefetch: slots,
         keyOf: (message) => String(message.seq),
@@ -105,14 +105,12 @@ class Dispatcher {
       timers: reading(parseTimer, (timer) => this.#timer(timer)),
       purges: reading(parsePurge, (purge) => this.#purge(purge)),
     };
-    for (const [name, handle] of Object.entries(chores)) {
-      const consumption = await consume({
-        connection,
-        log,
-        consumer: { stream: 'WORK', durable: `dispatcher-${name}` },
+    for (const name of ['timers', 'purges'] as const) {
+      const consumption = await consumeFor(this.#deps, {
+        consumer: CONSUMERS[name],
         concurrency: 8,
         keyOf: (message) => String(message.seq),
-        handle,
+        handle: chores[name],
       });
       this.#consumptions.push(consumption);
     }

@@ -14,6 +14,7 @@ import type { Report } from '../../shared/runtime/contract.ts';
 import type { RunHandle, RunResult, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import { type ResolvedSecrets, resolveSecrets } from '../../shared/secrets/resolve.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
+import { progressSubject } from '../../shared/wire/progress.ts';
 import type { Work } from '../../shared/wire/work.ts';
 import type { ArtifactStat, ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { collectOutputs, storeLog } from './collect.ts';
@@ -192,7 +193,7 @@ export class Worker {
 
   /** Progress is live data: best effort, on the plan's own stream subject, never in the way of the work. */
   #reporter({ planId, execution }: Task, scrub: Scrub): (report: Report) => void {
-    const subject = `streams.${planId}.progress`;
+    const subject = progressSubject(planId);
     return (report) => {
       if (report.isomorph !== 'progress' || this.#deps.connection.isClosed()) return;
       const { isomorph, fraction, message } = report;

@@ -3,6 +3,7 @@ import { type JetStreamClient, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { backoffMs, delay } from '../../shared/async/delay.ts';
 import type { FactSink, ScratchFact } from '../../shared/scratch/facts.ts';
+import { factSubject } from '../../shared/wire/facts.ts';
 
 export interface NatsFactSinkOptions {
   /** Facts held while the server is slow or away; more are dropped. Default 10,000. */
@@ -71,7 +72,7 @@ export class NatsFactSink implements FactSink {
     const msgID = randomUUID();
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#stream.publish(`facts.${planId}.${kind}`, body, { msgID });
+        await this.#stream.publish(factSubject(planId, kind), body, { msgID });
         return true;
       } catch {
         // Audit never fails what it watches: what cannot be stored is counted in `dropped`.

@@ -2,7 +2,10 @@ import { fault } from '../../shared/errors/isomorph-error.ts';
 import { isPlanId } from '../../shared/ids/ids.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
-import { type Consumption, consume, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
+import { type Consumption, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
+import { CONSUMERS } from '../../shared/wire/consumers.ts';
+import { planOfFact } from '../../shared/wire/facts.ts';
+import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { Batcher } from './batcher.ts';
 import { commitsOf, decideRecord, type Fact, parseFact, refusal } from './decide.ts';
@@ -21,15 +24,13 @@ export function startSampler(deps: ServiceDeps): Promise<Consumption> {
     }
     return state;
   });
-  return consume({
-    connection: deps.connection,
-    log: deps.log,
-    consumer: { stream: 'FACTS', durable: 'sampler' },
+  return consumeFor(deps, {
+    consumer: CONSUMERS.sampler,
     concurrency: MESSAGES_AT_ONCE,
     prefetch: MESSAGES_AT_ONCE,
     keyOf: (message) => String(message.seq),
     async handle(message): Promise<Disposition> {
-      const token = message.subject.split('.')[1];
+      const token = planOfFact(message.subject);
       const planId = isPlanId(token) ? token : undefined;
       const parsed = parseFact(message.data, message.seq);
       if (!parsed.ok) return dead(parsed.fault, planId);

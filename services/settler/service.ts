@@ -3,6 +3,7 @@ import { Journal, type Snapshot } from '../../shared/journal/journal.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { Consumption } from '../../shared/nats/consume.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
+import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
@@ -60,5 +61,5 @@ class Settler {
 export function startSettler(deps: SettlerDeps): Promise<Consumption> {
   const journal = new Journal({ ...deps, by: 'settler' });
   const settler = new Settler(deps, journal);
-  return followLedger({ deps, durable: 'settler', journal, react: (_, snapshot) => settler.react(snapshot) });
+  return followLedger({ deps, consumer: CONSUMERS.settler, journal, react: (_, snapshot) => settler.react(snapshot) });
 }

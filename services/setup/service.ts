@@ -3,7 +3,7 @@ import { link, mkdir, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { ensureTopology } from '../../shared/wire/topology.ts';
+import { ensureTopology } from './topology.ts';
 
 export interface SetupDeps {
   /** Of a user who may create streams. */

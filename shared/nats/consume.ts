@@ -1,12 +1,10 @@
-import { type Consumer, type ConsumerMessages, type JsMsg, jetstream } from '@nats-io/jetstream';
+import { type Consumer, type ConsumerInfo, type ConsumerMessages, type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Logger } from 'pino';
 import { backoffMs, delay } from '../async/delay.ts';
 import { KeyedQueue } from '../async/keyed-queue.ts';
 import { type Fault, IsomorphError, toFault, unreachable } from '../errors/isomorph-error.ts';
-import { ACK_WAIT_MS, type ConsumerSpec } from '../wire/topology.ts';
-import { publishDead } from './dead.ts';
 
 /** What becomes of a message. */
 export type Disposition =
@@ -14,13 +12,19 @@ export type Disposition =
   | { readonly kind: 'done' }
   /** Not yet: deliver it again after `delayMs`. */
   | { readonly kind: 'later'; readonly delayMs: number }
-  /** Never: it goes to DEAD with the reason. */
-  | { readonly kind: 'dead'; readonly fault: Fault; readonly planId?: string };
+  | Dead;
+
+/** Never: what is known of the message is kept with the reason. */
+export interface Dead {
+  readonly kind: 'dead';
+  readonly fault: Fault;
+  readonly planId?: string;
+}
 
 export const DONE: Disposition = { kind: 'done' };
 
 /** A message that will never be handled, filed under its plan when it names one. */
-export const dead = (reason: Fault, planId?: string): Disposition => ({
+export const dead = (reason: Fault, planId?: string): Dead => ({
   kind: 'dead',
   fault: reason,
   ...(planId === undefined ? {} : { planId }),
@@ -28,7 +32,7 @@ export const dead = (reason: Fault, planId?: string): Disposition => ({
 
 export interface ConsumeOptions {
   readonly connection: NatsConnection;
-  readonly consumer: Pick<ConsumerSpec, 'stream' | 'durable'>;
+  readonly consumer: { readonly stream: string; readonly durable: string };
   readonly log: Logger;
   /** Messages of one key are handled one after another, in order. */
   keyOf(message: JsMsg): string;
@@ -38,6 +42,8 @@ export interface ConsumeOptions {
   readonly prefetch?: number;
   /** Ends with the consumer: a handler that waits must give up then. */
   handle(message: JsMsg, signal: AbortSignal): Promise<Disposition>;
+  /** Keeps what can never be handled; the message is ended once this resolves. */
+  bury(message: JsMsg, given: Dead): Promise<void>;
 }
 
 export interface Consumption {
@@ -50,20 +56,24 @@ const RETRY = { baseMs: 200, maxMs: 15_000 } as const;
 /** A defect is not cured by repetition; what waits for a server is. */
 const MAX_DEFECT_DELIVERIES = 8;
 
-/** Long handlers tell the server so, well before it would deliver the message to another. */
-const HEARTBEAT_MS = Math.floor(ACK_WAIT_MS / 4);
+const NS_PER_MS = 1_000_000;
+/** What the server waits for an acknowledgement when the consumer does not say. */
+const DEFAULT_ACK_WAIT_NS = 30_000 * NS_PER_MS;
 
 class Loop {
   readonly #options: ConsumeOptions;
   readonly #queue = new KeyedQueue();
+  /** Long handlers tell the server so, well before it would deliver the message to another. */
+  readonly #heartbeatMs: number;
   readonly #limit: LimitFunction;
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
   #messages: ConsumerMessages | undefined;
   #loop: Promise<void> | undefined;
 
-  constructor(options: ConsumeOptions) {
+  constructor(options: ConsumeOptions, ackWaitNs: number) {
     this.#options = options;
+    this.#heartbeatMs = Math.floor(ackWaitNs / NS_PER_MS / 4);
     this.#limit = pLimit(options.concurrency);
   }
 
@@ -101,7 +111,7 @@ class Loop {
   }
 
   #accept(message: JsMsg): void {
-    const heartbeat = setInterval(() => message.working(), HEARTBEAT_MS);
+    const heartbeat = setInterval(() => message.working(), this.#heartbeatMs);
     const task = this.#queue
       .run(this.#options.keyOf(message), () => this.#limit(() => this.#handle(message)))
       .catch((error: unknown) => this.#options.log.error({ err: error }, 'a message could not be answered'))
@@ -124,7 +134,7 @@ class Loop {
         message.nak(disposition.delayMs);
         return;
       case 'dead':
-        await publishDead(this.#options.connection, message, disposition.fault, disposition.planId);
+        await this.#options.bury(message, disposition);
         message.term(disposition.fault.code);
         return;
       default:
@@ -155,12 +165,14 @@ class Loop {
 export async function consume(options: ConsumeOptions): Promise<Consumption> {
   const { stream, durable } = options.consumer;
   let consumer: Consumer;
+  let info: ConsumerInfo;
   try {
     consumer = await jetstream(options.connection).consumers.get(stream, durable);
+    info = await consumer.info(true);
   } catch (error) {
     throw new IsomorphError('ERR_UNAVAILABLE', `no consumer ${durable} on ${stream}`, {}, error);
   }
-  const loop = new Loop(options);
+  const loop = new Loop(options, info.config.ack_wait ?? DEFAULT_ACK_WAIT_NS);
   loop.start(consumer);
   return loop;
 }

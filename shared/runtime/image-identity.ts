@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalBytes } from '../hash/canonical.ts';
+import { type ImageReference, parseImageReference } from '../ids/image-reference.ts';
 
 /**
  * What an image is, and how a registry file names exactly one. An engine's own image id differs between engines and
@@ -42,22 +43,6 @@ export function imageIdentity({ Os, Architecture, RootFS, Config }: InspectedIma
     working_dir: Config.WorkingDir || '/',
   };
   return `sha256:${createHash('sha256').update(canonicalBytes(identity)).digest('hex')}`;
-}
-
-export interface ImageReference {
-  /** What an engine finds it by: name with tag, without a digest. */
-  readonly name: string;
-  /** `sha256:<64 hex>`: digest of a registry, or identity of an image built on a machine; absent when not pinned. */
-  readonly digest: string | undefined;
-}
-
-/** A reference that pins. */
-export const PINNED = /^(?<name>[^@]+)@(?<digest>sha256:[0-9a-f]{64})$/;
-
-/** Splits `name[:tag][@sha256:…]`. */
-export function parseImageReference(reference: string): ImageReference {
-  const { name = reference, digest } = PINNED.exec(reference)?.groups ?? {};
-  return { name, digest };
 }
 
 /** The name without its tag; a colon before a slash is a port. */

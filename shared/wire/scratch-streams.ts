@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { StreamConfig } from '@nats-io/jetstream';
-import { DEAD_SUFFIX } from '../scratch/queue/topic.ts';
 
 const SECOND_NS = 1_000_000_000;
 const DAY_NS = 86_400 * SECOND_NS;
@@ -17,8 +16,7 @@ const queueStream = (shard: number): string => `SCRATCH_QUEUE_${shard}`;
 const queuePrefix = (shard: number): string => `scratch.queue.${shard}`;
 
 /**
- * Streams of the nats drivers of KV and queues; `shared/wire/topology.ts` creates them with all others, since services
- * may not.
+ * Streams of the nats drivers of KV and queues; setup creates them with all others.
  */
 export const SCRATCH_STREAMS: readonly ScratchStream[] = [
   {
@@ -56,6 +54,12 @@ export const kvSubject = (planId: string, key: string): string =>
 /** What the subjects of all keys of a plan begin with. */
 export const kvSubjects = (planId: string): string => `scratch.kv.${planId}.`;
 
+/** A topic, or its dead letters. */
+export interface TopicName {
+  readonly name: string;
+  readonly isDead: boolean;
+}
+
 /** Where a topic is. Its dead letters are in the same stream. */
 export interface TopicPlace {
   readonly stream: string;
@@ -65,10 +69,9 @@ export interface TopicPlace {
   readonly consumer: string;
 }
 
-export function topicPlace(planId: string, topic: string): TopicPlace {
-  const base = topic.endsWith(DEAD_SUFFIX) ? topic.slice(0, -DEAD_SUFFIX.length) : topic;
-  const token = base === topic ? base : `${base}=dead`;
-  const hash = createHash('sha256').update(`${planId}=${base}`).digest();
+export function topicPlace(planId: string, { name, isDead }: TopicName): TopicPlace {
+  const token = isDead ? `${name}=dead` : name;
+  const hash = createHash('sha256').update(`${planId}=${name}`).digest();
   const shard = hash.readUInt16BE(0) % QUEUE_SHARDS;
   return {
     stream: queueStream(shard),

@@ -14,6 +14,11 @@ const WorkSchema = Type.Object({
 /** A scheduled execution on its way to a dispatcher that serves its adapter. */
 export type Work = Static<typeof WorkSchema>;
 
+export const WORK_STREAM = 'WORK';
+
+/** Everything that dispatchers take. */
+export const ALL_WORK = 'work.>';
+
 export const workSubject = (adapter: Adapter): string => `work.${adapter}`;
 
 export const parseWork = validator(WorkSchema, 'ERR_SCHEMA');

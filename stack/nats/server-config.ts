@@ -5,18 +5,21 @@
  * and two subject trees to follow. The auditor lives in AUDIT, which may read the ledger instead of commanding. Permissions alone would not do, because a server does not check the reply subject of a
  * message: inside CORE anyone could have an answer written to a ledger subject. ADR 0030.
  */
+import { COMMAND_SUBJECTS } from '../../shared/wire/commands.ts';
+import { ALL_DEAD } from '../../shared/wire/dead.ts';
 import { COMMITTED_LEDGER, LEDGER_STREAM, WHOLE_LEDGER } from '../../shared/wire/ledger.ts';
+import { ALL_LIVE } from '../../shared/wire/progress.ts';
 
 /** Subjects on which clients command; a request is answered with the stream's acknowledgement. */
-const EDGE_SERVICES = ['plans.submit', 'plans.cancel'];
+const EDGE_SERVICES: readonly string[] = COMMAND_SUBJECTS;
 /**
  * Subject trees that clients may follow live, by the subject that CORE publishes them on. The ledger comes from
  * what its stream stored: a plain subscription inside CORE also hears commits that lost their race. ADR 0005.
  */
 const EDGE_STREAMS: Readonly<Record<string, string>> = {
   [WHOLE_LEDGER]: COMMITTED_LEDGER,
-  'dead.>': 'dead.>',
-  'streams.>': 'streams.>',
+  [ALL_DEAD]: ALL_DEAD,
+  [ALL_LIVE]: ALL_LIVE,
 };
 
 /** What would unmake recorded facts, or the limits that keep them: an admin's task, never a service's. */

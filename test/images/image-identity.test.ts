@@ -1,9 +1,9 @@
 import * as assert from 'uvu/assert';
+import { parseImageReference } from '../../shared/ids/image-reference.ts';
 import {
   type InspectedImage,
   imageIdentity,
   matchesReference,
-  parseImageReference,
   pinOf,
   repoDigest,
 } from '../../shared/runtime/image-identity.ts';

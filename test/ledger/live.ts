@@ -3,8 +3,8 @@
 import { once } from 'node:events';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { ensureTopology } from '../../services/setup/topology.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
-import { ensureTopology } from '../../shared/wire/topology.ts';
 import { type NatsServerHandle, startNatsServer } from '../../stack/nats/server.ts';
 import { gone, natsBinary, withTempDir } from '../stack/fixture.ts';
 

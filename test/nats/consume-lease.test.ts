@@ -1,9 +1,10 @@
 import { jetstream } from '@nats-io/jetstream';
 import * as assert from 'uvu/assert';
+import { consumeFor } from '../../services/common/consume.ts';
 import type { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { consume, type Disposition, DONE } from '../../shared/nats/consume.ts';
+import { type Disposition, DONE } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
-import { ACK_WAIT_MS } from '../../shared/wire/topology.ts';
+import { ACK_WAIT_MS } from '../../shared/wire/consumers.ts';
 import { suite } from '../harness/suite.ts';
 import { withLive } from '../ledger/live.ts';
 import { CONSUMER, gate, log, withConsumer } from './live-consumer.ts';
@@ -89,7 +90,7 @@ test('a consumer that does not exist is told at once', async () => {
     const connection = await server.connect();
     const consumer = { stream: 'FACTS', durable: 'nobody' };
     try {
-      await consume({ connection, consumer, log, keyOf: () => '', concurrency: 1, handle: async () => DONE });
+      await consumeFor({ connection, log }, { consumer, keyOf: () => '', concurrency: 1, handle: async () => DONE });
       assert.unreachable();
     } catch (error) {
       assert.is((error as IsomorphError).code, 'ERR_UNAVAILABLE');

@@ -2,7 +2,8 @@
 import { type ConsumerInfo, type JsMsg, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import pino from 'pino';
-import { type ConsumeOptions, type Consumption, consume } from '../../shared/nats/consume.ts';
+import { consumeFor } from '../../services/common/consume.ts';
+import type { ConsumeOptions, Consumption } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { type Live, withLive } from '../ledger/live.ts';
 
@@ -29,8 +30,8 @@ export function withConsumer(use: (its: Its, server: Live) => Promise<void>): Pr
       },
       async start(handle, options = {}) {
         const keyOf = (message: JsMsg): string => String(message.seq);
-        const base = { connection, consumer: CONSUMER, log, keyOf, concurrency: 16, handle };
-        const consumption = await consume({ ...base, ...options });
+        const base = { consumer: CONSUMER, keyOf, concurrency: 16, handle };
+        const consumption = await consumeFor({ connection, log }, { ...base, ...options });
         started.push(consumption);
         return consumption;
       },

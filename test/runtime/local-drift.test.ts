@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
-import { answerPins } from '../../shared/nats/images.ts';
+import { answerPins } from '../../services/dispatcher/answer-pins.ts';
 import { imageIdentity } from '../../shared/runtime/image-identity.ts';
 import { type RegistryFolder, writeRegistry } from '../harness/registry-folder.ts';
 import { available } from '../harness/servers/index.ts';

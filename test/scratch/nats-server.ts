@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureTopology } from '../../services/setup/topology.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
-import { ensureTopology } from '../../shared/wire/topology.ts';
 import { type NatsLogin, type NatsServerHandle, startNatsServer } from '../../stack/nats/server.ts';
 import { isPortFree } from '../../stack/process.ts';
 import { natsBinary } from '../stack/fixture.ts';

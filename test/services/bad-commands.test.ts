@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import type { DeadLetter } from '../../shared/nats/dead.ts';
+import type { DeadLetter } from '../../shared/wire/dead.ts';
 import { heard, probePlan, startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 

@@ -1,7 +1,7 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
-import { ensureTopology } from '../../shared/wire/topology.ts';
+import { ensureTopology } from '../../services/setup/topology.ts';
 import { type NatsServerHandle, startNatsServer } from '../../stack/nats/server.ts';
 import { suite } from '../harness/suite.ts';
 import { natsBinary, withTempDir } from './fixture.ts';

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { processorFolder } from '../../shared/ids/ids.ts';
+import { parseImageReference } from '../../shared/ids/image-reference.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import { EngineImages } from '../../shared/providers/docker/engine-images.ts';
 import { loadRegistry } from '../../shared/registry/registry.ts';
-import { parseImageReference } from '../../shared/runtime/image-identity.ts';
 import { loadOfflineImages, type OfflineImages } from './offline.ts';
 
 /**

@@ -8,6 +8,10 @@ const MAX_RECEIPT = 4_096;
 
 export const isDeadTopic = (topic: string): boolean => topic.endsWith(DEAD_SUFFIX);
 
+/** The topic that dead letters are of; itself where it is none. */
+export const topicName = (topic: string): { readonly name: string; readonly isDead: boolean } =>
+  isDeadTopic(topic) ? { name: topic.slice(0, -DEAD_SUFFIX.length), isDead: true } : { name: topic, isDead: false };
+
 /** Where the dead letters of a topic are; those of a dead-letter topic stay where they are. */
 export const deadTopic = (topic: string): string => (isDeadTopic(topic) ? topic : `${topic}${DEAD_SUFFIX}`);
 

@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
+import { parseImageReference } from '../../../ids/image-reference.ts';
 import type { Processor } from '../../../plan/registry.ts';
-import { imageIdentity, matchesReference, parseImageReference, pinOf } from '../../image-identity.ts';
+import { imageIdentity, matchesReference, pinOf } from '../../image-identity.ts';
 import type { Engine } from './engine.ts';
 
 /** An image as the engine has it now: containers are created by `id`, which no later tag can change. */

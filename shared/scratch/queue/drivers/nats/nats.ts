@@ -6,7 +6,7 @@ import { type NatsAccess, natsAccess, orUnavailable } from '../../../../provider
 import { planSubjects, QUEUE_DEDUPE_S, type TopicPlace, topicPlace } from '../../../../wire/scratch-streams.ts';
 import type { QueueCapabilities } from '../../../capabilities.ts';
 import type { DeadLettered, Nacked, QueueBackend, QueueDriver, QueueMessage, QueueStats } from '../../queue.ts';
-import { badReceipt, deadTopic, isDeadTopic } from '../../topic.ts';
+import { badReceipt, deadTopic, isDeadTopic, topicName } from '../../topic.ts';
 import { type Delivery, type Mark, parseReply, readReceipt, writeReceipt } from './lease.ts';
 import * as topics from './topic.ts';
 import { HEADER } from './topic.ts';
@@ -41,7 +41,7 @@ function placeOf(planId: string, topic: string): Place {
   const key = `${planId} ${topic}`;
   const known = PLACES.get(key);
   if (known !== undefined) return known;
-  const place = { ...topicPlace(planId, topic), planId, topic };
+  const place = { ...topicPlace(planId, topicName(topic)), planId, topic };
   PLACES.set(key, place);
   return place;
 }
@@ -125,7 +125,7 @@ class NatsQueue implements QueueDriver {
       const [total, delayed, dead, consumer] = await Promise.all([
         this.#count(place.stream, place.subject),
         this.#count(place.stream, `${place.subject}.later.*`),
-        isDeadTopic(topic) ? 0 : this.#count(place.stream, topicPlace(planId, deadTopic(topic)).subject),
+        isDeadTopic(topic) ? 0 : this.#count(place.stream, topicPlace(planId, { name: topic, isDead: true }).subject),
         topics.consumerInfo(this.#nats, place),
       ]);
       const inFlight = consumer?.num_ack_pending ?? 0;

@@ -1,30 +1,16 @@
 import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { Fault } from '../errors/isomorph-error.ts';
+import type { Dead } from '../../shared/nats/consume.ts';
+import { type DeadLetter, deadSubject } from '../../shared/wire/dead.ts';
 
 /** Enough of a message to see what it was; the largest legal plan is four times this. */
 const KEPT_BODY_BYTES = 64 * 1024;
-
-/** A message on `dead.<stream>.<plan_id or _>`: what could not be handled, and why. */
-export interface DeadLetter {
-  readonly fault: Fault;
-  readonly stream: string;
-  readonly seq: number;
-  readonly subject: string;
-  readonly deliveries: number;
-  readonly body_base64: string;
-  readonly body_truncated: boolean;
-}
-
-export const deadSubject = (stream: string, planId: string | undefined): string =>
-  `dead.${stream.toLowerCase()}.${planId ?? '_'}`;
 
 /** Stores a dead letter; resolves when the server has it. */
 export async function publishDead(
   connection: NatsConnection,
   message: JsMsg,
-  fault: Fault,
-  planId: string | undefined,
+  { fault, planId }: Pick<Dead, 'fault' | 'planId'>,
 ): Promise<void> {
   const { stream, deliveryCount } = message.info;
   const letter: DeadLetter = {

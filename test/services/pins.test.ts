@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
-import { answerPins, askForPin } from '../../shared/nats/images.ts';
+import { askForPin } from '../../services/admission/images.ts';
+import { answerPins } from '../../services/dispatcher/answer-pins.ts';
 import { startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 

@@ -1,0 +1,74 @@
+import type { StreamConfig } from '@nats-io/jetstream';
+import { COMMAND_SUBJECTS, COMMANDS_STREAM } from './commands.ts';
+import { ALL_DEAD, DEAD_STREAM } from './dead.ts';
+import { ALL_FACTS, FACTS_STREAM } from './facts.ts';
+import { COMMITTED_LEDGER, LEDGER_STREAM, WHOLE_LEDGER } from './ledger.ts';
+import { ALL_LIVE, LIVE_STREAM } from './progress.ts';
+import { SCRATCH_STREAMS } from './scratch-streams.ts';
+import { ALL_WORK, WORK_STREAM } from './work.ts';
+
+const SECOND_NS = 1_000_000_000;
+const DAY_NS = 86_400 * SECOND_NS;
+
+export type StreamSpec = Pick<StreamConfig, 'name' | 'subjects'> & Partial<StreamConfig>;
+
+/** Every stream of Isomorph (DESIGN "Subjects and streams"); setup creates them, since services may not. */
+export const STREAMS: readonly StreamSpec[] = [
+  {
+    name: COMMANDS_STREAM,
+    description: 'what clients ask for',
+    subjects: [...COMMAND_SUBJECTS],
+    retention: 'workqueue',
+    max_msg_size: 1024 * 1024,
+    duplicate_window: 120 * SECOND_NS,
+  },
+  {
+    name: LEDGER_STREAM,
+    description: 'the append-only, hash-chained ledger',
+    subjects: [WHOLE_LEDGER],
+    retention: 'limits',
+    discard: 'new',
+    deny_delete: true,
+    deny_purge: true,
+    republish: { src: WHOLE_LEDGER, dest: COMMITTED_LEDGER },
+    compression: 's2',
+    allow_direct: true,
+    max_msg_size: 1024 * 1024,
+    duplicate_window: 120 * SECOND_NS,
+  },
+  {
+    name: WORK_STREAM,
+    description: 'scheduled executions, for dispatchers',
+    subjects: [ALL_WORK],
+    retention: 'workqueue',
+    duplicate_window: 120 * SECOND_NS,
+  },
+  {
+    name: FACTS_STREAM,
+    description: 'what scratch adapters and processors report, for the sampler',
+    subjects: [ALL_FACTS],
+    retention: 'workqueue',
+    max_msg_size: 64 * 1024,
+    duplicate_window: 120 * SECOND_NS,
+  },
+  {
+    name: LIVE_STREAM,
+    description: 'live chunks',
+    subjects: [ALL_LIVE],
+    retention: 'limits',
+    discard: 'old',
+    max_age: DAY_NS,
+    max_bytes: 4 * 1024 ** 3,
+  },
+  {
+    name: DEAD_STREAM,
+    description: 'what could not be parsed or handled, with the reason',
+    subjects: [ALL_DEAD],
+    retention: 'limits',
+    discard: 'old',
+    max_age: 30 * DAY_NS,
+    max_bytes: 1024 ** 3,
+    allow_direct: true,
+  },
+  ...SCRATCH_STREAMS,
+];
