@@ -17,8 +17,8 @@ const START = '(^|[?&;]|%26|%3f|\\\\u0026)';
 const VALUE = '(?:(?!%26)[^&;,\\s"\'<>()\\[\\]{}\\\\])+';
 const SECRET = new RegExp(`${START}((?:${SECRET_PARAMETERS})(?:=|%3d|\\\\u003d))${VALUE}`, 'gi');
 
-/** As `shared/scratch/token.ts` makes them. */
-const TOKEN = /(isoscratch_)[\w-]+\.[\w-]+/g;
+/** As `shared/scratch/token.ts` makes them. What is no token is taken as a whole too: looking again in it would cost its square. */
+const TOKEN = /(isoscratch_)[\w-]+(\.[\w-]+)?/g;
 
 const REDACTED = 'REDACTED';
 
@@ -27,4 +27,8 @@ const REDACTED = 'REDACTED';
  * what it was for, and no longer works.
  */
 export const scrubCredentials = (text: string): string =>
-  text.replace(SECRET, `$1$2${REDACTED}`).replace(TOKEN, `$1${REDACTED}`);
+  text
+    .replace(SECRET, `$1$2${REDACTED}`)
+    .replace(TOKEN, (all: string, prefix: string, signature?: string) =>
+      signature === undefined ? all : `${prefix}${REDACTED}`,
+    );

@@ -4,6 +4,7 @@
  * alignment, and two of the first over each other. Pure; what is kept of a stream is bounded by the longest value.
  * docs/secrets.md says what is not found.
  */
+import { Automaton } from './automaton.ts';
 import { type CodeView, decodedViews, identityView } from './scrub-views.ts';
 
 /** Shorter values are too likely to be part of ordinary words: they are not looked for. */
@@ -22,15 +23,26 @@ interface Needle {
   readonly sharesAfter: boolean;
 }
 
+/** Needles, and what finds all of them in one pass. */
+interface NeedleSet {
+  readonly needles: readonly Needle[];
+  readonly automaton: Automaton;
+}
+
 /** Needles by the view that they are looked for in. Texts are bytes as Latin-1, so that any log is one. */
 interface Needles {
-  readonly plain: readonly Needle[];
+  readonly plain: NeedleSet;
   /** Form encoding writes a space as `+`: with every `+` as a space. */
-  readonly spaced: readonly Needle[];
-  readonly hex: readonly Needle[];
-  readonly base64: readonly Needle[];
+  readonly spaced: NeedleSet;
+  readonly hex: NeedleSet;
+  readonly base64: NeedleSet;
   readonly longest: number;
 }
+
+const setOf = (needles: readonly Needle[]): NeedleSet => ({
+  needles,
+  automaton: new Automaton(needles.map(({ text }) => text)),
+});
 
 /** `[from, to)` of the source, and whose value it is. */
 interface Span {
@@ -74,11 +86,11 @@ function needlesOf(secrets: Readonly<Record<string, string>>): Needles {
   );
   const whole = (name: string, text: string): Needle => ({ name, text, sharesBefore: false, sharesAfter: false });
   return {
-    plain: parts.map(({ name, bytes }) => whole(name, bytes.toString('latin1'))),
-    spaced: parts.map(({ name, bytes }) => whole(name, bytes.toString('latin1').replaceAll('+', ' '))),
-    hex: parts.map(({ name, bytes }) => whole(name, bytes.toString('hex'))),
-    base64: parts.flatMap(({ name, bytes }) => [0, 1, 2].map((offset) => base64Needle(name, bytes, offset))),
-    longest: Math.max(0, ...parts.map(({ bytes }) => bytes.byteLength)),
+    plain: setOf(parts.map(({ name, bytes }) => whole(name, bytes.toString('latin1')))),
+    spaced: setOf(parts.map(({ name, bytes }) => whole(name, bytes.toString('latin1').replaceAll('+', ' ')))),
+    hex: setOf(parts.map(({ name, bytes }) => whole(name, bytes.toString('hex')))),
+    base64: setOf(parts.flatMap(({ name, bytes }) => [0, 1, 2].map((offset) => base64Needle(name, bytes, offset)))),
+    longest: parts.reduce((most, { bytes }) => Math.max(most, bytes.byteLength), 0),
   };
 }
 
@@ -104,33 +116,57 @@ interface Cut {
   readonly end: boolean;
 }
 
-function* findIn(view: CodeView, needles: readonly Needle[], cut: Cut): Generator<Span> {
-  const { text } = view;
-  for (const { name, text: needle, sharesBefore, sharesAfter } of needles) {
-    for (let at = text.indexOf(needle); at !== -1; at = text.indexOf(needle, at + 1)) {
-      const first = sharesBefore && isBase64(text[at - 1]) ? at - 1 : at;
-      const end = at + needle.length;
-      const last = sharesAfter && isBase64(text[end]) ? end : end - 1;
-      yield { from: view.from(first), to: view.to(last), name };
-    }
-    const head = cut.start ? overlap(needle, text.slice(0, needle.length)) : 0;
-    if (head >= MIN_SECRET_CHARACTERS) yield { from: 0, to: view.to(head - 1), name };
-    const tail = cut.end ? overlap(text.slice(-needle.length), needle) : 0;
-    if (tail >= MIN_SECRET_CHARACTERS) {
-      yield { from: view.from(text.length - tail), to: view.to(text.length - 1), name };
-    }
+/** Adds a place behind those before it, as one with all that it touches: at most one place remains for each character. */
+function addSpan(spans: Span[], span: Span): void {
+  let merged: Span = span;
+  for (let last = spans.at(-1); last !== undefined && last.to > merged.from; last = spans.at(-1)) {
+    spans.pop();
+    // Whose value begins first, and of those the longer one's.
+    const name = last.from < merged.from ? last.name : merged.name;
+    merged = { from: Math.min(last.from, merged.from), to: Math.max(last.to, merged.to), name };
   }
+  spans.push(merged);
+}
+
+/** A value that the text begins or ends in the middle of. */
+function cutSpans({ text, from, to }: CodeView, { needles }: NeedleSet, cut: Cut): Span[] {
+  return needles.flatMap(({ name, text: needle }): Span[] => {
+    const head = cut.start ? overlap(needle, text.slice(0, needle.length)) : 0;
+    const tail = cut.end ? overlap(text.slice(-needle.length), needle) : 0;
+    return [
+      ...(head >= MIN_SECRET_CHARACTERS ? [{ from: 0, to: to(head - 1), name }] : []),
+      ...(tail >= MIN_SECRET_CHARACTERS ? [{ from: from(text.length - tail), to: to(text.length - 1), name }] : []),
+    ];
+  });
+}
+
+/** Places of one set in one view, in order and apart. */
+function findIn(view: CodeView, set: NeedleSet): Span[] {
+  const { text } = view;
+  const spans: Span[] = [];
+  set.automaton.search(text, (index, end) => {
+    const needle = set.needles[index];
+    if (needle === undefined) return;
+    const at = end - needle.text.length;
+    const first = needle.sharesBefore && isBase64(text[at - 1]) ? at - 1 : at;
+    const last = needle.sharesAfter && isBase64(text[end]) ? end : end - 1;
+    addSpan(spans, { from: view.from(first), to: view.to(last), name: needle.name });
+  });
+  return spans;
 }
 
 /** All places of all needles, overlapping ones as one. */
 function spansOf(source: string, needles: Needles, cut: Cut): Span[] {
-  const found: Span[] = [];
-  for (const { decoded, hex, base64, hasSpaces } of decodedViews(identityView(source))) {
-    found.push(...findIn(decoded, hasSpaces ? needles.spaced : needles.plain, cut));
-    found.push(...findIn(hex(), needles.hex, cut), ...findIn(base64(), needles.base64, cut));
-  }
+  const lists = decodedViews(identityView(source)).flatMap(({ decoded, hex, base64, hasSpaces }) => {
+    const sets: [CodeView, NeedleSet][] = [
+      [decoded, hasSpaces ? needles.spaced : needles.plain],
+      [hex(), needles.hex],
+      [base64(), needles.base64],
+    ];
+    return sets.flatMap(([view, set]) => [findIn(view, set), cutSpans(view, set, cut)]);
+  });
   const merged: Span[] = [];
-  for (const span of found.sort((a, b) => a.from - b.from || b.to - a.to)) {
+  for (const span of lists.flat().sort((a, b) => a.from - b.from || b.to - a.to)) {
     const last = merged.at(-1);
     if (last === undefined || span.from >= last.to) merged.push(span);
     else if (span.to > last.to) merged[merged.length - 1] = { ...last, to: span.to };

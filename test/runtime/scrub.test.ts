@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { type Scrubber, scrubberOf } from '../../shared/text/scrub.ts';
+import { scrubCredentials } from '../../shared/text/scrub-credentials.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('scrub');
@@ -126,6 +127,16 @@ test('a large log is searched in moments, also one that is all escapes', () => {
     const text = piece.repeat(Math.floor(262_144 / piece.length));
     assert.is(scrubber.text(text), text);
   }
+});
+
+test('no text makes the search slow or overflows it: what is quadratic would not end here', () => {
+  const scrubber = scrubberOf({ SAME: 'aaaaaaaa', LATE: `${'a'.repeat(4_000)}b` });
+  assert.is(scrubber.text('a'.repeat(2_000_000)), '[secret SAME]');
+  const prefixes = 'isoscratch_'.repeat(400_000);
+  assert.is(scrubCredentials(prefixes), prefixes);
+  assert.is(scrubCredentials(`${prefixes}.x`), 'isoscratch_REDACTED');
+  const parameters = '?x-amz-signature='.repeat(200_000);
+  assert.ok(scrubCredentials(parameters).length > 0);
 });
 
 test('any value in any form, in any chunks, among anything, is gone', () => {
