@@ -13,7 +13,7 @@ export const reserveFor = ({ cost, read_only: readOnly, runtime }: Cost): number
  */
 export function actualFor(processor: Cost, durationMs: number | null): number {
   const reserve = reserveFor(processor);
-  if (reserve === 0 || durationMs === null) return reserve;
+  if (durationMs === null) return reserve;
   const { usd_micro_fixed: fixed, usd_micro_per_s: perSecond } = processor.cost;
   // Whole milliseconds first: 0.1 s × 3 is no integer in binary floating point.
   return Math.min(reserve, fixed + Math.ceil((perSecond * Math.max(0, Math.ceil(durationMs))) / 1000));

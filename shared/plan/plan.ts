@@ -44,7 +44,7 @@ export const StepSchema = Type.Object(
     id: Type.String({ pattern: STEP_ID.source }),
     processor: Type.String({ pattern: PROCESSOR_REF.source }),
     params: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-    inputs: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), InputSchema)),
+    inputs: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), InputSchema, closed)),
     needs: Type.Optional(Type.Array(Type.String({ pattern: STEP_ID.source }))),
     adapter: Type.Optional(AdapterSchema),
     write_prefix: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),

@@ -54,7 +54,7 @@ export const ProcessorSchema = Type.Object(
     secrets: Type.Object({ required: Type.Array(Type.String({ pattern: '^[A-Z][A-Z0-9_]{0,127}$' })) }, closed),
     inputs: Type.Object(
       {
-        artifacts: Type.Record(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), ArtifactInputSchema),
+        artifacts: Type.Record(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), ArtifactInputSchema, closed),
         params: Type.Record(Type.String(), Type.Unknown(), { description: 'JSON Schema 2020-12 of params' }),
       },
       closed,

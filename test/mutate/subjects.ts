@@ -13,7 +13,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   'shared/ids': {
     suites: ['world/world-path', 'world/selector'],
     files: {
-      'adapter.ts': ['admission/decide'],
+      'adapter.ts': ['plan/plan-schema'],
       'characters.ts': [],
       'ids.ts': ['admission/decide'],
       'percent.ts': [],
@@ -40,7 +40,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     files: {
       'admitted.ts': ['plan/progress'],
       'budget.ts': ['plan/budget'],
-      'plan.ts': ['admission/decide'],
+      'plan.ts': ['plan/plan-schema'],
       'predicates/artifact-exists.ts': ['plan/predicates'],
       'predicates/artifact-jmespath-ok.ts': ['plan/predicates'],
       'predicates/index.ts': ['plan/predicates'],
@@ -49,8 +49,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'predicates/predicate.ts': ['plan/predicates'],
       'predicates/series-has-new.ts': ['plan/predicates'],
       'progress.ts': ['plan/progress'],
-      'registry.ts': ['admission/decide'],
-      'requirements.ts': ['admission/decide'],
+      'registry.ts': ['plan/registry-schema'],
+      'requirements.ts': ['plan/requirements', 'plan/plan-schema'],
     },
   },
   'services/admission': {
