@@ -67,6 +67,12 @@ test('examples a person can check', () => {
   for (const [durationMs, usdMicro] of actual) assert.is(actualFor(cheap, durationMs), usdMicro, `${durationMs} ms`);
 });
 
+test('what nobody knows the duration of costs all that was reserved', () => {
+  const cheap = of({ usd_micro_fixed: 100, usd_micro_per_s: 10, timeout_s: 30 });
+  assert.is(actualFor(cheap, null), 400);
+  assert.is(actualFor(processor({ read_only: true }), null), 0);
+});
+
 test('a read-only processor reserves and costs nothing', () => {
   const reader = processor({ read_only: true });
   assert.equal([reserveFor(reader), actualFor(reader, 5_000)], [0, 0]);
