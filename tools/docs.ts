@@ -6,6 +6,7 @@ import { ERROR_TABLE } from '../shared/errors/codes.ts';
 import type { KvCapabilities, QueueCapabilities } from '../shared/scratch/capabilities.ts';
 import { KV_SCHEMES, kvCapabilities } from '../shared/scratch/kv/open.ts';
 import { QUEUE_SCHEMES, queueCapabilities } from '../shared/scratch/queue/open.ts';
+import { KV_BUCKET, kvKey } from '../shared/wire/scratch-kv.ts';
 import { kvMatrix, type Matrix, queueMatrix } from './scratch-matrix.ts';
 
 /** `npm run docs`: pages that are tables of the code. A test compares them with what this would write. */
@@ -110,6 +111,9 @@ const matrixTable = ({ drivers, rows }: Matrix): string =>
     rows.map(({ title, verdicts }) => [title, ...verdicts]),
   );
 
+const EXAMPLE_PLAN = 'iris-001';
+const EXAMPLE_KEY = 'größte Zahl';
+
 const scratchPage = (): string => `# KV and queues: what each backend can do
 
 KV and queues are the scratch of a plan: swappable by URL, never in the World. Their contracts are in
@@ -122,6 +126,14 @@ KV and queues are the scratch of a plan: swappable by URL, never in the World. T
 ${capabilityTable(KV_COLUMNS, KV_BACKENDS)}
 
 \`durable\`: what was acknowledged is there after a kill of the backend. Keys are any Unicode text of up to 512 bytes, everywhere.
+
+On \`nats:\` the keys of all plans are one bucket of NATS KV, \`${KV_BUCKET}\`, which any of its clients reads, writes and watches
+([ADR 53](adr/0053-kv-is-a-bucket-of-nats-kv.md)): \`nats kv get ${KV_BUCKET} ${EXAMPLE_PLAN}.jobs.done\`. The key \`jobs.done\` of the plan
+\`${EXAMPLE_PLAN}\` is \`${kvKey(EXAMPLE_PLAN, 'jobs.done')}\` there. What NATS KV takes as a key stands as it is: ASCII letters, digits and
+\`- _ / =\`, with single dots inside. Anything else, and what begins with \`=\`, is \`=\` and the base64url of its UTF-8:
+\`${EXAMPLE_KEY}\` is \`${kvKey(EXAMPLE_PLAN, EXAMPLE_KEY)}\`. So no two keys are one, and whoever sees a key there knows ours: without \`=\` at its
+beginning it is itself, otherwise the rest decoded. A counter is decimal text; another client counts by \`update\` on the revision it read. A time to live
+is \`Nats-TTL\`, from either side. A key that was deleted shows as \`DEL\`, one that expired or was purged with its plan as \`PURGE\`, for a while.
 
 ## Queues
 

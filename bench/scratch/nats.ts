@@ -1,9 +1,11 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { connectNats } from '../../shared/nats/connect.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
-import { KV_STREAM, kvSubject, topicPlace } from '../../shared/wire/scratch-streams.ts';
+import { KV_BUCKET, kvKey } from '../../shared/wire/scratch-kv.ts';
+import { topicPlace } from '../../shared/wire/scratch-streams.ts';
 import { NatsForTests } from '../../test/scratch/nats-server.ts';
 import { BARE_PLAN, type Backend, PLAN, TOPIC, VALUE, VISIBILITY_S } from './contender.ts';
 
@@ -30,7 +32,8 @@ export async function startNats(): Promise<Backend> {
   const [kv, queue] = [await openKv(server.url), await openQueue(server.url)];
   const bare = await connectNats({ url: server.url, name: 'bare' });
   const manager = await jetstreamManager(bare, { checkAPI: false });
-  const js = jetstream(bare);
+  const js = jetstream(bare, { checkAPI: false });
+  const bucket = await new Kvm(js).open(KV_BUCKET, { allow_direct: false });
   const place = topicPlace(BARE_PLAN, { name: TOPIC, isDead: false });
   await manager.consumers.add(place.stream, {
     durable_name: place.consumer,
@@ -51,9 +54,9 @@ export async function startNats(): Promise<Backend> {
           await kv.get({ planId: PLAN, key });
         },
         async bare(index) {
-          const subject = kvSubject(BARE_PLAN, `key ${index % 1_000}`);
-          await js.publish(subject, VALUE);
-          await manager.streams.getMessage(KV_STREAM, { last_by_subj: subject });
+          const key = kvKey(BARE_PLAN, `key ${index % 1_000}`);
+          await bucket.put(key, VALUE);
+          await bucket.get(key);
         },
       },
       {

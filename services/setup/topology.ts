@@ -2,7 +2,7 @@ import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nat
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { ACK_WAIT_MS, ALL_CONSUMERS, type ConsumerSpec } from '../../shared/wire/consumers.ts';
-import { STREAMS, type StreamSpec } from '../../shared/wire/streams.ts';
+import { RETIRED_STREAMS, STREAMS, type StreamSpec } from '../../shared/wire/streams.ts';
 
 /** JetStream API error: stream not found. */
 const STREAM_NOT_FOUND = 10059;
@@ -19,6 +19,14 @@ async function ensureStream(jsm: JetStreamManager, spec: StreamSpec): Promise<vo
   await jsm.streams.update(spec.name, spec);
 }
 
+async function removeStream(jsm: JetStreamManager, name: string): Promise<void> {
+  try {
+    await jsm.streams.delete(name);
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
+  }
+}
+
 async function ensureConsumer(jsm: JetStreamManager, spec: ConsumerSpec): Promise<void> {
   await jsm.consumers.add(spec.stream, {
     durable_name: spec.durable,
@@ -33,7 +41,7 @@ async function ensureConsumer(jsm: JetStreamManager, spec: ConsumerSpec): Promis
 }
 
 /**
- * Creates what is missing and brings the rest up to date; safe to run any number of times and by several at once.
+ * Creates what is missing, brings the rest up to date and removes what is retired; safe to run any number of times and by several at once.
  * Needs a user that may create streams: services themselves may not.
  * @throws ERR_UNAVAILABLE when the server has no JetStream.
  */
@@ -41,6 +49,7 @@ export async function ensureTopology(connection: NatsConnection): Promise<void> 
   try {
     const jsm = await jetstreamManager(connection);
     await Promise.all(STREAMS.map((spec) => ensureStream(jsm, spec)));
+    await Promise.all(RETIRED_STREAMS.map((name) => removeStream(jsm, name)));
     await Promise.all(ALL_CONSUMERS.map((spec) => ensureConsumer(jsm, spec)));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { StreamConfig } from '@nats-io/jetstream';
+import { KV_STREAM_CONFIG } from './scratch-kv.ts';
 
 const SECOND_NS = 1_000_000_000;
 const DAY_NS = 86_400 * SECOND_NS;
@@ -8,7 +9,6 @@ const DAY_NS = 86_400 * SECOND_NS;
 export const QUEUE_SHARDS = 16;
 export const QUEUE_DEDUPE_S = 600;
 export const QUEUE_MAX_AGE_S = 14 * 86_400;
-export const KV_STREAM = 'SCRATCH_KV';
 
 type ScratchStream = Pick<StreamConfig, 'name' | 'subjects'> & Partial<StreamConfig>;
 
@@ -19,17 +19,7 @@ const queuePrefix = (shard: number): string => `scratch.queue.${shard}`;
  * Streams of the nats drivers of KV and queues; setup creates them with all others.
  */
 export const SCRATCH_STREAMS: readonly ScratchStream[] = [
-  {
-    name: KV_STREAM,
-    description: 'keys and values of plans',
-    subjects: ['scratch.kv.>'],
-    retention: 'limits',
-    max_msgs_per_subject: 1,
-    allow_msg_ttl: true,
-    // Reads go to the leader: a replica may answer with what was there before.
-    allow_direct: false,
-    max_msg_size: 1024 * 1024,
-  },
+  KV_STREAM_CONFIG,
   ...Array.from(
     { length: QUEUE_SHARDS },
     (_, shard): ScratchStream => ({
@@ -46,13 +36,6 @@ export const SCRATCH_STREAMS: readonly ScratchStream[] = [
     }),
   ),
 ];
-
-/** Keys are any text, subject tokens are not. */
-export const kvSubject = (planId: string, key: string): string =>
-  `${kvSubjects(planId)}${Buffer.from(key, 'utf8').toString('base64url')}`;
-
-/** What the subjects of all keys of a plan begin with. */
-export const kvSubjects = (planId: string): string => `scratch.kv.${planId}.`;
 
 /** A topic, or its dead letters. */
 export interface TopicName {

@@ -72,3 +72,6 @@ export const STREAMS: readonly StreamSpec[] = [
   },
   ...SCRATCH_STREAMS,
 ];
+
+/** Streams of earlier versions that nobody reads any more. What they hold is scratch (ADR 53). */
+export const RETIRED_STREAMS: readonly string[] = ['SCRATCH_KV'];

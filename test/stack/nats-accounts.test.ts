@@ -1,4 +1,5 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
 import { ensureTopology } from '../../services/setup/topology.ts';
@@ -134,6 +135,49 @@ test('a service appends and reads, but cannot unmake a stream', async () => {
     );
     assert.equal(new Set(refused), new Set(['PermissionViolationError']));
     assert.is(await ledgerMessages(as), 1);
+  });
+});
+
+test('a service uses the bucket of KV as any client of NATS KV, but cannot make, purge or unmake one', async () => {
+  await withServer(async (as) => {
+    const service = await as('service');
+    const bucket = await new Kvm(service).open('SCRATCH');
+    const watch = await bucket.watch({ key: 'p1.>' });
+    await bucket.put('p1.k', 'v');
+    assert.is((await bucket.get('p1.k'))?.string(), 'v');
+    await bucket.delete('p1.k');
+    const heard: string[] = [];
+    for await (const { operation } of watch) if (heard.push(operation) === 2) break;
+    assert.equal(heard, ['PUT', 'DEL']);
+    const jsm = await jetstreamManager(service);
+    const refused = await Promise.all(
+      [new Kvm(service).create('OTHER'), jsm.streams.purge('KV_SCRATCH'), bucket.destroy()].map(refusal),
+    );
+    assert.equal(new Set(refused), new Set(['PermissionViolationError']));
+  });
+});
+
+test('KV of plans is closed to clients and to the auditor', async () => {
+  await withServer(async (as) => {
+    const subjects = [
+      '$KV.SCRATCH.p1.k',
+      '$JS.API.STREAM.MSG.GET.KV_SCRATCH',
+      '$JS.API.STREAM.INFO.KV_SCRATCH',
+      '$JS.API.CONSUMER.CREATE.KV_SCRATCH.c.$KV.SCRATCH.>',
+    ];
+    for (const user of ['edge', 'auditor'] as const) {
+      const client = await as(user);
+      for (const subject of subjects) {
+        const refused = await refusal(client.request(subject, '{}', { timeout: 500 }));
+        assert.is(refused, 'PermissionViolationError', `${user} ${subject}`);
+      }
+      const heard = await refusal(
+        (async () => {
+          for await (const message of client.subscribe('$KV.>')) throw new Error(`heard ${message.subject}`);
+        })(),
+      );
+      assert.is(heard, 'PermissionViolationError', user);
+    }
   });
 });
 
