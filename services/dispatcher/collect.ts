@@ -1,12 +1,14 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { executionFolder, outputPrefix } from '../../shared/ids/ids.ts';
+import { executionFolder } from '../../shared/ids/ids.ts';
 import { joinWorldPath } from '../../shared/ids/world-path.ts';
 import type { Draft, EventData } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedStep } from '../../shared/plan/admitted.ts';
 import { DEFAULT_MAX_OUTPUT_BYTES, type Processor, type ProcessorOutput } from '../../shared/plan/registry.ts';
 import type { ArtifactStore, PutResult } from '../../shared/world/artifact-store.ts';
-import { type Failure, failure } from './outcome.ts';
+import { type Collected, isOrphan } from './decide.ts';
+import { failure } from './outcome.ts';
+import type { Scrub } from './scrub.ts';
 
 export interface CollectOptions {
   readonly store: ArtifactStore;
@@ -14,19 +16,15 @@ export interface CollectOptions {
   readonly step: AdmittedStep;
   readonly processor: Processor;
   readonly executionId: string;
+  readonly scrub: Scrub;
 }
 
-export type Collected =
-  | { readonly ok: true; readonly artifacts: readonly Draft[] }
-  | { readonly ok: false; readonly why: Failure };
+/** For a run that failed: its outputs are nobody's. */
+export const NOT_COLLECTED: Collected = { ok: false, why: failure('ERR_INTERNAL', 'its outputs were not collected') };
 
 const written = (data: EventData<'artifact.written'>): Draft => ({ kind: 'artifact.written', data });
 
-/**
- * An upload as an artifact. A path may be taken by an earlier execution of this step that was killed after it
- * promoted and before its commit: the ledger does not name that object and, since that execution has ended there,
- * never will. Only the plan itself can write below its own output prefix, so only there may it be replaced.
- */
+/** An upload as an artifact; undefined when there is none. */
 async function promote(
   options: CollectOptions,
   output: ProcessorOutput,
@@ -38,9 +36,8 @@ async function promote(
   try {
     return await store.promote(request);
   } catch (error) {
-    const own = worldPath.startsWith(outputPrefix(state.planId, step.id));
-    const named = state.artifacts.has(worldPath);
-    if (!(error instanceof IsomorphError) || error.code !== 'ERR_IMMUTABLE' || !own || named) throw error;
+    const taken = error instanceof IsomorphError && error.code === 'ERR_IMMUTABLE';
+    if (!taken || !isOrphan(state, step.id, worldPath)) throw error;
     const orphan = await store.stat(worldPath);
     return orphan === undefined ? store.promote(request) : store.replaceOrphan({ ...request, orphanCid: orphan.cid });
   }
@@ -48,7 +45,7 @@ async function promote(
 
 /** Re-hashes what a run uploaded and makes artifacts of it: all declared outputs, or none of them is named. */
 export async function collectOutputs(options: CollectOptions): Promise<Collected> {
-  const { step, processor, executionId } = options;
+  const { step, processor, executionId, scrub } = options;
   const artifacts: Draft[] = [];
   for (const output of processor.outputs) {
     const path = joinWorldPath(step.write_prefix, output.path);
@@ -57,7 +54,7 @@ export async function collectOutputs(options: CollectOptions): Promise<Collected
       result = await promote(options, output, path);
     } catch (error) {
       if (!(error instanceof IsomorphError) || error.retryable) throw error;
-      return { ok: false, why: failure(error.code, `${output.path}: ${error.message}`) };
+      return { ok: false, why: failure(error.code, scrub.own(`${output.path}: ${error.message}`)) };
     }
     if (result === undefined) {
       if (!output.required) continue;

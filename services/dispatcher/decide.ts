@@ -1,10 +1,17 @@
-import { executionId } from '../../shared/ids/ids.ts';
+import type { ErrorCode } from '../../shared/errors/codes.ts';
+import { canonicalBytes } from '../../shared/hash/canonical.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
+import { executionId, outputPrefix } from '../../shared/ids/ids.ts';
 import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
-import type { Draft, DraftData } from '../../shared/ledger/events.ts';
-import type { Execution, PlanState } from '../../shared/ledger/state.ts';
-import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
+import type { Draft, Environment } from '../../shared/ledger/events.ts';
+import { type Execution, namesOtherwise, type PlanState } from '../../shared/ledger/state.ts';
+import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
 import { reserveFor } from '../../shared/plan/budget.ts';
 import { progressOf } from '../../shared/plan/progress.ts';
+import type { Processor } from '../../shared/plan/registry.ts';
+import type { ArtifactStat } from '../../shared/world/artifact-store.ts';
+import { type Failure, failedDraft, failure, failureOf, tailOf } from './outcome.ts';
+import type { ScrubbedResult } from './scrub.ts';
 
 /** Steps scheduled in one commit; the commit itself triggers the next round. */
 const STEPS_PER_COMMIT = 100;
@@ -46,32 +53,150 @@ export function decideNext(state: PlanState, plan: AdmittedPlan): Decision {
   return { drafts };
 }
 
-/** An execution that may still be started, by whoever is first. */
-export const isStartable = (execution: Execution | undefined): boolean =>
-  execution !== undefined && execution.started === undefined && execution.end === undefined;
-
-/** Claims an execution. Nothing when another dispatcher was first, or it has ended. */
-export function decideStart(state: PlanState, started: DraftData<'execution.started'>): Decision {
-  if (!isStartable(state.executions.get(started.execution_id)) || state.cancelRequested !== undefined) return NOTHING;
-  return { drafts: [{ kind: 'execution.started', data: started }] };
+/** What the World and the secrets say before an execution starts. */
+export interface Found {
+  /** By name of the input; undefined where nothing is. */
+  readonly inputs: Readonly<Record<string, ArtifactStat | undefined>>;
+  /** Why the processor cannot have its secrets; undefined when it has them. */
+  readonly fault?: Failure | undefined;
 }
 
-/** The end of an execution with what it left. */
-export interface End {
+export type StartInputs = Readonly<Record<string, ArtifactStat>>;
+
+/** What a run may start with: every input is there, and has the bytes that the ledger names. */
+export function inputsOf(state: PlanState, step: AdmittedStep, found: Found): StartInputs | Failure {
+  const inputs: Record<string, ArtifactStat> = {};
+  for (const [name, path] of Object.entries(step.inputs)) {
+    const stat = found.inputs[name];
+    if (stat === undefined) return failure('ERR_INPUT_MISSING', `input ${name}: nothing at ${path}`);
+    if (namesOtherwise(state, path, stat.cid)) {
+      const named = state.artifacts.get(path)?.cid;
+      return failure('ERR_CID_MISMATCH', `input ${name}: ${path} has ${stat.cid}, the ledger says ${named}`);
+    }
+    inputs[name] = stat;
+  }
+  return inputs;
+}
+
+const isFailure = (one: StartInputs | Failure): one is Failure => typeof one.code === 'string';
+
+export interface Start {
   readonly executionId: string;
-  readonly drafts: readonly Draft[];
+  readonly step: AdmittedStep;
+  readonly processor: Processor;
+  readonly found: Found;
+  /** The dispatcher that starts it. */
+  readonly worker: string;
+  readonly nowMs: number;
 }
 
-/** Records how an execution ended. Nothing when the ledger already knows: the first word counts. */
-export function decideEnd(state: PlanState, { executionId: id, drafts }: End): Decision {
+export type StartDecision = Decision &
+  (
+    | { readonly kind: 'started'; readonly inputs: StartInputs; readonly deadlineMs: number }
+    /** It must not start, and ends with that. */
+    | { readonly kind: 'refused' }
+    /** Another dispatcher was first, or it has ended. */
+    | { readonly kind: 'taken' }
+  );
+
+/** Claims an execution, or ends it when it must not start. */
+export function decideStart(state: PlanState, command: Start): StartDecision {
+  const { executionId: id, step, processor, found, worker, nowMs } = command;
   const execution = state.executions.get(id);
-  return execution === undefined || execution.end !== undefined ? NOTHING : { drafts };
+  if (execution === undefined || execution.started !== undefined || execution.end !== undefined) {
+    return { kind: 'taken', drafts: [] };
+  }
+  const refuse = (why: Failure): StartDecision => ({
+    kind: 'refused',
+    drafts: [failedDraft(why, { executionId: id, durationMs: 0, environment: undefined, logTail: '' })],
+  });
+  if (state.cancelRequested !== undefined) return refuse(failure('ERR_CANCELLED', 'the plan was cancelled'));
+  if (found.fault !== undefined) return refuse(found.fault);
+  const inputs = inputsOf(state, step, found);
+  if (isFailure(inputs)) return refuse(inputs);
+  const deadlineMs = nowMs + processor.runtime.timeout_s * 1000;
+  const started: Draft = {
+    kind: 'execution.started',
+    data: {
+      execution_id: id,
+      worker,
+      session: worker,
+      deadline: new Date(deadlineMs).toISOString(),
+      params_cid: cidOf(canonicalBytes(step.params)),
+      inputs: Object.fromEntries(Object.entries(inputs).map(([name, { path, cid }]) => [name, { path, cid }])),
+    },
+  };
+  return { kind: 'started', inputs, deadlineMs, drafts: [started] };
+}
+
+/**
+ * Whether an object in the way of an output may be replaced. An earlier execution of this step may have been killed
+ * after it promoted and before its commit: the ledger does not name that object and, since that execution has ended
+ * there, never will. Only the plan itself can write below its own output prefix, so only there.
+ */
+export const isOrphan = (state: PlanState, stepId: string, path: string): boolean =>
+  path.startsWith(outputPrefix(state.planId, stepId)) && !state.artifacts.has(path);
+
+/** What a run left in the World, or why that is not what its processor declares. Only a run that ended well is looked at. */
+export type Collected =
+  | { readonly ok: true; readonly artifacts: readonly Draft[] }
+  | { readonly ok: false; readonly why: Failure };
+
+/** How a run ended, with what it left. Every text in it is scrubbed. */
+export type End = { readonly executionId: string } & (
+  | { readonly kind: 'lost'; readonly reason: string; readonly durationMs: number | null }
+  | {
+      readonly kind: 'ended';
+      readonly result: ScrubbedResult;
+      readonly outputs: Collected;
+      readonly log: readonly Draft[];
+      readonly environment: Environment;
+      /** This dispatcher ends what runs of the plan, whether it has read the cancellation or not. */
+      readonly cancelled: boolean;
+    }
+);
+
+export interface EndDecision extends Decision {
+  readonly outcome?: 'succeeded' | 'lost' | ErrorCode;
+}
+
+/** Judges a run and records how it ended. Nothing when the ledger already knows: the first word counts. */
+export function decideEnd(state: PlanState, end: End): EndDecision {
+  const { executionId: id } = end;
+  const execution = state.executions.get(id);
+  if (execution === undefined || execution.end !== undefined) return NOTHING;
+  if (end.kind === 'lost') {
+    const data = { execution_id: id, reason: end.reason, duration_ms: end.durationMs };
+    return { outcome: 'lost', drafts: [{ kind: 'execution.lost', data }] };
+  }
+  const { result, outputs, log, environment } = end;
+  const { durationMs } = result;
+  const cancelled = end.cancelled || state.cancelRequested !== undefined;
+  const why = failureOf(result, cancelled) ?? (outputs.ok ? undefined : outputs.why);
+  if (why !== undefined) {
+    const about = { executionId: id, durationMs, environment, logTail: tailOf(result.text) };
+    return { outcome: why.code, drafts: [...log, failedDraft(why, about)] };
+  }
+  const succeeded: Draft = {
+    kind: 'execution.succeeded',
+    data: { execution_id: id, duration_ms: durationMs, environment },
+  };
+  return { outcome: 'succeeded', drafts: [...(outputs.ok ? outputs.artifacts : []), ...log, succeeded] };
+}
+
+/** Milliseconds until an instant comes; 0 when it has. */
+export const untilMs = (instant: string, nowMs: number): number => Math.max(0, Date.parse(instant) - nowMs);
+
+export interface DeadlineDecision extends Decision {
+  /** How long the deadline is still ahead. */
+  readonly waitMs?: number;
 }
 
 /** Ends a plan that outlived its deadline. */
-export function decideDeadline(state: PlanState, nowMs: number): Decision {
+export function decideDeadline(state: PlanState, nowMs: number): DeadlineDecision {
   const { admitted, phase, cancelRequested } = state;
   if (phase !== 'admitted' || admitted === undefined || cancelRequested !== undefined) return NOTHING;
-  if (nowMs < Date.parse(admitted.deadline)) return NOTHING;
+  const waitMs = untilMs(admitted.deadline, nowMs);
+  if (waitMs > 0) return { waitMs, drafts: [] };
   return { drafts: [{ kind: 'plan.cancel_requested', data: { reason: 'deadline' } }] };
 }

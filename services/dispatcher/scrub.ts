@@ -34,8 +34,11 @@ export function scrubOf({ values, handles }: ResolvedSecrets): Scrub {
   return { log: (given) => scrubCredentials(scrubber.text(given, { mayBeCut: true })), said: text, own: text };
 }
 
+/** A result that may be told. */
+export type ScrubbedResult = RunResult & { readonly text: string };
+
 /** The result of a run with its words scrubbed, before anything is clipped: a clipped value would not be found. */
-export function scrubbed(result: RunResult, scrub: Scrub): RunResult & { readonly text: string } {
+export function scrubbed(result: RunResult, scrub: Scrub): ScrubbedResult {
   const { outcome, error } = result;
   return {
     ...result,

@@ -29,7 +29,7 @@ import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
 import { answerPins } from './answer-pins.ts';
-import { decideDeadline, decideNext } from './decide.ts';
+import { decideDeadline, decideNext, untilMs } from './decide.ts';
 import type { ScratchAccess } from './job.ts';
 import { Worker } from './worker.ts';
 
@@ -174,28 +174,22 @@ class Dispatcher {
   }
 
   async #purge({ plan_id: planId, not_before }: Purge): Promise<Disposition> {
-    const early = this.#until(not_before);
-    if (early !== undefined) return early;
+    const waitMs = untilMs(not_before, this.#deps.nowMs());
+    if (waitMs > 0) return later(waitMs);
     await Promise.all(this.#deps.scratchStores.map((store) => store.purgePlan({ planId })));
     this.#deps.log.info({ plan_id: planId }, 'scratch was purged');
     return DONE;
   }
 
-  async #timer({ plan_id: planId, deadline, ledger_seq: seq }: Timer): Promise<Disposition> {
-    const { state } = await this.#journal.load(planId, seq);
-    if (state.phase !== 'admitted') return DONE;
-    const early = this.#until(deadline);
-    if (early !== undefined) return early;
-    await this.#journal.append(planId, (now) => decideDeadline(now, this.#deps.nowMs()));
-    return DONE;
-  }
-
-  /** Undefined when the instant has come. */
-  #until(instant: string): Disposition | undefined {
-    const waitMs = Date.parse(instant) - this.#deps.nowMs();
-    return waitMs > 0 ? { kind: 'later', delayMs: Math.min(waitMs, MAX_DELAY_MS) } : undefined;
+  async #timer({ plan_id: planId, ledger_seq: seq }: Timer): Promise<Disposition> {
+    await this.#journal.load(planId, seq);
+    const nowMs = this.#deps.nowMs();
+    const { decision } = await this.#journal.append(planId, (now) => decideDeadline(now, nowMs));
+    return decision.waitMs === undefined ? DONE : later(decision.waitMs);
   }
 }
+
+const later = (waitMs: number): Disposition => ({ kind: 'later', delayMs: Math.min(waitMs, MAX_DELAY_MS) });
 
 /** A handler of the documents that a parser takes; what it refuses is dead. */
 const reading =

@@ -1,27 +1,26 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import { type Fault, fault, IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { canonicalBytes } from '../../shared/hash/canonical.ts';
-import { cidOf } from '../../shared/hash/cid.ts';
+import { type Fault, fault, IsomorphError, unreachable } from '../../shared/errors/isomorph-error.ts';
 import type { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
-import type { Draft, DraftData, EventData } from '../../shared/ledger/events.ts';
+import type { EventData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import type { Report } from '../../shared/runtime/contract.ts';
-import type { RunHandle, RunResult, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
+import type { RunHandle, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import { type ResolvedSecrets, resolveSecrets } from '../../shared/secrets/resolve.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
 import { progressSubject } from '../../shared/wire/progress.ts';
 import type { Work } from '../../shared/wire/work.ts';
-import type { ArtifactStat, ArtifactStore } from '../../shared/world/artifact-store.ts';
-import { collectOutputs, storeLog } from './collect.ts';
-import { decideEnd, decideStart } from './decide.ts';
+import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import { collectOutputs, NOT_COLLECTED, storeLog } from './collect.ts';
+import { decideEnd, decideStart, type End, type Found, type StartDecision, untilMs } from './decide.ts';
 import { buildJob, type ScratchAccess } from './job.ts';
-import { type Failure, failedDraft, failure, failureOf, tailOf } from './outcome.ts';
-import { type Scrub, scrubbed, scrubbedError, scrubOf, WITHHOLDING } from './scrub.ts';
+import { type Failure, failure, failureOf } from './outcome.ts';
+import { type Scrub, type ScrubbedResult, scrubbed, scrubbedError, scrubOf, WITHHOLDING } from './scrub.ts';
+import { UnderWay } from './under-way.ts';
 
 export interface WorkerDeps {
   readonly connection: NatsConnection;
@@ -37,6 +36,9 @@ export interface WorkerDeps {
   readonly instance: string;
 }
 
+type Claim = Extract<StartDecision, { kind: 'started' }>;
+type Started = EventData<'execution.started'>;
+
 /** One execution with everything that is known of it. */
 interface Task {
   readonly planId: string;
@@ -47,54 +49,40 @@ interface Task {
   readonly execution: Execution;
 }
 
-/** What an execution needs and what it must not start without. */
-interface Prepared {
-  readonly inputs: Readonly<Record<string, ArtifactStat>>;
-  readonly secrets: ResolvedSecrets;
-}
+const NO_SECRETS: ResolvedSecrets = { values: {}, handles: [] };
 
-/** What a cancellation must end: runs that are there, and those about to be. */
-interface UnderWay {
-  readonly executions: Set<string>;
-  cancelled: boolean;
-}
+/** A claim that another dispatcher took is looked at again: by then the ledger tells what became of it. */
+const TAKEN_DELAY_MS = 50;
 
 const SHUTTING_DOWN = Symbol('shutting down');
 
 /** Takes scheduled executions to their end. Every path through it may be cut by a kill and taken again. */
 export class Worker {
   readonly #deps: WorkerDeps;
-  /** Executions under way here, by plan. */
-  readonly #running = new Map<string, UnderWay>();
+  readonly #underWay = new UnderWay();
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps;
   }
 
   async handle(work: Work, signal: AbortSignal): Promise<Disposition> {
-    const waitMs = Date.parse(work.not_before) - this.#deps.nowMs();
+    const waitMs = untilMs(work.not_before, this.#deps.nowMs());
     if (waitMs > 0) return { kind: 'later', delayMs: waitMs };
     const { state } = await this.#deps.journal.load(work.plan_id, work.ledger_seq);
     const execution = state.executions.get(work.execution_id);
     if (execution === undefined) return dead(unknownExecution(work), work.plan_id);
     if (execution.end !== undefined) return this.#tidy(work.execution_id);
     const task = await this.#task(state, execution);
-    this.#track(task, true);
-    try {
-      return execution.started === undefined
-        ? await this.#start(task, state, signal)
-        : await this.#resume(task, state, execution.started, signal);
-    } finally {
-      this.#track(task, false);
-    }
+    return this.#underWay.during(task.planId, task.executionId, () =>
+      execution.started === undefined
+        ? this.#start(task, state, signal)
+        : this.#resume(task, state, execution.started, signal),
+    );
   }
 
   /** Ends what runs here of a plan; the runs then end as cancelled. */
   async cancel(planId: string): Promise<void> {
-    const underWay = this.#running.get(planId);
-    if (underWay === undefined) return;
-    underWay.cancelled = true;
-    await Promise.all([...underWay.executions].map((id) => this.#deps.runtime.kill(id)));
+    await Promise.all(this.#underWay.cancel(planId).map((id) => this.#deps.runtime.kill(id)));
   }
 
   async #task(state: PlanState, execution: Execution): Promise<Task> {
@@ -105,73 +93,48 @@ export class Worker {
     return { planId: state.planId, executionId: execution.executionId, plan, step, processor, execution };
   }
 
-  #track({ planId, executionId }: Task, running: boolean): void {
-    const underWay = this.#running.get(planId) ?? { executions: new Set(), cancelled: false };
-    if (running) underWay.executions.add(executionId);
-    else underWay.executions.delete(executionId);
-    if (underWay.executions.size === 0) this.#running.delete(planId);
-    else this.#running.set(planId, underWay);
-  }
-
   async #start(task: Task, state: PlanState, signal: AbortSignal): Promise<Disposition> {
-    if (state.cancelRequested !== undefined)
-      return this.#fail(task, failure('ERR_CANCELLED', 'the plan was cancelled'));
-    const prepared = await this.#prepare(task, state);
-    if ('code' in prepared) return this.#fail(task, prepared);
-    const deadlineMs = this.#deps.nowMs() + task.processor.runtime.timeout_s * 1000;
-    const started: DraftData<'execution.started'> = {
-      execution_id: task.executionId,
-      worker: this.#deps.instance,
-      session: this.#deps.instance,
-      deadline: new Date(deadlineMs).toISOString(),
-      params_cid: cidOf(canonicalBytes(task.step.params)),
-      inputs: Object.fromEntries(Object.entries(prepared.inputs).map(([name, { path, cid }]) => [name, { path, cid }])),
-    };
-    const { events } = await this.#deps.journal.append(task.planId, (now) => decideStart(now, started));
-    // Another word came first: the next delivery will see what it was.
-    if (events.length === 0) return { kind: 'later', delayMs: 50 };
-    const { store, scratch } = this.#deps;
-    const job = await buildJob({ ...task, ...prepared, store, scratch, deadlineMs });
-    const { executionId, processor } = task;
-    const { values, handles } = prepared.secrets;
-    const assignment = { executionId, processor, job, secrets: values, secretHandles: handles, deadlineMs };
-    const scrub = scrubOf(prepared.secrets);
-    const running = this.#deps.runtime.run(assignment, this.#reporter(task, scrub));
-    const handle = await running.catch((error: unknown) => Promise.reject(scrubbedError(error, scrub)));
-    return this.#finish(task, handle, scrub, signal);
+    const { journal, instance, nowMs } = this.#deps;
+    // A cancelled plan ends whatever its stores do: it asks them nothing.
+    const found = state.cancelRequested === undefined ? await this.#find(task) : { inputs: {}, secrets: NO_SECRETS };
+    const command = { ...task, found, worker: instance, nowMs: nowMs() };
+    const { decision } = await journal.append(task.planId, (now) => decideStart(now, command));
+    switch (decision.kind) {
+      case 'taken':
+        return { kind: 'later', delayMs: TAKEN_DELAY_MS };
+      case 'refused':
+        return this.#tidy(task.executionId);
+      case 'started': {
+        const scrub = scrubOf(found.secrets);
+        const run = this.#run(task, found.secrets, decision, scrub);
+        const handle = await run.catch((error: unknown) => Promise.reject(scrubbedError(error, scrub)));
+        return this.#follow(task, handle, scrub, signal);
+      }
+      default:
+        return unreachable(decision);
+    }
   }
 
   /** The execution was started by a process that is no more, or that lost its lease on the message. */
-  async #resume(
-    task: Task,
-    state: PlanState,
-    started: EventData<'execution.started'>,
-    signal: AbortSignal,
-  ): Promise<Disposition> {
+  async #resume(task: Task, state: PlanState, started: Started, signal: AbortSignal): Promise<Disposition> {
     if (state.cancelRequested !== undefined) await this.cancel(task.planId);
-    const deadlineMs = Date.parse(started.deadline);
     // In an outage the run is still held to its deadline; its end waits for the secrets then.
     const scrub = await this.#scrub(task).catch(() => undefined);
     const reporter = this.#reporter(task, scrub ?? WITHHOLDING);
-    const handle = await this.#deps.runtime.find(task.executionId, deadlineMs, reporter);
-    if (handle === undefined) return this.#lost(task, `its runtime does not know it; ${started.worker} had started it`);
-    return this.#finish(task, handle, scrub, signal);
+    const handle = await this.#deps.runtime.find(task.executionId, Date.parse(started.deadline), reporter);
+    if (handle !== undefined) return this.#follow(task, handle, scrub, signal);
+    const reason = `its runtime does not know it; ${started.worker} had started it`;
+    return this.#end({ kind: 'lost', executionId: task.executionId, reason, durationMs: null }, task);
   }
 
-  async #prepare(task: Task, state: PlanState): Promise<Prepared | Failure> {
+  /** Asks the secrets and the World for what the execution needs. */
+  async #find(task: Task): Promise<Found & { readonly secrets: ResolvedSecrets }> {
     const secrets = await this.#secrets(task);
-    if ('code' in secrets) return secrets;
-    const inputs: Record<string, ArtifactStat> = {};
-    for (const [name, path] of Object.entries(task.step.inputs)) {
-      const stat = await this.#deps.store.stat(path);
-      if (stat === undefined) return failure('ERR_INPUT_MISSING', `input ${name}: nothing at ${path}`);
-      const named = state.artifacts.get(path);
-      if (named !== undefined && named.cid !== stat.cid) {
-        return failure('ERR_CID_MISMATCH', `input ${name}: ${path} has ${stat.cid}, the ledger says ${named.cid}`);
-      }
-      inputs[name] = stat;
-    }
-    return { inputs, secrets };
+    if ('code' in secrets) return { inputs: {}, fault: secrets, secrets: NO_SECRETS };
+    const looked = Object.entries(task.step.inputs).map(
+      async ([name, path]) => [name, await this.#deps.store.stat(path)] as const,
+    );
+    return { inputs: Object.fromEntries(await Promise.all(looked)), secrets };
   }
 
   async #secrets({ processor }: Task): Promise<ResolvedSecrets | Failure> {
@@ -191,6 +154,16 @@ export class Worker {
     return 'code' in secrets ? WITHHOLDING : scrubOf(secrets);
   }
 
+  async #run(task: Task, secrets: ResolvedSecrets, claim: Claim, scrub: Scrub): Promise<RunHandle> {
+    const { store, scratch, runtime } = this.#deps;
+    const { executionId, processor } = task;
+    const { inputs, deadlineMs } = claim;
+    const job = await buildJob({ ...task, inputs, store, scratch, deadlineMs });
+    const { values, handles } = secrets;
+    const assignment = { executionId, processor, job, secrets: values, secretHandles: handles, deadlineMs };
+    return runtime.run(assignment, this.#reporter(task, scrub));
+  }
+
   /** Progress is live data: best effort, on the plan's own stream subject, never in the way of the work. */
   #reporter({ planId, execution }: Task, scrub: Scrub): (report: Report) => void {
     const subject = progressSubject(planId);
@@ -203,57 +176,44 @@ export class Worker {
     };
   }
 
-  async #finish(task: Task, handle: RunHandle, known: Scrub | undefined, signal: AbortSignal): Promise<Disposition> {
+  /** Waits for a run and takes it to its end, unless this process is asked to stop before. */
+  async #follow(task: Task, handle: RunHandle, known: Scrub | undefined, signal: AbortSignal): Promise<Disposition> {
+    const { planId, executionId } = task;
     const shutdown = whenAborted(signal);
     // The cancellation may have come while the run was being started, when there was nothing to end yet.
-    if (this.#running.get(task.planId)?.cancelled === true) await this.#deps.runtime.kill(task.executionId);
-    const result = await Promise.race([handle.wait(), shutdown.promise]).finally(() => shutdown.forget());
+    if (this.#underWay.isCancelled(planId)) await this.#deps.runtime.kill(executionId);
+    const raw = await Promise.race([handle.wait(), shutdown.promise]).finally(() => shutdown.forget());
     // The run goes on without us; whoever gets the message next takes it up.
-    if (result === SHUTTING_DOWN) return { kind: 'later', delayMs: 0 };
+    if (raw === SHUTTING_DOWN) return { kind: 'later', delayMs: 0 };
     const scrub = known ?? (await this.#scrub(task));
-    if (result.outcome.kind === 'lost') return this.#lost(task, scrub.own(result.outcome.reason), result.durationMs);
-    return this.#end(task, result, scrub);
+    const result = scrubbed(raw, scrub);
+    if (result.outcome.kind === 'lost') {
+      return this.#end(
+        { kind: 'lost', executionId, reason: result.outcome.reason, durationMs: result.durationMs },
+        task,
+      );
+    }
+    return this.#end(await this.#collect(task, result, scrub), task);
   }
 
-  async #end(task: Task, raw: RunResult, scrub: Scrub): Promise<Disposition> {
+  /** Stores what an ended run left. */
+  async #collect(task: Task, result: ScrubbedResult, scrub: Scrub): Promise<End> {
     const { store, journal, runtime } = this.#deps;
     const { planId, executionId, processor, step } = task;
     const { state } = await journal.load(planId);
-    const result = scrubbed(raw, scrub);
+    const cancelled = this.#underWay.isCancelled(planId);
     const environment = await runtime.environment(processor, processor.secrets.required);
-    const logged = await storeLog(store, planId, executionId, result.text);
-    const { durationMs } = result;
-    const cancelled = state.cancelRequested !== undefined || this.#running.get(planId)?.cancelled === true;
-    let why = failureOf(result, cancelled);
-    let artifacts: readonly Draft[] = [];
-    if (why === undefined) {
-      const collected = await collectOutputs({ store, state, step, processor, executionId });
-      if (collected.ok) artifacts = collected.artifacts;
-      else why = collected.why;
-    }
-    const clean = why === undefined ? undefined : { ...why, message: scrub.own(why.message) };
-    const end: Draft =
-      clean === undefined
-        ? { kind: 'execution.succeeded', data: { execution_id: executionId, duration_ms: durationMs, environment } }
-        : failedDraft(clean, { executionId, durationMs, environment, logTail: tailOf(result.text) });
-    await journal.append(planId, (now) => decideEnd(now, { executionId, drafts: [...artifacts, ...logged, end] }));
-    this.#deps.log.info({ execution_id: executionId, outcome: why?.code ?? 'succeeded' }, 'execution ended');
-    return this.#tidy(executionId);
+    const log = await storeLog(store, planId, executionId, result.text);
+    const outputs =
+      failureOf(result, cancelled) === undefined
+        ? await collectOutputs({ store, state, step, processor, executionId, scrub })
+        : NOT_COLLECTED;
+    return { kind: 'ended', executionId, result, outputs, log, environment, cancelled };
   }
 
-  async #fail(task: Task, why: Failure): Promise<Disposition> {
-    const options = { executionId: task.executionId, durationMs: 0, environment: undefined, logTail: '' };
-    return this.#append(task, failedDraft(why, options));
-  }
-
-  async #lost(task: Task, reason: string, durationMs: number | null = null): Promise<Disposition> {
-    const data = { execution_id: task.executionId, reason, duration_ms: durationMs };
-    return this.#append(task, { kind: 'execution.lost', data });
-  }
-
-  async #append(task: Task, end: Draft): Promise<Disposition> {
-    const { planId, executionId } = task;
-    await this.#deps.journal.append(planId, (now) => decideEnd(now, { executionId, drafts: [end] }));
+  async #end(end: End, { planId, executionId }: Task): Promise<Disposition> {
+    const { decision } = await this.#deps.journal.append(planId, (now) => decideEnd(now, end));
+    this.#deps.log.info({ execution_id: executionId, outcome: decision.outcome ?? 'known already' }, 'execution ended');
     return this.#tidy(executionId);
   }
 

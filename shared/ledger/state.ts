@@ -82,3 +82,9 @@ export const emptyState = (planId: string): PlanState => ({
   series: new Map(),
   facts: new Set(),
 });
+
+/** Whether the ledger names other bytes at this path than those found there: then what is there is none of the plan's. */
+export function namesOtherwise(state: PlanState, path: string, cid: string): boolean {
+  const named = state.artifacts.get(path);
+  return named !== undefined && named.cid !== cid;
+}
