@@ -54,6 +54,10 @@ export function refusal(state: PlanState): Fault | undefined {
   return fault('ERR_PLAN_SETTLED', `plan ${state.planId} is ${state.phase}`);
 }
 
+/** Why a fact is not recorded and never will be. One that was recorded before its plan ended may be delivered again. */
+export const refusalOf = (state: PlanState, { id }: Fact): Fault | undefined =>
+  state.facts.has(id) ? undefined : refusal(state);
+
 /** Facts that the ledger does not have yet, in order. */
 export const decideRecord = (state: PlanState, facts: readonly Fact[]): Decision =>
   refusal(state) === undefined

@@ -8,7 +8,7 @@ import { planOfFact } from '../../shared/wire/facts.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { Batcher } from './batcher.ts';
-import { commitsOf, decideRecord, type Fact, parseFact, refusal } from './decide.ts';
+import { commitsOf, decideRecord, type Fact, parseFact, refusalOf } from './decide.ts';
 
 /** Facts taken together; how many commits they fill depends on their size. */
 const FACTS_AT_ONCE = 200;
@@ -36,7 +36,7 @@ export function startSampler(deps: ServiceDeps): Promise<Consumption> {
       if (!parsed.ok) return dead(parsed.fault, planId);
       if (planId === undefined) return dead(fault('ERR_PLAN_ID', `${message.subject} names no plan`));
       const state = await batcher.add(planId, parsed.fact);
-      const refused = state.facts.has(parsed.fact.id) ? undefined : refusal(state);
+      const refused = refusalOf(state, parsed.fact);
       return refused === undefined ? DONE : dead(refused, planId);
     },
   });

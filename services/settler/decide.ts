@@ -2,8 +2,8 @@ import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { boundedFaults } from '../../shared/ledger/bounded-faults.ts';
 import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import type { Draft, EventData } from '../../shared/ledger/events.ts';
-import type { Execution, PlanState } from '../../shared/ledger/state.ts';
-import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
+import { type Execution, namesOtherwise, type PlanState } from '../../shared/ledger/state.ts';
+import { type AdmittedPlan, type AdmittedPredicate, processorOf } from '../../shared/plan/admitted.ts';
 import { actualFor } from '../../shared/plan/budget.ts';
 import type { PredicateResult } from '../../shared/plan/predicates/predicate.ts';
 import { type PlanProgress, progressOf } from '../../shared/plan/progress.ts';
@@ -61,12 +61,23 @@ export function decideSettleExecution(state: PlanState, { plan, executionId, rec
 const allSucceeded = ({ steps }: PlanProgress): boolean =>
   [...steps.values()].every(({ status }) => status === 'succeeded');
 
-/** Whether the plan's predicates are due: every step succeeded and nothing is open. */
-export function predicatesDue(state: PlanState, plan: AdmittedPlan): boolean {
-  if (state.phase !== 'admitted') return false;
+/** Predicates checked in one commit. */
+const CHECKS_PER_COMMIT = 100;
+
+/** The predicates to be checked next, in order: none before every step succeeded and nothing is open. */
+export function duePredicates(state: PlanState, plan: AdmittedPlan): readonly AdmittedPredicate[] {
+  if (state.phase !== 'admitted') return [];
   const progress = progressOf(state, plan);
-  return progress.finished && allSucceeded(progress);
+  const done = state.predicates.length;
+  return progress.finished && allSucceeded(progress) ? plan.predicates.slice(done, done + CHECKS_PER_COMMIT) : [];
 }
+
+/**
+ * Whether an object counts as evidence of a predicate. One that is not what the ledger names at its path is none of the
+ * plan's: as good as absent.
+ */
+export const isEvidence = (state: PlanState, { path, cid }: { readonly path: string; readonly cid: string }): boolean =>
+  !namesOtherwise(state, path, cid);
 
 function stepFaults(progress: PlanProgress): Fault[] {
   return [...progress.steps].flatMap(([id, step]) => {
@@ -123,13 +134,10 @@ function settled(state: PlanState, progress: PlanProgress, checks: readonly Even
 /** Characters of what a predicate found. */
 const MAX_FOUND = 500;
 
-/** Predicates checked in one commit. */
-const CHECKS_PER_COMMIT = 100;
-
 export interface SettlePlan {
   readonly plan: AdmittedPlan;
-  /** What became of `plan.predicates`, in order; none when they were not due as the evidence was read. */
-  readonly outcomes: readonly PredicateResult[];
+  /** What became of predicates of the plan, from the one at `from` on. */
+  readonly checked: { readonly from: number; readonly results: readonly PredicateResult[] };
 }
 
 export interface SettlePlanDecision extends Decision {
@@ -138,21 +146,22 @@ export interface SettlePlanDecision extends Decision {
 }
 
 /** The end of a plan: its predicates, then how it ended, in as many commits as the limits ask for. */
-export function decideSettlePlan(state: PlanState, { plan, outcomes }: SettlePlan): SettlePlanDecision {
+export function decideSettlePlan(state: PlanState, { plan, checked }: SettlePlan): SettlePlanDecision {
   if (state.phase !== 'admitted') return NOTHING;
   const progress = progressOf(state, plan);
   if (!progress.finished) return NOTHING;
-  if (!allSucceeded(progress)) return ending([], settled(state, progress, []));
-  // They became due since the evidence was read: the commit that made them so brings us back.
-  if (outcomes.length < plan.predicates.length) return NOTHING;
   const done = state.predicates.length;
-  const checks = plan.predicates.slice(done, done + CHECKS_PER_COMMIT).flatMap(({ pointer, call }, index) => {
-    const outcome = outcomes[done + index];
-    return outcome === undefined
+  const due = duePredicates(state, plan);
+  // They became due, or others were checked, since the evidence was read: the commit that did so brings us back.
+  if (due.length > 0 && checked.from !== done) return NOTHING;
+  const checks = due.flatMap(({ pointer, call }, index) => {
+    const result = checked.results[index];
+    return result === undefined
       ? []
-      : [{ pointer, predicate: call.use, ok: outcome.ok, found: clip(outcome.found, MAX_FOUND) }];
+      : [{ pointer, predicate: call.use, ok: result.ok, found: clip(result.found, MAX_FOUND) }];
   });
+  if (checks.length < due.length) return NOTHING;
   const drafts = checks.map((data): Draft => ({ kind: 'predicate.checked', data }));
-  if (done + checks.length < plan.predicates.length) return { drafts };
+  if (allSucceeded(progress) && done + checks.length < plan.predicates.length) return { drafts };
   return ending(drafts, settled(state, progress, [...state.predicates, ...checks]));
 }

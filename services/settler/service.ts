@@ -7,7 +7,7 @@ import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
-import { decideSettleExecution, decideSettlePlan, predicatesDue, unsettled } from './decide.ts';
+import { decideSettleExecution, decideSettlePlan, duePredicates, unsettled } from './decide.ts';
 import { checkPredicates } from './evidence.ts';
 import { receiptOf } from './receipt.ts';
 
@@ -49,8 +49,9 @@ class Settler {
   }
 
   async #settlePlan(state: PlanState, plan: AdmittedPlan): Promise<void> {
-    const outcomes = predicatesDue(state, plan) ? await checkPredicates(this.#deps.store, state, plan) : [];
-    const command = { plan, outcomes };
+    const { store } = this.#deps;
+    const results = await checkPredicates({ store, state }, duePredicates(state, plan));
+    const command = { plan, checked: { from: state.predicates.length, results } };
     const { decision } = await this.#journal.append(state.planId, (now) => decideSettlePlan(now, command));
     const { status } = decision;
     if (status !== undefined) this.#deps.log.info({ plan_id: state.planId, status }, 'settled');
