@@ -147,6 +147,7 @@ test('an execution is claimed with what it starts with and until when it may run
   assert.equal(state.executions.get(ID)?.started, {
     execution_id: ID,
     worker: 'dispatcher-7',
+    session: 'dispatcher-7',
     deadline: new Date(START_MS + 30_000).toISOString(),
     params_cid: cidOf(canonicalBytes({ depth: 3 })),
     inputs: { table: { path: INPUT, cid: cidOf('a,b') } },

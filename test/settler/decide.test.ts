@@ -40,11 +40,10 @@ const OUT = '/artifacts/outputs/plan/train/out.json';
 
 const settler = (chain: Chain) => given(chain, 'settler');
 
-const callOf = (use: string, more: Readonly<Record<string, unknown>> = {}): PredicateCall => ({
-  use,
-  path: OUT,
-  ...more,
-});
+function callOf(use: string, more: Readonly<Record<string, unknown>> = {}): PredicateCall {
+  const call = { use, path: OUT, ...more };
+  return call;
+}
 
 const withPredicates = (count: number): AdmittedPlan =>
   planOf([step('train')], {
