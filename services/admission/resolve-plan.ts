@@ -8,6 +8,7 @@ import { orderByNeeds } from './needs-graph.ts';
 import {
   type Context,
   type Deployment,
+  type Rules,
   resolvePredicate,
   resolveStep,
   selectorsOf,
@@ -37,7 +38,7 @@ function duplicates(plan: Plan): Fault[] {
   });
 }
 
-function policyFaults(plan: Plan, { policy }: Context): Fault[] {
+function policyFaults(plan: Plan, { policy }: Rules): Fault[] {
   const faults: Fault[] = [];
   if (plan.steps.length > policy.max_steps) {
     faults.push(
@@ -86,31 +87,35 @@ function circleFault(circle: readonly string[], plan: Plan): Fault {
   });
 }
 
-function resolveSteps(plan: Plan, context: Context): Validated<AdmittedPlan> {
-  const faults = [...duplicates(plan), ...policyFaults(plan, context)];
-  const prefixes = new Map(
-    plan.steps.map((step, index) => [step.id, writePrefix(context, step, `/steps/${index}`, faults)]),
-  );
-  const resolved = plan.steps.flatMap((step, index) => resolveStep(context, step, index, prefixes, faults) ?? []);
+function resolveSteps(plan: Plan, rules: Rules): Validated<AdmittedPlan> {
+  const written = plan.steps.map((step, index) => ({ id: step.id, ...writePrefix(rules, step, `/steps/${index}`) }));
+  const context: Context = { ...rules, prefixes: new Map(written.map(({ id, value }) => [id, value])) };
+  const resolved = plan.steps.map((step, index) => resolveStep(context, step, index));
   const predicates = (plan.predicates ?? []).map((call, index) =>
-    resolvePredicate(context, call, undefined, `/predicates/${index}`, faults),
+    resolvePredicate(rules, call, { pointer: `/predicates/${index}` }),
   );
-  const byId = new Map(resolved.map(({ step }): [string, AdmittedStep] => [step.id, step]));
+  const steps = resolved.flatMap(({ value }) => value ?? []);
+  const byId = new Map(steps.map(({ step }): [string, AdmittedStep] => [step.id, step]));
   const ordered = orderByNeeds(new Map([...byId].map(([id, step]) => [id, step.needs])));
-  if (!ordered.ok) faults.push(circleFault(ordered.circle, plan));
+  const faults = [
+    ...duplicates(plan),
+    ...policyFaults(plan, rules),
+    ...[...written, ...resolved, ...predicates].flatMap((one) => one.faults),
+    ...(ordered.ok ? [] : [circleFault(ordered.circle, plan)]),
+  ];
   if (faults.length > 0 || !ordered.ok) return { ok: false, faults };
   const refs = [...new Set(plan.steps.map((step) => step.processor))].sort();
   const admitted: AdmittedPlan = {
     v: 1,
     plan_id: plan.plan_id,
     title: plan.title ?? plan.plan_id,
-    policy: context.policy.name,
+    policy: rules.policy.name,
     budget_limit_usd_micro: plan.budget.limit_usd_micro,
     steps: ordered.order.flatMap((id) => byId.get(id) ?? []),
-    predicates: [...resolved.flatMap((one) => one.predicates), ...predicates],
+    predicates: [...steps.flatMap((one) => one.predicates), ...predicates.map(({ value }) => value)],
     processors: Object.fromEntries(
       refs.flatMap((ref) => {
-        const processor = context.processors.get(ref);
+        const processor = rules.processors.get(ref);
         return processor === undefined ? [] : [[ref, processor]];
       }),
     ),
@@ -137,7 +142,7 @@ export function resolvePlan(
       faults: [fault('ERR_UNKNOWN_POLICY', `no policy "${name}"`, { pointer: '/policy', expected })],
     };
   }
-  const context: Context = {
+  const rules: Rules = {
     plan,
     policy,
     deployment,
@@ -145,6 +150,6 @@ export function resolvePlan(
     write: selectorsOf(policy.write, plan.plan_id),
     processors: registry.processors,
   };
-  const admitted = resolveSteps(plan, context);
+  const admitted = resolveSteps(plan, rules);
   return admitted.ok ? { ok: true, value: { plan, admitted: admitted.value } } : admitted;
 }

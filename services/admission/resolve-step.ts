@@ -1,8 +1,9 @@
+import type { ErrorCode } from '../../shared/errors/codes.ts';
 import { type Fault, fault, IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { Adapter } from '../../shared/ids/adapter.ts';
 import { outputPrefix } from '../../shared/ids/ids.ts';
 import { parseSelector, type Selector, selectorCovers, selectorMatches } from '../../shared/ids/selector.ts';
-import { canonicalWorldPath, joinWorldPath, type PathKind } from '../../shared/ids/world-path.ts';
+import { canonicalWorldPath, joinWorldPath } from '../../shared/ids/world-path.ts';
 import type { AdmittedPredicate, AdmittedStep } from '../../shared/plan/admitted.ts';
 import type { Plan, PlanStep, PredicateCall } from '../../shared/plan/plan.ts';
 import { predicateFaults, predicateOf } from '../../shared/plan/predicates/index.ts';
@@ -20,8 +21,8 @@ export interface Deployment extends ConfiguredScratch, KnownSecrets, KnownImages
   readonly adapters: readonly Adapter[];
 }
 
-/** Everything a step is judged by. */
-export interface Context {
+/** What a plan is judged by. */
+export interface Rules {
   readonly plan: Plan;
   readonly policy: Policy;
   readonly deployment: Deployment;
@@ -30,6 +31,24 @@ export interface Context {
   readonly processors: ReadonlyMap<string, Processor>;
 }
 
+/** Everything a step is judged by. */
+export interface Context extends Rules {
+  /** Where each step of the plan writes. */
+  readonly prefixes: ReadonlyMap<string, string>;
+}
+
+/** What was made of a part of a plan, and everything that is wrong with it. */
+export interface Resolved<T> {
+  readonly value: T;
+  readonly faults: readonly Fault[];
+}
+
+const refused = (
+  code: ErrorCode,
+  message: string,
+  place: { readonly pointer: string; readonly expected: string },
+): Resolved<undefined> => ({ value: undefined, faults: [fault(code, message, place)] });
+
 /** Selectors of a policy with the plan's id filled in. */
 export const selectorsOf = (texts: readonly string[], planId: string): Selector[] =>
   texts.map((text) => parseSelector(text, { plan_id: planId }));
@@ -37,171 +56,134 @@ export const selectorsOf = (texts: readonly string[], planId: string): Selector[
 /** The largest receipt must stay inside one event. */
 const MAX_INPUTS = 32;
 
-/** Runs `make`, turning a path error into a fault at `pointer`. */
-function attempt<T>(faults: Fault[], pointer: string, make: () => T): T | undefined {
+/** What `make` gives; an error about a path is a fault at `pointer`. */
+function attempt<T>(pointer: string, make: () => T): Resolved<T | undefined> {
   try {
-    return make();
+    return { value: make(), faults: [] };
   } catch (error) {
     if (!(error instanceof IsomorphError)) throw error;
-    faults.push({ ...error.toFault(), pointer });
-    return undefined;
+    return { value: undefined, faults: [{ ...error.toFault(), pointer }] };
   }
 }
 
 /** `{plan_id}` in a path stands for the id of the plan, so that one plan file serves many runs. */
-const expand = (context: Context, path: string): string => path.replaceAll('{plan_id}', context.plan.plan_id);
+const expand = ({ plan }: Rules, path: string): string => path.replaceAll('{plan_id}', plan.plan_id);
 
-function canonical(
-  context: Context,
-  path: string,
-  kind: PathKind,
-  pointer: string,
-  faults: Fault[],
-): string | undefined {
-  return attempt(faults, pointer, () => canonicalWorldPath(expand(context, path), kind));
-}
-
-export function writePrefix(context: Context, step: PlanStep, pointer: string, faults: Fault[]): string {
-  const fallback = outputPrefix(context.plan.plan_id, step.id);
-  const wanted = step.write_prefix ?? fallback;
+/** Where a step writes: the default even when what it asks for is refused, so that the others can be judged. */
+export function writePrefix(rules: Rules, step: PlanStep, pointer: string): Resolved<string> {
+  const { plan, policy, write } = rules;
+  const fallback = outputPrefix(plan.plan_id, step.id);
   const place = `${pointer}/write_prefix`;
-  const prefix = canonical(context, wanted, 'prefix', place, faults);
-  if (prefix === undefined) return fallback;
-  if (!context.write.some((selector) => selectorCovers(selector, prefix))) {
-    const expected = `a prefix under one of ${context.policy.write.join(', ')}`;
-    faults.push(
-      fault('ERR_POLICY', `policy ${context.policy.name} forbids writing ${prefix}`, { pointer: place, expected }),
-    );
-  }
-  return prefix;
+  const { value: prefix, faults } = attempt(place, () =>
+    canonicalWorldPath(expand(rules, step.write_prefix ?? fallback), 'prefix'),
+  );
+  if (prefix === undefined) return { value: fallback, faults };
+  if (write.some((selector) => selectorCovers(selector, prefix))) return { value: prefix, faults: [] };
+  const expected = `a prefix under one of ${policy.write.join(', ')}`;
+  const why = fault('ERR_POLICY', `policy ${policy.name} forbids writing ${prefix}`, { pointer: place, expected });
+  return { value: prefix, faults: [why] };
 }
 
-function checkReadable(context: Context, path: string, pointer: string, faults: Fault[]): void {
-  // A plan may always read what it writes itself.
-  if ([...context.read, ...context.write].some((selector) => selectorMatches(selector, path))) return;
-  const expected = `a path selected by one of ${context.policy.read.join(', ')}`;
-  faults.push(fault('ERR_POLICY', `policy ${context.policy.name} forbids reading ${path}`, { pointer, expected }));
+/** Why a plan may not read a path: its policy does not select it. What it writes itself it may always read. */
+function readFaults({ policy, read, write }: Rules, path: string, pointer: string): Fault[] {
+  if ([...read, ...write].some((selector) => selectorMatches(selector, path))) return [];
+  const expected = `a path selected by one of ${policy.read.join(', ')}`;
+  return [fault('ERR_POLICY', `policy ${policy.name} forbids reading ${path}`, { pointer, expected })];
 }
 
-function resolveInput(
-  context: Context,
-  input: NonNullable<PlanStep['inputs']>[string],
-  prefixes: ReadonlyMap<string, string>,
-  pointer: string,
-  faults: Fault[],
-): string | undefined {
+/** A path that the plan names, canonical, if it may be read. */
+function readable(rules: Rules, pointer: string, make: () => string): Resolved<string | undefined> {
+  const { value: path, faults } = attempt(pointer, make);
+  return path === undefined ? { value: path, faults } : { value: path, faults: readFaults(rules, path, pointer) };
+}
+
+/** A processor, and the place in the plan where it is judged. */
+interface Where {
+  readonly processor: Processor;
+  readonly pointer: string;
+}
+
+type Input = NonNullable<PlanStep['inputs']>[string];
+
+function resolveInput(context: Context, input: Input, pointer: string): Resolved<string | undefined> {
   if (typeof input === 'string') {
-    const path = canonical(context, input, 'exact', pointer, faults);
-    if (path !== undefined) checkReadable(context, path, pointer, faults);
-    return path;
+    return readable(context, pointer, () => canonicalWorldPath(expand(context, input), 'exact'));
   }
   const source = context.plan.steps.find((step) => step.id === input.step);
-  const prefix = prefixes.get(input.step);
+  const prefix = context.prefixes.get(input.step);
   if (source === undefined || prefix === undefined) {
-    faults.push(
-      fault('ERR_UNKNOWN_NEED', `no step "${input.step}"`, {
-        pointer: `${pointer}/step`,
-        expected: 'a step of this plan',
-      }),
-    );
-    return undefined;
+    const place = { pointer: `${pointer}/step`, expected: 'a step of this plan' };
+    return refused('ERR_UNKNOWN_NEED', `no step "${input.step}"`, place);
   }
   const outputs = context.processors.get(source.processor)?.outputs.map((output) => output.path);
   if (outputs !== undefined && !outputs.includes(input.output)) {
-    const expected = `one of ${outputs.join(', ')}`;
-    faults.push(
-      fault('ERR_INPUT_UNDECLARED', `${source.processor} has no output "${input.output}"`, {
-        pointer: `${pointer}/output`,
-        expected,
-      }),
-    );
-    return undefined;
+    const place = { pointer: `${pointer}/output`, expected: `one of ${outputs.join(', ')}` };
+    return refused('ERR_INPUT_UNDECLARED', `${source.processor} has no output "${input.output}"`, place);
   }
-  return attempt(faults, pointer, () => joinWorldPath(prefix, input.output));
+  return attempt(pointer, () => joinWorldPath(prefix, input.output));
 }
 
 function resolveInputs(
   context: Context,
   step: PlanStep,
-  processor: Processor,
-  prefixes: ReadonlyMap<string, string>,
-  pointer: string,
-  faults: Fault[],
-): Record<string, string> {
+  { processor, pointer }: Where,
+): Resolved<Record<string, string>> {
   const declared = processor.inputs.artifacts;
   const given = Object.entries(step.inputs ?? {});
   if (given.length > MAX_INPUTS) {
-    faults.push(
-      fault('ERR_TOO_LARGE', `${given.length} inputs`, {
-        pointer: `${pointer}/inputs`,
-        expected: `at most ${MAX_INPUTS}`,
-      }),
-    );
-    return {};
+    const place = { pointer, expected: `at most ${MAX_INPUTS}` };
+    return { value: {}, faults: [fault('ERR_TOO_LARGE', `${given.length} inputs`, place)] };
   }
-  const inputs: Record<string, string> = {};
-  for (const [name, input] of given) {
-    const place = `${pointer}/inputs/${name}`;
-    if (declared[name] === undefined) {
-      const expected = `one of ${Object.keys(declared).join(', ') || 'none'}`;
-      faults.push(
-        fault('ERR_INPUT_UNDECLARED', `${step.processor} takes no input "${name}"`, { pointer: place, expected }),
-      );
-      continue;
-    }
-    const path = resolveInput(context, input, prefixes, place, faults);
-    if (path !== undefined) inputs[name] = path;
-  }
-  for (const [name, { required }] of Object.entries(declared)) {
-    if (!required || step.inputs?.[name] !== undefined) continue;
-    faults.push(
+  const resolved = given.map(([name, input]) => {
+    const place = `${pointer}/${name}`;
+    if (Object.hasOwn(declared, name)) return { name, ...resolveInput(context, input, place) };
+    const expected = `one of ${Object.keys(declared).join(', ') || 'none'}`;
+    const message = `${step.processor} takes no input "${name}"`;
+    return { name, ...refused('ERR_INPUT_UNDECLARED', message, { pointer: place, expected }) };
+  });
+  const missing = Object.entries(declared)
+    .filter(([name, { required }]) => required && step.inputs?.[name] === undefined)
+    .map(([name]) =>
       fault('ERR_INPUT_UNDECLARED', `${step.processor} needs the input "${name}"`, {
-        pointer: `${pointer}/inputs`,
+        pointer,
         expected: `an input "${name}"`,
       }),
     );
-  }
-  return inputs;
+  const paths = resolved.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const]));
+  return { value: Object.fromEntries(paths), faults: [...resolved.flatMap(({ faults }) => faults), ...missing] };
 }
 
-function checkAdapter(
-  context: Context,
-  adapter: Adapter,
-  processor: Processor,
-  pointer: string,
-  faults: Fault[],
-): void {
-  const refuse = (message: string, allowed: readonly string[]): void => {
-    faults.push(fault('ERR_ADAPTER', message, { pointer, expected: `one of ${allowed.join(', ') || 'none'}` }));
-  };
-  const { policy, deployment } = context;
-  if (!processor.adapters.includes(adapter)) refuse(`${processor.ref} does not run on ${adapter}`, processor.adapters);
-  else if (!policy.adapters.includes(adapter)) refuse(`policy ${policy.name} forbids ${adapter}`, policy.adapters);
-  else if (!deployment.adapters.includes(adapter)) refuse(`no dispatcher serves ${adapter}`, deployment.adapters);
+function adapterFaults({ policy, deployment }: Rules, adapter: Adapter, at: Where): Fault[] {
+  const { processor, pointer } = at;
+  const refuse = (message: string, allowed: readonly string[]): Fault[] => [
+    fault('ERR_ADAPTER', message, { pointer, expected: `one of ${allowed.join(', ') || 'none'}` }),
+  ];
+  if (!processor.adapters.includes(adapter))
+    return refuse(`${processor.ref} does not run on ${adapter}`, processor.adapters);
+  if (!policy.adapters.includes(adapter)) return refuse(`policy ${policy.name} forbids ${adapter}`, policy.adapters);
+  if (!deployment.adapters.includes(adapter)) return refuse(`no dispatcher serves ${adapter}`, deployment.adapters);
+  return [];
 }
 
 /** A predicate call with its paths canonical: relative ones are below `base`. */
 export function resolvePredicate(
-  context: Context,
+  rules: Rules,
   call: PredicateCall,
-  base: string | undefined,
-  pointer: string,
-  faults: Fault[],
-): AdmittedPredicate {
-  const found = predicateFaults(call, pointer);
-  faults.push(...found);
+  { base, pointer }: { readonly base?: string; readonly pointer: string },
+): Resolved<AdmittedPredicate> {
+  const unusable = predicateFaults(call, pointer);
+  if (unusable.length > 0) return { value: { pointer, call }, faults: unusable };
   const resolved: Record<string, unknown> = { ...call };
-  for (const name of found.length > 0 ? [] : (predicateOf(call)?.paths ?? [])) {
-    const text = expand(context, String(resolved[name]));
-    const place = `${pointer}/${name}`;
-    const path = attempt(faults, place, () =>
+  const faults: Fault[] = [];
+  for (const name of predicateOf(call)?.paths ?? []) {
+    const text = expand(rules, String(resolved[name]));
+    const path = readable(rules, `${pointer}/${name}`, () =>
       text.startsWith('/') || base === undefined ? canonicalWorldPath(text, 'exact') : joinWorldPath(base, text),
     );
-    if (path === undefined) continue;
-    checkReadable(context, path, place, faults);
-    resolved[name] = path;
+    faults.push(...path.faults);
+    if (path.value !== undefined) resolved[name] = path.value;
   }
-  return { pointer, call: resolved as PredicateCall };
+  return { value: { pointer, call: resolved as PredicateCall }, faults };
 }
 
 export interface ResolvedStep {
@@ -214,68 +196,72 @@ const needsOf = (step: PlanStep): string[] => {
   return [...new Set([...(step.needs ?? []), ...sources])];
 };
 
-/** Judges one step and fills in its defaults; every fault goes to `faults` with its place. */
-export function resolveStep(
-  context: Context,
-  step: PlanStep,
-  index: number,
-  prefixes: ReadonlyMap<string, string>,
-  faults: Fault[],
-): ResolvedStep | undefined {
+const needFaults = ({ prefixes }: Context, step: PlanStep, pointer: string): Fault[] =>
+  (step.needs ?? []).flatMap((need, position) =>
+    prefixes.has(need)
+      ? []
+      : [
+          fault('ERR_UNKNOWN_NEED', `no step "${need}"`, {
+            pointer: `${pointer}/needs/${position}`,
+            expected: 'a step of this plan',
+          }),
+        ],
+  );
+
+const leaseFaults = (step: PlanStep, pointer: string): Fault[] =>
+  (step.leases ?? []).flatMap(({ selector }, position) => [
+    ...attempt(`${pointer}/leases/${position}/selector`, () => parseSelector(selector)).faults,
+  ]);
+
+/** One step with its defaults filled in; no value when there is no such processor. */
+export function resolveStep(context: Context, step: PlanStep, index: number): Resolved<ResolvedStep | undefined> {
   const pointer = `/steps/${index}`;
-  const needs = needsOf(step);
-  for (const [position, need] of (step.needs ?? []).entries()) {
-    if (prefixes.has(need)) continue;
-    faults.push(
-      fault('ERR_UNKNOWN_NEED', `no step "${need}"`, {
-        pointer: `${pointer}/needs/${position}`,
-        expected: 'a step of this plan',
-      }),
-    );
-  }
-  for (const [position, { selector }] of (step.leases ?? []).entries()) {
-    attempt(faults, `${pointer}/leases/${position}/selector`, () => parseSelector(selector));
-  }
-  const prefix = prefixes.get(step.id) ?? outputPrefix(context.plan.plan_id, step.id);
+  const { plan, deployment, processors } = context;
+  const base = context.prefixes.get(step.id) ?? outputPrefix(plan.plan_id, step.id);
   const predicates = (step.predicates ?? []).map((call, position) =>
-    resolvePredicate(context, call, prefix, `${pointer}/predicates/${position}`, faults),
+    resolvePredicate(context, call, { base, pointer: `${pointer}/predicates/${position}` }),
   );
-  const processor = context.processors.get(step.processor);
+  const faults = [
+    ...needFaults(context, step, pointer),
+    ...leaseFaults(step, pointer),
+    ...predicates.flatMap((one) => one.faults),
+  ];
+  const processor = processors.get(step.processor);
   if (processor === undefined) {
-    const expected = `one of ${[...context.processors.keys()].join(', ')}`;
-    faults.push(
-      fault('ERR_UNKNOWN_PROCESSOR', `no processor ${step.processor}`, { pointer: `${pointer}/processor`, expected }),
-    );
-    return undefined;
+    const place = { pointer: `${pointer}/processor`, expected: `one of ${[...processors.keys()].join(', ')}` };
+    return {
+      value: undefined,
+      faults: [...faults, fault('ERR_UNKNOWN_PROCESSOR', `no processor ${step.processor}`, place)],
+    };
   }
-  const adapter = step.adapter ?? context.plan.adapter ?? context.deployment.defaultAdapter;
-  checkAdapter(
-    context,
+  const adapter = step.adapter ?? plan.adapter ?? deployment.defaultAdapter;
+  const inputs = resolveInputs(context, step, { processor, pointer: `${pointer}/inputs` });
+  const image = deployment.pinnedImage(adapter, processor.image);
+  const admitted: AdmittedStep = {
+    id: step.id,
+    processor: step.processor,
+    params: step.params ?? {},
+    inputs: inputs.value,
+    needs: needsOf(step),
     adapter,
-    processor,
-    step.adapter === undefined ? `${pointer}/processor` : `${pointer}/adapter`,
-    faults,
-  );
-  faults.push(...secretFaults(context, adapter, processor, `${pointer}/processor`));
-  faults.push(...scratchFaults(context.deployment, step, processor, pointer));
-  faults.push(...checkAgainst(processor.inputs.params, step.params ?? {}, 'ERR_PARAMS', `${pointer}/params`));
-  const image = context.deployment.pinnedImage(adapter, processor.image);
-  return {
-    predicates,
-    step: {
-      id: step.id,
-      processor: step.processor,
-      params: step.params ?? {},
-      inputs: resolveInputs(context, step, processor, prefixes, pointer, faults),
-      needs,
-      adapter,
-      ...(image === undefined ? {} : { image }),
-      write_prefix: prefix,
-      retry: {
-        max_attempts: step.retry?.max_attempts ?? 1,
-        backoff_s: step.retry?.backoff_s ?? 1,
-        backoff_factor: step.retry?.backoff_factor ?? 2,
-      },
+    ...(image === undefined ? {} : { image }),
+    write_prefix: base,
+    retry: {
+      max_attempts: step.retry?.max_attempts ?? 1,
+      backoff_s: step.retry?.backoff_s ?? 1,
+      backoff_factor: step.retry?.backoff_factor ?? 2,
     },
+  };
+  const named = step.adapter === undefined ? 'processor' : 'adapter';
+  return {
+    value: { step: admitted, predicates: predicates.map(({ value }) => value) },
+    faults: [
+      ...faults,
+      ...adapterFaults(context, adapter, { processor, pointer: `${pointer}/${named}` }),
+      ...secretFaults(context, adapter, processor, `${pointer}/processor`),
+      ...scratchFaults(deployment, step, processor, pointer),
+      ...checkAgainst(processor.inputs.params, step.params ?? {}, 'ERR_PARAMS', `${pointer}/params`),
+      ...inputs.faults,
+    ],
   };
 }

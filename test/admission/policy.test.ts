@@ -1,0 +1,116 @@
+import { fileURLToPath } from 'node:url';
+import * as assert from 'uvu/assert';
+import { parseSubmission } from '../../services/admission/command.ts';
+import { rule } from '../../services/admission/decide.ts';
+import type { Deployment } from '../../services/admission/resolve-step.ts';
+import type { Fault } from '../../shared/errors/isomorph-error.ts';
+import type { Policy } from '../../shared/plan/registry.ts';
+import { loadRegistry } from '../../shared/registry/registry.ts';
+import { probePlan } from '../harness/stack.ts';
+import { suite } from '../harness/suite.ts';
+
+const test = suite('what a policy lets a plan do');
+
+const registry = await loadRegistry(fileURLToPath(new URL('../fixtures/registry', import.meta.url)));
+const deployment: Deployment = {
+  pinnedImage: () => undefined,
+  defaultAdapter: 'mock',
+  adapters: ['mock'],
+  secretExists: () => true,
+  kv: undefined,
+  queue: undefined,
+};
+
+/** Everything that is wrong with a plan of one step, as [code, place]. */
+function faultsOf(
+  step: Readonly<Record<string, unknown>>,
+  more: Readonly<Record<string, unknown>> = {},
+  changes: Partial<Policy> = {},
+): unknown[] {
+  const parsed = parseSubmission(Buffer.from(JSON.stringify(probePlan('plan', step, more))));
+  if (!parsed.ok) throw new Error(parsed.fault.message);
+  const [name, policy] = [...registry.policies][0] ?? [];
+  if (name === undefined || policy === undefined) throw new Error('the fixtures have no policy');
+  const policies = new Map([[name, { ...policy, ...changes }]]);
+  return rule(parsed.value, { ...registry, policies }, deployment).faults.map(({ code, pointer }: Fault) => [
+    code,
+    pointer,
+  ]);
+}
+
+const exists = (path: string) => ({ use: 'artifact.exists@1', path });
+
+test('a plan reads only what its policy selects: as an input, in a predicate of a step and of the plan', () => {
+  assert.equal(faultsOf({ inputs: { first: '/artifacts/inputs/a.csv' } }), []);
+  const elsewhere = '/artifacts/private/a.csv';
+  assert.equal(faultsOf({ inputs: { first: '/artifacts/inputs/a.csv', second: elsewhere } }), [
+    ['ERR_POLICY', '/steps/0/inputs/second'],
+  ]);
+  assert.equal(faultsOf({ predicates: [exists('out.json'), exists(elsewhere)] }), [
+    ['ERR_POLICY', '/steps/0/predicates/1/path'],
+  ]);
+  assert.equal(faultsOf({}, { predicates: [exists(elsewhere)] }), [['ERR_POLICY', '/predicates/0/path']]);
+});
+
+test('a plan may always read what it writes, and nothing that only looks like it', () => {
+  const narrow = { read: ['/artifacts/inputs/**'] };
+  assert.equal(faultsOf({ inputs: { first: '/artifacts/outputs/{plan_id}/early/a.csv' } }, {}, narrow), []);
+  assert.equal(faultsOf({ predicates: [exists('out.json')] }, {}, narrow), []);
+  assert.equal(faultsOf({ inputs: { first: '/artifacts/outputs/plan-2/early/a.csv' } }, {}, narrow), [
+    ['ERR_POLICY', '/steps/0/inputs/first'],
+  ]);
+});
+
+test('a plan writes only below what its policy selects', () => {
+  assert.equal(faultsOf({ write_prefix: '/artifacts/outputs/{plan_id}/mine/' }), []);
+  for (const prefix of ['/artifacts/outputs/', '/artifacts/outputs/other/', '/artifacts/inputs/']) {
+    assert.equal(faultsOf({ write_prefix: prefix }), [['ERR_POLICY', '/steps/0/write_prefix']], prefix);
+  }
+});
+
+test('a policy bounds adapters, steps and budget', () => {
+  assert.equal(faultsOf({}, {}, { adapters: [] }), [['ERR_ADAPTER', '/steps/0/processor']]);
+  assert.equal(faultsOf({ adapter: 'mock' }, {}, { adapters: ['local'] }), [['ERR_ADAPTER', '/steps/0/adapter']]);
+  assert.equal(faultsOf({}, {}, { max_steps: 0 }), [['ERR_POLICY', '/steps']]);
+  assert.equal(faultsOf({}, {}, { max_budget_usd_micro: 1 }), [['ERR_POLICY', '/budget/limit_usd_micro']]);
+});
+
+test('everything that is wrong with a step is told at once, each with its place', () => {
+  const faults = faultsOf({
+    needs: ['ghost'],
+    write_prefix: 'relative/',
+    inputs: {
+      first: 'relative.csv',
+      second: { step: 'nobody', output: 'out.json' },
+      constructor: '/artifacts/inputs/a',
+    },
+    params: { work_ms: -1 },
+    predicates: [{ use: 'no.such@1' }],
+  });
+  assert.equal(
+    faults.map((fault) => (fault as string[])[1]),
+    [
+      '/steps/0/write_prefix',
+      '/steps/0/needs/0',
+      '/steps/0/predicates/0/use',
+      '/steps/0/params/work_ms',
+      '/steps/0/inputs/first',
+      '/steps/0/inputs/second/step',
+      '/steps/0/inputs/constructor',
+    ],
+  );
+});
+
+test('an output that its processor does not declare is no input of another step', () => {
+  const producer = { id: 'early', processor: 'test/probe@1' };
+  const consumer = {
+    id: 'late',
+    processor: 'test/probe@1',
+    inputs: { first: { step: 'early', output: 'other.json' } },
+  };
+  assert.equal(faultsOf({}, { steps: [producer, consumer] }), [
+    ['ERR_INPUT_UNDECLARED', '/steps/1/inputs/first/output'],
+  ]);
+});
+
+test.run();
