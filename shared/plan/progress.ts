@@ -58,10 +58,8 @@ function ofAttempts(step: AdmittedStep, executions: readonly Execution[]): StepP
 }
 
 function ofNeeds(step: AdmittedStep, steps: ReadonlyMap<string, StepProgress>, submittedMs: number): StepProgress {
-  const needs = step.needs.map((need) => steps.get(need)?.status ?? 'waiting');
-  if (needs.some((status) => status === 'failed' || status === 'skipped')) return { status: 'skipped' };
-  if (needs.every((status) => status === 'succeeded')) return { status: 'ready', attempt: 1, notBeforeMs: submittedMs };
-  return { status: 'waiting' };
+  const isReady = step.needs.every((need) => steps.get(need)?.status === 'succeeded');
+  return isReady ? { status: 'ready', attempt: 1, notBeforeMs: submittedMs } : { status: 'waiting' };
 }
 
 /** `steps` of an admitted plan are in an order in which every step stands behind what it needs. */

@@ -11,11 +11,11 @@ interface Room {
 
 const ROOMS: Readonly<Record<string, Room>> = {
   'shared/ids': {
-    suites: ['world/world-path', 'world/selector'],
+    suites: ['ids/ids', 'ids/refusals', 'world/selector', 'world/world-path'],
     files: {
       'adapter.ts': ['plan/plan-schema'],
       'characters.ts': [],
-      'ids.ts': ['admission/decide'],
+      'ids.ts': [],
       'percent.ts': [],
       'selector.ts': [],
       'world-path.ts': [],

@@ -21,7 +21,9 @@ const WORLD: Readonly<Record<string, ArtifactEvidence>> = {
   '/artifacts/text': artifact('not { json'),
   '/artifacts/latin1': artifact(Uint8Array.of(0x22, 0xe4, 0x22)),
   '/artifacts/unread': { cid: cidOf('x'), size: 99, bytes: undefined },
-  '/artifacts/huge': { cid: cidOf('x'), size: 17 * 1024 * 1024, bytes: new Uint8Array(1) },
+  // Judged by the size that the store tells, so that nothing that large is ever held.
+  '/artifacts/largest': { ...artifact('{"rows":1}'), size: 16 * 1024 * 1024 },
+  '/artifacts/huge': { ...artifact('{"rows":1}'), size: 16 * 1024 * 1024 + 1 },
 };
 const SERIES: Readonly<Record<string, number>> = { loss: 40 };
 
@@ -57,6 +59,9 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     // JMESPath's own truth: what is empty or not there is false.
     [{ path: '/artifacts/report.json', expression: 'tags' }, false, /^\[\]$/],
     [{ path: '/artifacts/report.json', expression: 'name' }, false, /^""$/],
+    [{ path: '/artifacts/report.json', expression: 'columns' }, true, /^\[\{"missing":2\}\]$/],
+    [{ path: '/artifacts/report.json', expression: 'columns[0]' }, true, /^\{"missing":2\}$/],
+    [{ path: '/artifacts/report.json', expression: '`{}`' }, false, /^\{\}$/],
     [{ path: '/artifacts/report.json', expression: 'none' }, false, /^null$/],
     [{ path: '/artifacts/report.json', expression: 'absent' }, false, /^null$/],
     [{ path: '/artifacts/report.json', expression: 'rows ==' }, false, /the expression failed/],
@@ -64,7 +69,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     [{ path: '/artifacts/text', expression: 'rows' }, false, /is no JSON/],
     [{ path: '/artifacts/latin1', expression: '@' }, false, /is no JSON/],
     [{ path: '/artifacts/empty', expression: '@' }, false, /is no JSON/],
-    [{ path: '/artifacts/huge', expression: '@' }, false, /too large/],
+    [{ path: '/artifacts/largest', expression: '@' }, true, /rows/],
+    [{ path: '/artifacts/huge', expression: '@' }, false, /16777217 bytes: too large to judge/],
     [{ path: '/artifacts/nothing', expression: '@' }, false, /nothing at/],
   ],
   'json.schema_ok@1': [
@@ -74,6 +80,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     [{ path: '/artifacts/report.json', schema: { required: ['rank'] } }, false, /rank/],
     [{ path: '/artifacts/report.json', schema: { type: 'no such type' } }, false, /schema itself is not usable/],
     [{ path: '/artifacts/report.json', schema: { $ref: 'https://example.org/s.json' } }, false, /schema itself/],
+    [{ path: '/artifacts/report.json', schema: { type: 'array' } }, false, /^\/: must be array/],
     [{ path: '/artifacts/report.json', schema: 'a string' }, false, /schema itself/],
     [{ path: '/artifacts/text', schema: {} }, false, /is no JSON/],
     [{ path: '/artifacts/nothing', schema: {} }, false, /nothing at/],
@@ -122,6 +129,56 @@ test('a predicate reads the bytes only where it judges them', () => {
   assert.equal(readsOf({ use: 'artifact.exists@1', path }), [{ kind: 'artifact', path, bytes: false }]);
   assert.equal(readsOf({ use: 'json.schema_ok@1', path, schema: {} }), [{ kind: 'artifact', path, bytes: true }]);
   assert.equal(readsOf({ use: 'series.has_new@1', series: 's' }), [{ kind: 'series', series: 's' }]);
+});
+
+test('admission is told which arguments are paths', () => {
+  const pathsOf = (use: string) => predicateOf({ use })?.paths;
+  const uses = ['artifact.exists@1', 'artifact.jmespath_ok@1', 'json.schema_ok@1', 'series.has_new@1'];
+  assert.equal(uses.map(pathsOf), [['path'], ['path'], ['path'], []]);
+});
+
+test('an unknown predicate is told with those that there are', () => {
+  const [fault] = predicateFaults({ use: 'constructor' }, '/predicates/3');
+  assert.equal(fault, {
+    code: 'ERR_UNKNOWN_PREDICATE',
+    message: 'no predicate "constructor"',
+    pointer: '/predicates/3/use',
+    expected: 'one of artifact.exists@1, artifact.jmespath_ok@1, json.schema_ok@1, series.has_new@1',
+  });
+});
+
+test('arguments keep their bounds, and there is none more', () => {
+  const path = '/artifacts/x';
+  const exists = { use: 'artifact.exists@1', path };
+  const query = { use: 'artifact.jmespath_ok@1', path, expression: 'a' };
+  const matches = { use: 'json.schema_ok@1', path, schema: {} };
+  const hasNew = { use: 'series.has_new@1', series: 's' };
+  const taken: readonly Call[] = [
+    { ...exists, min_bytes: 0 },
+    { ...query, expression: 'x'.repeat(4096) },
+    matches,
+    { ...hasNew, series: 'x'.repeat(256), after: 0 },
+  ];
+  for (const call of taken) assert.equal(predicateFaults(call, ''), [], call.use);
+  const refused: readonly [Call, string][] = [
+    [{ ...exists, path: '' }, '/path'],
+    [{ ...exists, min_bytes: -1 }, '/min_bytes'],
+    [{ ...query, path: '' }, '/path'],
+    [{ ...query, expression: '' }, '/expression'],
+    [{ ...query, expression: 'x'.repeat(4097) }, '/expression'],
+    [{ ...matches, path: '' }, '/path'],
+    [{ ...hasNew, series: '' }, '/series'],
+    [{ ...hasNew, series: 'x'.repeat(257) }, '/series'],
+    [{ ...hasNew, after: -1 }, '/after'],
+    ...[exists, query, matches, hasNew].map((call): [Call, string] => [{ ...call, more: 1 }, '/more']),
+  ];
+  for (const [call, pointer] of refused) {
+    assert.equal(
+      predicateFaults(call, '').map((one) => one.pointer),
+      [pointer],
+      JSON.stringify(call).slice(0, 80),
+    );
+  }
 });
 
 test.run();

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { processorOf } from '../../shared/plan/admitted.ts';
 import { MAX_LOST, type PlanProgress, progressOf } from '../../shared/plan/progress.ts';
 import { suite } from '../harness/suite.ts';
 import {
@@ -200,6 +201,34 @@ test('a cancellation starts nothing more, retries neither, and waits for what ru
   chain.append('settler', settledExecution('plan', 'plan.right.1', RESERVE, 100));
   const after = progressOf(chain.state, diamond);
   assert.equal([statuses(after).right, after.finished], ['skipped', true]);
+});
+
+test('only an ending plan revokes, and only what was scheduled and never started', () => {
+  const plan = planOf([step('ended'), step('running'), step('waiting'), step('later')]);
+  const chain = admittedChain('plan', 10_000);
+  attempt(chain, 'ended', 1, 'succeeded');
+  chain
+    .append('dispatcher', scheduled('plan', 'running', 1, RESERVE))
+    .append('dispatcher', [started('plan.running.1')])
+    .append('dispatcher', scheduled('plan', 'waiting', 1, RESERVE));
+  assert.equal(progressOf(chain.state, plan).revocable, []);
+  chain.append('admission', [cancelRequested('client')]);
+  const revocable = progressOf(chain.state, plan).revocable.map((one) => one.executionId);
+  assert.equal(revocable, ['plan.waiting.1']);
+});
+
+test('a first attempt may start from the moment of the command', () => {
+  const chain = admittedChain('plan', 10_000);
+  const [first] = progressOf(chain.state, planOf([step('only')])).schedulable;
+  assert.is(first?.notBeforeMs, Date.parse(chain.state.submittedAt ?? ''));
+});
+
+test('a step runs the image that was frozen for it; without one, that of the registry', () => {
+  const plan = planOf([step('tagged'), step('pinned', { image: 'probe@sha256:1' })]);
+  const [tagged, pinned] = plan.steps.map((one) => processorOf(plan, one));
+  assert.equal(tagged, plan.processors['test/probe@1']);
+  assert.equal(pinned, { ...plan.processors['test/probe@1'], image: 'probe@sha256:1' });
+  assert.throws(() => processorOf(plan, step('odd', { processor: 'test/none@1' })), 'plan lacks processor test/none@1');
 });
 
 test.run();

@@ -1,4 +1,11 @@
-import { type Policy, PolicySchema, type Processor, ProcessorSchema } from '../../shared/plan/registry.ts';
+import * as assert from 'uvu/assert';
+import {
+  DEFAULT_MAX_OUTPUT_BYTES,
+  type Policy,
+  PolicySchema,
+  type Processor,
+  ProcessorSchema,
+} from '../../shared/plan/registry.ts';
 import { validator } from '../../shared/schema/validate.ts';
 import { suite } from '../harness/suite.ts';
 import { ABSENT, type Change, refuses, takes } from './document-limits.ts';
@@ -190,6 +197,10 @@ test('a policy: every field is needed, none more, each within its bounds', () =>
     ['/max_steps', 0],
     ['/max_steps', 1.5],
   ]);
+});
+
+test('an output without a limit of its own may have 256 MiB', () => {
+  assert.is(DEFAULT_MAX_OUTPUT_BYTES, 268_435_456);
 });
 
 test.run();

@@ -1,0 +1,81 @@
+import * as assert from 'uvu/assert';
+import {
+  executionFolder,
+  executionId,
+  isPlanId,
+  outputPrefix,
+  PROCESSOR_REF,
+  processorFolder,
+} from '../../shared/ids/ids.ts';
+import { parseSelector, selectorMatches } from '../../shared/ids/selector.ts';
+import { isCanonicalKey, keyOf, pathOfKey } from '../../shared/ids/world-path.ts';
+import { suite } from '../harness/suite.ts';
+
+const test = suite('ids and the paths made of them');
+
+test('an id of a plan is one token of a subject', () => {
+  for (const id of ['a', '0', 'iris-001', 'a_b', 'x'.repeat(63)]) assert.ok(isPlanId(id), id);
+  for (const id of ['', '-a', '_a', 'A', 'a.b', 'a b', 'a/b', 'é', 'x'.repeat(64), 'a\n', 1, null, undefined]) {
+    assert.not.ok(isPlanId(id), String(id));
+  }
+});
+
+test('a processor is named by namespace, name and version', () => {
+  for (const ref of ['csv/profile@1', 'a/b@9999', 'a-b/c-d@10', `${'x'.repeat(32)}/${'y'.repeat(32)}@1`]) {
+    assert.ok(PROCESSOR_REF.test(ref), ref);
+  }
+  const none = ['csv/profile', 'csv/profile@0', 'csv/profile@01', 'csv/profile@10000', 'csv@1', '/profile@1', 'csv/@1'];
+  const more = [
+    '-a/b@1',
+    'a/-b@1',
+    'a_b/c@1',
+    'A/b@1',
+    ' a/b@1',
+    'a/b@1 ',
+    'a/b/c@1',
+    'a/b@1x',
+    'a/b@x',
+    `${'x'.repeat(33)}/y@1`,
+    `y/${'x'.repeat(33)}@1`,
+  ];
+  for (const ref of [...none, ...more]) assert.not.ok(PROCESSOR_REF.test(ref), ref);
+});
+
+test('each thing has its place', () => {
+  assert.is(executionId('iris', 'profile', 2), 'iris.profile.2');
+  assert.is(processorFolder('csv/profile@1'), 'csv_profile');
+  assert.is(processorFolder('my-ns/long-name-x@12'), 'my_ns_long_name_x');
+  assert.is(outputPrefix('iris', 'profile'), '/artifacts/outputs/iris/profile/');
+  assert.is(executionFolder('iris', 'iris.profile.2'), '/artifacts/executions/iris/iris.profile.2/');
+});
+
+test('a key of a store is a path without its first slash, or none of ours', () => {
+  assert.is(keyOf('/artifacts/a/b'), 'artifacts/a/b');
+  assert.is(pathOfKey('artifacts/a/b'), '/artifacts/a/b');
+  assert.ok(isCanonicalKey('artifacts/a/b'));
+  for (const key of ['artifacts/A', 'artifacts//a', 'artifacts/a/', 'other/a', '', 'artifacts/%41', '/artifacts/a']) {
+    assert.is(isCanonicalKey(key), false, key);
+  }
+  // No answer about a key: a fault of the caller.
+  const noText = {
+    toString(): string {
+      throw new RangeError('no text');
+    },
+  };
+  assert.throws(() => isCanonicalKey(noText as unknown as string), /no text/);
+});
+
+test('a prefix is never selected, since it is no path', () => {
+  for (const text of ['/artifacts/a/', '/artifacts/**', '/artifacts/']) {
+    assert.is(selectorMatches(parseSelector(text), '/artifacts/a/'), false, text);
+  }
+});
+
+test('selectors of each kind are told apart', () => {
+  const kinds = ['/artifacts/a', '/artifacts/a/', '/artifacts/a*', '/artifacts/*/'].map(
+    (text) => parseSelector(text).kind,
+  );
+  assert.equal(kinds, ['exact', 'prefix', 'glob', 'glob']);
+});
+
+test.run();
