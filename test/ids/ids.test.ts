@@ -7,6 +7,7 @@ import {
   PROCESSOR_REF,
   processorFolder,
 } from '../../shared/ids/ids.ts';
+import { parseImageReference } from '../../shared/ids/image-reference.ts';
 import { parseSelector, selectorMatches } from '../../shared/ids/selector.ts';
 import { isCanonicalKey, keyOf, pathOfKey } from '../../shared/ids/world-path.ts';
 import { suite } from '../harness/suite.ts';
@@ -76,6 +77,24 @@ test('selectors of each kind are told apart', () => {
     (text) => parseSelector(text).kind,
   );
   assert.equal(kinds, ['exact', 'prefix', 'glob', 'glob']);
+});
+
+test('a reference to an image is a name, and a digest when it pins', () => {
+  const digest = `sha256:${'a1'.repeat(32)}`;
+  const cases: readonly [string, string, string | undefined][] = [
+    ['host:5000/ns/probe:1', 'host:5000/ns/probe:1', undefined],
+    [`probe:1@${digest}`, 'probe:1', digest],
+    // No digest of ours: then all of it is the name.
+    [`probe@${digest}0`, `probe@${digest}0`, undefined],
+    [`probe@x${digest}`, `probe@x${digest}`, undefined],
+    [`probe@${digest.slice(0, -1)}`, `probe@${digest.slice(0, -1)}`, undefined],
+    [`probe@${digest.toUpperCase()}`, `probe@${digest.toUpperCase()}`, undefined],
+    [`@${digest}`, `@${digest}`, undefined],
+    [`a@b@${digest}`, `a@b@${digest}`, undefined],
+  ];
+  for (const [reference, name, found] of cases) {
+    assert.equal(parseImageReference(reference), { name, digest: found }, reference);
+  }
 });
 
 test.run();

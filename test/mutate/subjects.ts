@@ -16,6 +16,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'adapter.ts': ['plan/plan-schema'],
       'characters.ts': [],
       'ids.ts': [],
+      'image-reference.ts': [],
       'percent.ts': [],
       'selector.ts': [],
       'world-path.ts': [],

@@ -31,6 +31,13 @@ test('a row with another value is written, and no row is taken for its neighbour
   assert.equal(changesOf(before, after).plans, [a]);
 });
 
+test('rows that differ from each other, but not from what they were, are not written', () => {
+  for (const table of TABLE_NAMES) {
+    const rows = rowsOf(table, [row(table, 'a'), row(table, 'b')]);
+    assert.equal(changesOf(rows, rowsOf(table, [row(table, 'a'), row(table, 'b')])), NONE, table);
+  }
+});
+
 test('changes of several plans are written in their order', () => {
   const [one, two] = ['a', 'b'].map((key) => rowsOf('plans', [row('plans', key)]));
   assert.equal(mergeChanges([one ?? NONE, two ?? NONE]).plans, [row('plans', 'a'), row('plans', 'b')]);

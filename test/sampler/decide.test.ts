@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { commitsOf, decideRecord, type Fact, parseFact, refusal } from '../../services/sampler/decide.ts';
+import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { encodeCommit } from '../../shared/ledger/chain.ts';
-import { type Draft, FACT_KINDS } from '../../shared/ledger/events.ts';
+import { type Draft, EVENT_LIMITS, FACT_KINDS } from '../../shared/ledger/events.ts';
 import { emptyState } from '../../shared/ledger/state.ts';
 import { suite } from '../harness/suite.ts';
 import { admittedChain, fact, settled } from '../ledger/plan-history.ts';
@@ -62,6 +63,40 @@ test('what is no fact is refused with its place', () => {
   }
   const latin1 = parseFact(Uint8Array.of(0x22, 0xe4, 0x22), 1);
   assert.is(latin1.ok || latin1.fault.code, 'ERR_NOT_JSON');
+});
+
+test('a refusal says what is expected', () => {
+  const kinds = 'streams.sampled, scratch.queue.published, scratch.queue.retry';
+  const unknown = parse({ kind: 'plan.settled' });
+  assert.ok(!unknown.ok && unknown.fault.message === 'the fact has no known kind');
+  assert.is(unknown.ok || unknown.fault.expected, `one of ${FACT_KINDS.join(', ')}`);
+  for (const kind of kinds.split(', ')) assert.ok(!unknown.ok && unknown.fault.expected?.includes(kind), kind);
+  const broken = parseFact(Buffer.from('{'), 1);
+  assert.is(broken.ok || broken.fault.expected, 'one JSON object');
+  assert.is(refusal(emptyState('iris'))?.message, 'no plan iris');
+  const ended = admittedChain('plan').append('settler', [settled('succeeded', 0)]).state;
+  assert.is(refusal(ended)?.message, 'plan plan is settled');
+});
+
+test('data that is no object is told as such, not taken apart', () => {
+  for (const data of ['text', 1, true, [1], null]) {
+    const parsed = parse({ kind: 'scratch.kv.changed', data });
+    assert.equal(parsed.ok || [parsed.fault.code, parsed.fault.pointer?.slice(0, 5)], ['ERR_SCHEMA', '/data']);
+  }
+});
+
+test('a commit is filled to its limit, and not beyond', () => {
+  const weight = (one: Fact): number => canonicalBytes(one.draft).byteLength + 512;
+  const of = (id: string, bytes: number): Fact => {
+    const one = (reason: string): Fact => ({
+      id,
+      draft: { kind: 'scratch.queue.deadletter', data: { fact_id: id, topic: 't', deliveries: 1, reason } },
+    });
+    return one('x'.repeat(bytes - weight(one(''))));
+  };
+  const half = EVENT_LIMITS.commit_bytes / 2;
+  const sizes = (last: number): number[] => commitsOf([of('a', half), of('b', last)]).map(({ length }) => length);
+  assert.equal([sizes(half), sizes(half + 1)], [[2], [1, 1]]);
 });
 
 test('nothing that arrives on the queue makes the parser throw', () => {
