@@ -2,7 +2,8 @@ import { max } from 'd3-array';
 import { format } from 'd3-format';
 import { scaleLinear } from 'd3-scale';
 import { countIntoBins } from '../csv_profile/statistics.ts';
-import type { Category, ChartModel, Grouping, Measure } from './model.ts';
+import type { Grouping } from './grouping.ts';
+import type { Category, ChartModel, Measure } from './model.ts';
 import { group, line, rect, text } from './svg.ts';
 import { AXIS, fit, GRID, HEADER_HEIGHT, INK, MARGIN, MUTED, NEUTRAL, PAGE_WIDTH, page, textWidth } from './theme.ts';
 

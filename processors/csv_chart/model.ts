@@ -3,20 +3,8 @@ import { missingSet } from '../csv_profile/profile.ts';
 import type { Table } from '../csv_profile/table.ts';
 import { COLUMN_TYPES, parseNumber } from '../csv_profile/values.ts';
 import { BadInputError } from '../sdk/index.ts';
+import type { Group, Grouping } from './grouping.ts';
 import { NEUTRAL, PALETTE } from './theme.ts';
-
-export interface Group {
-  readonly label: string;
-  readonly color: string;
-}
-
-/** Which rows share a colour. */
-export interface Grouping {
-  readonly name: string;
-  readonly groups: readonly Group[];
-  /** Index into `groups`, one a row. */
-  readonly groupOfRow: readonly number[];
-}
 
 /** A numeric column; a missing cell is undefined. */
 export interface Measure {

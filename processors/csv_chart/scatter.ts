@@ -3,8 +3,9 @@ import { format } from 'd3-format';
 import { type ScaleLinear, scaleLinear } from 'd3-scale';
 import { countIntoBins } from '../csv_profile/statistics.ts';
 import { pearson } from './correlation.ts';
+import type { Grouping } from './grouping.ts';
 import { count, number, valuesByGroup } from './histograms.ts';
-import type { ChartModel, Grouping, Measure } from './model.ts';
+import type { ChartModel, Measure } from './model.ts';
 import { circle, el, group, line, rect, text } from './svg.ts';
 import {
   ALARM,

@@ -1,4 +1,4 @@
-import type { Grouping } from './model.ts';
+import type { Grouping } from './grouping.ts';
 import { circle, el, escapeXml, group, rect, text } from './svg.ts';
 
 /** Charts are drawn for a page of this width. */

@@ -16,8 +16,11 @@ function strictUtf8(bytes: Uint8Array, shown: string): string {
   }
 }
 
+const bytesOf = (escapes: string): Uint8Array =>
+  Uint8Array.from(escapes.slice(1).split('%'), (hex) => Number.parseInt(hex, 16));
+
 function decodeEscapes(escapes: string): string {
-  const decoded = strictUtf8(Buffer.from(escapes.replaceAll('%', ''), 'hex'), quoted(escapes));
+  const decoded = strictUtf8(bytesOf(escapes), quoted(escapes));
   if (decoded.includes('/')) {
     throw new IsomorphError('ERR_DECODED_SLASH', `${quoted(escapes)} decodes to a slash`, {
       expected: 'the slash itself between segments, and none inside one',

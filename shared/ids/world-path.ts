@@ -6,6 +6,9 @@ import { IsomorphError } from '../errors/isomorph-error.ts';
 import { checkCharacters, foldCharacters, quoted } from './characters.ts';
 import { decodeOnce } from './percent.ts';
 
+const encoder = new TextEncoder();
+const byteLength = (text: string): number => encoder.encode(text).byteLength;
+
 export const FACETS = ['artifacts', 'streams'] as const;
 
 /** Sizes of the canonical form in bytes of UTF-8: what file systems allow a name, and S3 a key. */
@@ -48,10 +51,10 @@ export function checkSegments(text: string): void {
         expected: 'segments that do not end in a dot or a space',
       });
     }
-    if (Buffer.byteLength(segment) > PATH_LIMITS.segment_bytes) refuseLength(`segment ${quoted(segment)}`);
+    if (byteLength(segment) > PATH_LIMITS.segment_bytes) refuseLength(`segment ${quoted(segment)}`);
   }
   const key = text.startsWith('/') ? text.slice(1) : text;
-  if (Buffer.byteLength(key) > PATH_LIMITS.key_bytes) refuseLength(`the path ${quoted(text)}`);
+  if (byteLength(key) > PATH_LIMITS.key_bytes) refuseLength(`the path ${quoted(text)}`);
 }
 
 /** @throws IsomorphError ERR_BAD_FACET */

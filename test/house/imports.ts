@@ -1,28 +1,14 @@
-import path from 'node:path';
+import { whyNot } from './floors.ts';
+import { importsOf, target } from './graph.ts';
 import type { Finding, Rule, SourceFile } from './rule.ts';
-
-/** Every module specifier of a file: static, re-exported, dynamic and required. */
-export const importsOf = (text: string): string[] =>
-  [...text.matchAll(/(?:\bfrom\s+|\bimport\s+|\bimport\(\s*|\brequire\(\s*|\bresolve\(\s*)'([^'\n]+)'/g)].map(
-    (match) => match[1] ?? '',
-  );
-
-/** A relative specifier as a path from the root of the project; packages stay as they are. */
-const target = (file: SourceFile, specifier: string): string =>
-  specifier.startsWith('.')
-    ? path.posix.normalize(path.posix.join(path.posix.dirname(file.path), specifier))
-    : specifier;
 
 type Check = (file: SourceFile, to: string) => string | undefined;
 
-/** Imports of types alone are gone at run time. */
-const withoutTypes = (text: string): string => text.replace(/\b(import|export) type [^;]*;/g, '');
-
-const importRule = (name: string, check: Check, read = (text: string): string => text): Rule => ({
+const importRule = (name: string, check: Check): Rule => ({
   name,
   check: (file) =>
-    importsOf(read(file.text)).flatMap((specifier): Finding[] => {
-      const reason = check(file, target(file, specifier));
+    importsOf(file.text).flatMap((specifier): Finding[] => {
+      const reason = check(file, target(file.path, specifier));
       return reason === undefined ? [] : [{ rule: name, path: file.path, message: `imports ${specifier}: ${reason}` }];
     }),
 });
@@ -30,22 +16,12 @@ const importRule = (name: string, check: Check, read = (text: string): string =>
 const under = (file: string, ...folders: readonly string[]): boolean =>
   folders.some((folder) => file === folder || file.startsWith(`${folder}/`));
 
-/** What each top folder may import of the others; what is not named may import everything. */
-const REACH: Readonly<Record<string, readonly string[]>> = {
-  shared: ['shared'],
-  services: ['shared', 'services'],
-  stack: ['shared', 'services', 'stack'],
-  processors: ['processors'],
-};
+const isOurs = (to: string): boolean => /\.(ts|mjs)$/.test(to) && to.includes('/') && !to.startsWith('..');
+const isCode = ({ path }: SourceFile): boolean => /^\w+\/.*\.(ts|mjs)$/.test(path);
 
-export const direction = importRule('dependencies point one way', (file, to) => {
-  const [from = ''] = file.path.split('/');
-  const [into = ''] = to.split('/');
-  const reach = REACH[from];
-  const isOurs = ['shared', 'services', 'stack', 'cli', 'processors', 'test', 'bench', 'examples'].includes(into);
-  if (reach === undefined || !isOurs || reach.includes(into)) return undefined;
-  return `${from} may import only ${reach.join(', ')}`;
-});
+export const direction = importRule('arrows run down the floors', (file, to) =>
+  isCode(file) && isOurs(to) ? whyNot(file.path, to) : undefined,
+);
 
 export const servicesApart = importRule('services never import each other', (file, to) => {
   const from = /^services\/([^/]+)\//.exec(file.path)?.[1];
@@ -54,32 +30,6 @@ export const servicesApart = importRule('services never import each other', (fil
     ? 'they meet on JetStream subjects only'
     : undefined;
 });
-
-/** Files whose results depend on their arguments alone. */
-const PURE: readonly RegExp[] = [
-  /^shared\/(errors|plan|schema|text)\//,
-  /^shared\/ledger\/[^/]+\.ts$/,
-  /^shared\/projection\/rows\.ts$/,
-  /^shared\/world\/(world-path|selector|cid|percent|characters|redact|store)\.ts$/,
-  /^services\/[^/]+\/decide\.ts$/,
-  /^services\/admission\/(command|needs-graph|resolve-plan|resolve-step|secrets)\.ts$/,
-  /^services\/dispatcher\/(outcome|scrub)\.ts$/,
-  /^shared\/runtime\/(scrub|scrub-views)\.ts$/,
-  /^shared\/secrets\/(aws\/\w+|grant|resolve|values)\.ts$/,
-  /^services\/settler\/receipt\.ts$/,
-];
-
-const IO_PACKAGES = /^(@nats-io\/|@aws-sdk\/|@electric-sql\/|pg$|pino$|ioredis$|modal$|dockerode$|node:)/;
-const IO_FOLDERS = /^shared\/(nats|service|ledger\/journal|runtime\/drivers|world\/drivers|secrets\/drivers|config)\//;
-
-export const pureCore = importRule(
-  'the functional core does no I/O',
-  (file, to) =>
-    PURE.some((pattern) => pattern.test(file.path)) && (IO_PACKAGES.test(to) || IO_FOLDERS.test(to))
-      ? 'this file is part of the pure core'
-      : undefined,
-  withoutTypes,
-);
 
 /** Packages of providers, and the only places that may import them. */
 const KV_AND_QUEUE = ['shared/scratch/kv/drivers', 'shared/scratch/queue/drivers'];
@@ -91,7 +41,6 @@ const PROVIDERS: readonly [packages: RegExp, places: readonly string[]][] = [
   [/^ioredis$/, ['shared/providers/redis', ...KV_AND_QUEUE]],
   [/^modal$/, ['shared/providers/modal', 'shared/runtime/drivers', 'shared/secrets/drivers', ...KV_AND_QUEUE]],
   [/^dockerode$/, ['shared/providers/docker', 'shared/runtime/drivers']],
-  [/^esbuild$/, ['shared/runtime', 'bin']],
   [/^@electric-sql\//, ['stack/postgres']],
   [/^dotenv$/, ['shared/secrets/drivers']],
 ];
@@ -103,4 +52,19 @@ export const providersInDrivers = importRule('provider SDKs are imported in driv
   return `only ${provider[1].join(', ')} may`;
 });
 
-export const IMPORT_RULES: readonly Rule[] = [direction, servicesApart, pureCore, providersInDrivers];
+/** What a scheme opens is loaded when it is asked for: a driver costs nothing to those who use another. */
+export const driversLazily: Rule = {
+  name: 'drivers are loaded when they are asked for',
+  check(file) {
+    if (!/^shared\/.*\/open\.ts$/.test(file.path)) return [];
+    return [...file.text.matchAll(/^(?:import|export)\b(?! type\b)[^;]*?from '(\.\/drivers\/[^']+)'/gm)].map(
+      ([, to]) => ({
+        rule: this.name,
+        path: file.path,
+        message: `imports ${to} at its top: write await import()`,
+      }),
+    );
+  },
+};
+
+export const IMPORT_RULES: readonly Rule[] = [direction, servicesApart, providersInDrivers, driversLazily];

@@ -85,6 +85,21 @@ export const suitesRun: Rule = {
   },
 };
 
+/** A literal that spells one of our subjects. Kinds of events look like some: those name no place to publish on. */
+const SUBJECT = /[`'}](?:committed\.ledger|ledger|plans|work|facts|dead|images|streams|scratch)\.(?:[*>$a-z])[^'`]*/g;
+const EVENT_KIND =
+  /^.(?:scratch\.(?:queue\.(?:published|retry|deadletter)|kv\.changed|sampled|\$\{string\})|streams\.sampled)$/;
+
+export const subjectsOnce = lineRule(
+  'subjects are spelled in shared/wire',
+  (file) =>
+    isCode(file) && /^(shared|services|stack|cli|bench|bin)\//.test(file.path) && !file.path.startsWith('shared/wire/'),
+  (line) =>
+    line.trim().startsWith('*') || line.trim().startsWith('/')
+      ? undefined
+      : [...line.matchAll(SUBJECT)].map(([text]) => text).find((text) => !EVENT_KIND.test(text)),
+);
+
 export const TEXT_RULES: readonly Rule[] = [
   shortFiles,
   noLooseEnds,
@@ -93,4 +108,5 @@ export const TEXT_RULES: readonly Rule[] = [
   noMachinePaths,
   noSilentCatch,
   suitesRun,
+  subjectsOnce,
 ];

@@ -1,0 +1,80 @@
+import { importsOf, target } from './graph.ts';
+import type { Finding, Rule } from './rule.ts';
+
+/** Files whose results depend on their arguments alone. */
+const PURE: readonly RegExp[] = [
+  /^shared\/(errors|ids|ledger|plan|schema|text|wire)\//,
+  /^shared\/hash\/(blake3|canonical|cid|signature)\.ts$/,
+  /^shared\/projection\/(rows|commit)\.ts$/,
+  /^shared\/providers\/aws\/location\.ts$/,
+  /^shared\/scratch\/(capabilities|checks|token)\.ts$/,
+  /^shared\/scratch\/kv\/integer\.ts$/,
+  /^shared\/scratch\/queue\/(backlog|topic)\.ts$/,
+  /^shared\/runtime\/(contract|fingerprint|image-identity|reports)\.ts$/,
+  /^shared\/secrets\/(resolve|secret-value|values)\.ts$/,
+  /^shared\/secrets\/drivers\/aws\/(faults|location)\.ts$/,
+  /^services\/[^/]+\/decide\.ts$/,
+  /^services\/admission\/(check-\w+|command|named|needs-graph|resolve-\w+|secrets)\.ts$/,
+  /^services\/dispatcher\/(outcome|scrub)\.ts$/,
+  /^services\/settler\/receipt\.ts$/,
+];
+
+export const isPure = (path: string): boolean => PURE.some((pattern) => pattern.test(path));
+
+const IMPURE_PACKAGES = /^(@nats-io\/|@aws-sdk\/|@electric-sql\/|pg$|pino$|ioredis$|modal$|dockerode$|p-limit$|node:)/;
+
+/** Hashing and comparing are functions of their arguments; the hash engine is chosen by what the platform has. */
+const PURE_MODULES: Readonly<Record<string, RegExp>> = {
+  'node:crypto': /^import \{ (?:createHash|createHmac|timingSafeEqual|, )+ \} from 'node:crypto';$/m,
+  'node:module': /const require = createRequire\(import\.meta\.url\);/,
+};
+
+const IMPURE: readonly [what: string, pattern: RegExp][] = [
+  ['the clock', /\bDate\.now\b|\bnew Date\(\s*\)|\bDate\(\s*\)|\bperformance\b|\bprocess\.hrtime\b/],
+  ['randomness', /\bMath\.random\b|\brandom(?:UUID|Bytes|Int)\b|\bgetRandomValues\b|\bcrypto\./],
+  ['the process', /\bprocess\b(?!\w|\s*:)|\bglobalThis\b/],
+  ['the network', /\bfetch\(|\bWebSocket\b/],
+  ['the terminal', /\bconsole\./],
+  ['timers', /\bset(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b/],
+];
+
+/** Code without comments and texts: what is said is not done. What a template computes is kept. */
+export const codeOf = (text: string): string =>
+  text
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/(^|[^:'"`\\])\/\/.*$/gm, '$1')
+    .replace(/'(?:[^'\\\n]|\\.)*'/g, "''");
+
+/** Imports of types alone are gone at run time. */
+const withoutTypes = (text: string): string => text.replace(/^(import|export) type [^;]*;/gm, '');
+
+export const pureCore: Rule = {
+  name: 'the pure core reads no clock, draws no lots and does no I/O',
+  check(file) {
+    if (!isPure(file.path)) return [];
+    const imports = importsOf(withoutTypes(file.text)).flatMap((specifier) => {
+      const to = target(file.path, specifier);
+      if (PURE_MODULES[to]?.test(file.text)) return [];
+      const isWrong = to.startsWith('shared/') || to.startsWith('services/') ? !isPure(to) : IMPURE_PACKAGES.test(to);
+      return isWrong ? [`imports ${specifier}, which is not pure`] : [];
+    });
+    const code = codeOf(file.text);
+    const globals = IMPURE.flatMap(([what, pattern]) =>
+      pattern.test(code) ? [`uses ${what}: make it an argument`] : [],
+    );
+    return [...imports, ...globals].map((message): Finding => ({ rule: this.name, path: file.path, message }));
+  },
+};
+
+/** Rooms that run in a browser too. */
+export const browserCore: Rule = {
+  name: 'what a browser runs uses nothing of Node',
+  check(file) {
+    if (!/^shared\/(errors|ids|ledger|plan|schema)\//.test(file.path)) return [];
+    const wrong = [
+      ...importsOf(withoutTypes(file.text)).filter((to) => to.startsWith('node:')),
+      ...(/\bBuffer\b/.test(codeOf(file.text)) ? ['Buffer'] : []),
+    ];
+    return wrong.map((one): Finding => ({ rule: this.name, path: file.path, message: `uses ${one}` }));
+  },
+};
