@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import pLimit from 'p-limit';
+import { plural } from '../shared/text/plural.ts';
 import { runSuite, type SuiteResult } from './harness/run-suite.ts';
 import { KERNEL_REFUSES } from './harness/servers/docker-proof.ts';
 import { scaledMs } from './harness/slowness.ts';
@@ -67,7 +68,9 @@ function interruption(): AbortSignal {
 async function runAll(root: string, files: readonly string[], interrupted: AbortSignal): Promise<SuiteResult[]> {
   const atOnce = Math.max(1, os.availableParallelism());
   const minutes = SUITE_TIMEOUT_MS / 60_000;
-  process.stdout.write(`${files.length} suites, ${atOnce} at once; each may take ${minutes} minutes\n`);
+  process.stdout.write(
+    `${plural(files.length, 'suite')}, ${atOnce} at once; each may take ${plural(minutes, 'minute')}\n`,
+  );
   const limit = pLimit(atOnce);
   const results: SuiteResult[] = [];
   let begun = 0;
@@ -105,7 +108,7 @@ async function main(): Promise<number> {
   const forbidden = forbidSkips && avoidable.length > 0;
   if (forbidden) process.stdout.write('\nskips are forbidden here\n');
   if (interrupted.aborted)
-    process.stdout.write(`\ninterrupted: ${files.length - results.length} suites were not begun\n`);
+    process.stdout.write(`\ninterrupted: ${plural(files.length - results.length, 'suite')} not begun\n`);
   process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped} skipped\n`);
   if (interrupted.aborted) return 130;
   return failed > 0 || passed === 0 || forbidden ? 1 : 0;

@@ -83,7 +83,7 @@ test('a test that hangs ends its suite, what that started, and no more than that
   await withRunner(body, {}, async (run) => {
     const { code, output } = await ended(run);
     assert.is(code, 1);
-    assert.match(output, /1 suites, \d+ at once; each may take 2 minutes/);
+    assert.match(output, /1 suite, \d+ at once; each may take 2 minutes/);
     assert.match(output, 'fixture.test.ts is running (1 of 1)');
     assert.match(output, '"hangs" did not end in 400 ms');
     assert.match(output, 'not run, because "hangs" hangs');
