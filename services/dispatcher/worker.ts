@@ -37,7 +37,6 @@ export interface WorkerDeps {
 }
 
 type Claim = Extract<StartDecision, { kind: 'started' }>;
-type Started = EventData<'execution.started'>;
 
 /** One execution with everything that is known of it. */
 interface Task {
@@ -116,7 +115,12 @@ export class Worker {
   }
 
   /** The execution was started by a process that is no more, or that lost its lease on the message. */
-  async #resume(task: Task, state: PlanState, started: Started, signal: AbortSignal): Promise<Disposition> {
+  async #resume(
+    task: Task,
+    state: PlanState,
+    started: EventData<'execution.started'>,
+    signal: AbortSignal,
+  ): Promise<Disposition> {
     if (state.cancelRequested !== undefined) await this.cancel(task.planId);
     // In an outage the run is still held to its deadline; its end waits for the secrets then.
     const scrub = await this.#scrub(task).catch(() => undefined);

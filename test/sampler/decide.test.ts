@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { commitsOf, decideRecord, type Fact, parseFact, refusal } from '../../services/sampler/decide.ts';
+import { commitsOf, decideRecord, type Fact, parseFact, refusal, refusalOf } from '../../services/sampler/decide.ts';
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { encodeCommit } from '../../shared/ledger/chain.ts';
 import { type Draft, EVENT_LIMITS, FACT_KINDS } from '../../shared/ledger/events.ts';
 import { emptyState } from '../../shared/ledger/state.ts';
 import { suite } from '../harness/suite.ts';
+import { given } from '../ledger/given.ts';
 import { admittedChain, fact, settled } from '../ledger/plan-history.ts';
 
 const test = suite('sampler facts');
@@ -129,6 +130,17 @@ test('a plan that is not there, or has ended, takes no facts and says so', () =>
   assert.equal([refusal(emptyState('plan'))?.code, refusal(ended)?.code], ['ERR_PLAN_UNKNOWN', 'ERR_PLAN_SETTLED']);
   assert.equal([decideRecord(emptyState('plan'), facts).drafts, decideRecord(ended, facts).drafts], [[], []]);
   assert.is(refusal(admittedChain('plan').state), undefined);
+});
+
+test('a fact that was recorded before its plan ended is not refused when it is delivered again; a new one is', () => {
+  const facts = [0, 1].map((number): Fact => ({ id: `f${number}`, draft: fact(number) }));
+  const [first, second] = facts as [Fact, Fact];
+  const chain = admittedChain('plan');
+  const { kinds, state } = given(chain, 'sampler').when(decideRecord, [first]);
+  assert.equal([kinds, [...state.facts]], [[first.draft.kind], ['f0']]);
+  chain.append('sampler', [first.draft]).append('settler', [settled('succeeded', 0)]);
+  assert.is(refusalOf(chain.state, first), undefined);
+  assert.is(refusalOf(chain.state, second)?.code, 'ERR_PLAN_SETTLED');
 });
 
 test('facts with long reasons fill as many commits as the limit asks for, all of them, in order', () => {
