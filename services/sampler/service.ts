@@ -1,3 +1,4 @@
+import { Batcher } from '../../shared/async/batcher.ts';
 import { fault } from '../../shared/errors/isomorph-error.ts';
 import { isPlanId } from '../../shared/ids/ids.ts';
 import { Journal } from '../../shared/journal/journal.ts';
@@ -7,7 +8,6 @@ import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import { planOfFact } from '../../shared/wire/facts.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
-import { Batcher } from './batcher.ts';
 import { commitsOf, decideRecord, type Fact, parseFact, refusalOf } from './decide.ts';
 
 /** Facts taken together; how many commits they fill depends on their size. */
@@ -17,12 +17,12 @@ const MESSAGES_AT_ONCE = 512;
 /** Brings facts of scratch use into the ledger, many to a commit. */
 export function startSampler(deps: ServiceDeps): Promise<Consumption> {
   const journal = new Journal({ ...deps, by: 'sampler' });
-  const batcher = new Batcher<Fact, PlanState>(FACTS_AT_ONCE, async (planId, facts) => {
+  const batcher = new Batcher<Fact, PlanState>({ maxItems: FACTS_AT_ONCE, isInTurn: true }, async (planId, facts) => {
     let { state } = await journal.load(planId);
     for (const commit of commitsOf(facts)) {
       ({ state } = await journal.append(planId, (now) => decideRecord(now, commit)));
     }
-    return state;
+    return facts.map(() => state);
   });
   return consumeFor(deps, {
     consumer: CONSUMERS.sampler,

@@ -6,7 +6,6 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import * as assert from 'uvu/assert';
-import { Batcher } from '../../shared/scratch/queue/drivers/sqs/batcher.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../shared/scratch/queue/drivers/sqs/envelope.ts';
 import { parseSqsUrl } from '../../shared/scratch/queue/drivers/sqs/location.ts';
 import { planQueuePrefix, queueName } from '../../shared/scratch/queue/drivers/sqs/names.ts';
@@ -74,21 +73,6 @@ pure('a URL that cannot be meant is refused', async () => {
   ]) {
     await refused((async () => parseSqsUrl(new URL(url)))(), 'ERR_CONFIG', url);
   }
-});
-
-pure('calls of one moment go in batches within the limits, and each learns its own fate', async () => {
-  const sent: number[][] = [];
-  const batcher = new Batcher<number>({ maxItems: 3, maxBytes: 10 }, async (_, items) => {
-    sent.push([...items]);
-    return items.map((item) => (item === 2 ? new Error('two') : undefined));
-  });
-  const sizes = [1, 1, 1, 1, 9, 99, 1];
-  const outcomes = await Promise.allSettled(sizes.map((bytes, index) => batcher.add('q', index, bytes)));
-  assert.equal(sent, [[0, 1, 2], [3, 4], [5], [6]]);
-  assert.equal(
-    outcomes.flatMap(({ status }, index) => (status === 'rejected' ? [index] : [])),
-    [2],
-  );
 });
 
 pure.run();

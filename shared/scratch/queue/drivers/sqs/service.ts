@@ -12,7 +12,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { LRUCache } from 'lru-cache';
-import { Batcher } from './batcher.ts';
+import { Batcher } from '../../../../async/batcher.ts';
 import { isMissingQueue, refusalOf, SqsRefusal } from './faults.ts';
 import type { SqsLocation } from './location.ts';
 
@@ -53,6 +53,11 @@ interface Failed {
   readonly Code?: string | undefined;
 }
 
+interface Send {
+  readonly text: string;
+  readonly uniqueId: string;
+}
+
 /** A batch's failed entries, each at the place of its item: entries are named by their place. */
 function outcomes(count: number, failed: readonly Failed[] | undefined): (Error | undefined)[] {
   const errors = new Map(failed?.map(({ Id, Code = 'unknown' }) => [Number(Id), new SqsRefusal(Code, undefined)]));
@@ -70,9 +75,9 @@ async function answered<T>(sent: Promise<T>): Promise<T> {
 export class SqsService {
   readonly #client: SQSClient;
   readonly #urls = new LRUCache<string, string>({ max: QUEUES_KNOWN_MAX });
-  readonly #sends: Batcher<{ text: string; uniqueId: string }>;
-  readonly #removals: Batcher<string>;
-  readonly #hidings: Batcher<{ handle: string; forS: number }>;
+  readonly #sends: Batcher<Send, undefined>;
+  readonly #removals: Batcher<string, undefined>;
+  readonly #hidings: Batcher<{ handle: string; forS: number }, undefined>;
 
   constructor({ region, endpoint }: SqsLocation) {
     // The notice is for those who choose the version of Node; users of a command line are not asked.
@@ -90,8 +95,10 @@ export class SqsService {
         throwOnRequestTimeout: true,
       },
     });
-    const limits = { maxItems: BATCH_MAX, maxBytes: BATCH_BYTES_MAX };
-    this.#sends = new Batcher(limits, async (QueueUrl, items) => {
+    // SQS takes up to ten calls in one request, for the price of one.
+    const limits = { maxItems: BATCH_MAX, isInTurn: false };
+    const sizes = { maxBytes: BATCH_BYTES_MAX, bytesOf: ({ text }: Send) => text.length };
+    this.#sends = new Batcher({ ...limits, ...sizes }, async (QueueUrl, items) => {
       const Entries = items.map(({ text, uniqueId }, index) => ({
         ...{ Id: `${index}`, MessageBody: text, MessageGroupId: uniqueId, MessageDeduplicationId: uniqueId },
       }));
@@ -143,7 +150,7 @@ export class SqsService {
 
   /** @param uniqueId a second message with it is dropped for 5 minutes */
   send(url: string, text: string, uniqueId: string): Promise<void> {
-    return this.#sends.add(url, { text, uniqueId }, text.length);
+    return this.#sends.add(url, { text, uniqueId });
   }
 
   async receive(url: string, request: { most: number; visibilityS: number; waitS: number }): Promise<Received[]> {
@@ -164,12 +171,12 @@ export class SqsService {
   }
 
   remove(url: string, handle: string): Promise<void> {
-    return this.#removals.add(url, handle, 0);
+    return this.#removals.add(url, handle);
   }
 
   /** Hides a received message for so long from now; 0 makes it ready. */
   hide(url: string, handle: string, forS: number): Promise<void> {
-    return this.#hidings.add(url, { handle, forS }, 0);
+    return this.#hidings.add(url, { handle, forS });
   }
 
   async counts(url: string): Promise<{ visible: number; hidden: number; delayed: number }> {

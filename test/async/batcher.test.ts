@@ -1,13 +1,13 @@
 import * as assert from 'uvu/assert';
-import { Batcher } from '../../services/sampler/batcher.ts';
+import { Batcher } from '../../shared/async/batcher.ts';
 import { suite } from '../harness/suite.ts';
 
-const test = suite('sampler batches');
+const test = suite('batches');
 
 interface Write {
   readonly key: string;
   readonly items: readonly number[];
-  done(result?: string): void;
+  done(): void;
   fail(error: Error): void;
 }
 
@@ -15,9 +15,9 @@ interface Write {
 function controlled(max: number) {
   const writes: Write[] = [];
   let onWrite: () => void = () => undefined;
-  const batcher = new Batcher<number, string>(max, (key, items) => {
+  const batcher = new Batcher<number, string>({ maxItems: max, isInTurn: true }, (key, items) => {
     return new Promise((resolve, reject) => {
-      writes.push({ key, items, done: (result = `${key} ${items.join()}`) => resolve(result), fail: reject });
+      writes.push({ key, items, done: () => resolve(items.map(() => `${key} ${items.join()}`)), fail: reject });
       onWrite();
     });
   });
@@ -88,6 +88,38 @@ test('a failed batch fails all of it and nothing else', async () => {
   const again = batcher.add('plan', 4);
   (await write(2)).done();
   assert.is(await again, 'plan 4', 'nothing follows a queue that ran empty');
+});
+
+test('calls of one moment go in batches within the limits, and each learns its own fate', async () => {
+  const sent: number[][] = [];
+  const sizes = [1, 1, 1, 1, 9, 99, 1];
+  const limits = { maxItems: 3, maxBytes: 10, bytesOf: (item: number) => sizes[item] ?? 0, isInTurn: false };
+  const batcher = new Batcher<number, undefined>(limits, async (_, items) => {
+    sent.push([...items]);
+    return items.map((item) => (item === 2 ? new Error('two') : undefined));
+  });
+  const outcomes = await Promise.allSettled(sizes.map((_, index) => batcher.add('q', index)));
+  assert.equal(sent, [[0, 1, 2], [3, 4], [5], [6]]);
+  assert.equal(
+    outcomes.flatMap(({ status }, index) => (status === 'rejected' ? [index] : [])),
+    [2],
+  );
+});
+
+test('batches that need no turn do not wait for each other', async () => {
+  let begun = 0;
+  let bothBegan: () => void = () => undefined;
+  const both = new Promise<void>((resolve) => {
+    bothBegan = resolve;
+  });
+  const batcher = new Batcher<number, undefined>({ maxItems: 1, isInTurn: false }, async (_, items) => {
+    begun += 1;
+    if (begun === 2) bothBegan();
+    await both;
+    return items.map(() => undefined);
+  });
+  await Promise.all([batcher.add('q', 1), batcher.add('q', 2)]);
+  assert.is(begun, 2);
 });
 
 test.run();
