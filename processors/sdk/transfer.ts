@@ -28,7 +28,8 @@ async function refusal(action: string, response: Response): Promise<ProcessorErr
   return new ProcessorError(message, code === undefined ? {} : { code });
 }
 
-const isPassing = (status: number): boolean => status >= 500 || status === 408 || status === 429;
+/** 501 says that the backend does not offer it: asking again changes nothing. */
+const isPassing = (status: number): boolean => (status >= 500 && status !== 501) || status === 408 || status === 429;
 
 /**
  * One request, tried again on passing faults where `isRepeatable` says that it may happen twice. Throws `ProcessorError`
