@@ -2,12 +2,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type Type from 'typebox';
-import { Value } from 'typebox/value';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 import { processorFolder } from '../../shared/ids/ids.ts';
 import { type Plan, PlanSchema } from '../../shared/plan/plan.ts';
 import { PolicySchema, type Processor, ProcessorSchema } from '../../shared/plan/registry.ts';
+import { validator } from '../../shared/schema/validate.ts';
 import { suite } from '../harness/suite.ts';
 import { file } from './run-processor.ts';
 
@@ -15,9 +15,9 @@ const test = suite('registry files');
 const read = (path: string): Promise<string> => readFile(file(path), 'utf8');
 
 async function yamlOf<S extends Type.TSchema>(schema: S, path: string): Promise<Type.Static<S>> {
-  const document: unknown = parse(await read(path));
-  if (Value.Check(schema, document)) return document;
-  throw new Error(`${path}: ${JSON.stringify(Value.Errors(schema, document))}`);
+  const document = validator(schema, 'ERR_SCHEMA')(parse(await read(path)));
+  if (document.ok) return document.value;
+  throw new Error(`${path}: ${JSON.stringify(document.faults)}`);
 }
 
 async function processors(): Promise<Map<string, Processor>> {
@@ -117,7 +117,7 @@ test('the contract shows the examples as they are', async () => {
   const typescript = await read('examples/contract-typescript/processor.ts');
   assert.ok(contract.includes(typescript.replace('../../processors/sdk/', '../sdk/')));
   for (const [, yaml = ''] of contract.matchAll(/```yaml\n(.*?)```/gs))
-    assert.ok(Value.Check(ProcessorSchema, parse(yaml)));
+    assert.ok(validator(ProcessorSchema, 'ERR_SCHEMA')(parse(yaml)).ok);
 });
 
 test.run();

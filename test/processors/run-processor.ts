@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Value } from 'typebox/value';
 import type { Job } from '../../processors/sdk/index.ts';
 import { type Report, ReportSchema } from '../../shared/runtime/contract.ts';
+import { validator } from '../../shared/schema/validate.ts';
 import type { ObjectServer } from './object-server.ts';
 
 export const ROOT = new URL('../../', import.meta.url);
@@ -68,12 +68,16 @@ export function jobFor(server: ObjectServer, options: JobOptions): Job {
   };
 }
 
+const parseReport = validator(ReportSchema, 'ERR_SCHEMA');
+
 function reportsOf(stdout: string): Report[] {
   const reports: Report[] = [];
   for (const line of stdout.split('\n').filter((text) => text.startsWith('{'))) {
     const parsed: unknown = JSON.parse(line);
     if (typeof parsed === 'object' && parsed !== null && 'isomorph' in parsed) {
-      reports.push(Value.Parse(ReportSchema, parsed) as Report);
+      const report = parseReport(parsed);
+      if (!report.ok) throw new Error(`${line}: ${JSON.stringify(report.faults)}`);
+      reports.push(report.value);
     }
   }
   return reports;

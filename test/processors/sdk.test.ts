@@ -1,7 +1,7 @@
-import { Value } from 'typebox/value';
 import * as assert from 'uvu/assert';
 import type { Job as SdkJob } from '../../processors/sdk/index.ts';
 import { type Job as ContractJob, JobSchema } from '../../shared/runtime/contract.ts';
+import { validator } from '../../shared/schema/validate.ts';
 import { suite } from '../harness/suite.ts';
 import { type ObjectServer, openObjectServer } from './object-server.ts';
 import { file, type JobOptions, jobFor, type RunOptions, runJob, runWithStdin } from './run-processor.ts';
@@ -23,7 +23,7 @@ test('reads and writes the very job type of the contract', ({ server }) => {
   const sdkReadsContract = (job: ContractJob): SdkJob => job;
   const contractReadsSdk = (job: SdkJob): ContractJob => job;
   const job = jobFor(server, { outputs: OUT });
-  assert.ok(Value.Check(JobSchema, sdkReadsContract(contractReadsSdk(job))));
+  assert.ok(validator(JobSchema, 'ERR_SCHEMA')(sdkReadsContract(contractReadsSdk(job))).ok);
 });
 
 test('copies an input to an output with the declared content type', async ({ server }) => {
