@@ -35,4 +35,24 @@ test('a file that cannot be read is a fault of the configuration', async () => {
   await assertRefused(openSecrets(`dotenv:${tmpdir()}`, {}), 'ERR_CONFIG', 'secrets file');
 });
 
+/** What `util.parseEnv` of Node reads otherwise; the day it does not, `dotenv` can go (docs/dependencies.md). */
+test('a file may hold what editors and people put into it', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'isomorph-secrets-'));
+  const file = path.join(folder, 'secrets.env');
+  try {
+    const lines = ['\uFEFFFIRST=1', 'no pair', '=none', 'AFTER=2', 'export  SPACED=3', 'QUOTED="a\\"b"', 'COLON: 4'];
+    await writeFile(file, lines.join('\n'));
+    const resolver = await openSecrets(`dotenv:${file}`, {});
+    const given = await Promise.all(
+      ['FIRST', 'AFTER', 'SPACED', 'QUOTED', 'COLON'].map(async (name) => {
+        const grant = await resolver.get(name);
+        return grant.kind === 'value' ? grant.reveal() : '';
+      }),
+    );
+    assert.equal(given, ['1', '2', '3', 'a\\"b', '4']);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
 test.run();
