@@ -3,9 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { VARIABLES, type Variable } from '../services/common/config/variables.ts';
 import { PROCESSES } from '../services/common/services.ts';
 import { ERROR_TABLE } from '../shared/errors/codes.ts';
+import type { Backends } from '../shared/providers/backends.ts';
 import type { KvCapabilities, QueueCapabilities } from '../shared/scratch/capabilities.ts';
-import { KV_SCHEMES, kvCapabilities } from '../shared/scratch/kv/open.ts';
-import { QUEUE_SCHEMES, queueCapabilities } from '../shared/scratch/queue/open.ts';
+import { KV_BACKENDS, kvCapabilities } from '../shared/scratch/kv/open.ts';
+import { QUEUE_BACKENDS, queueCapabilities } from '../shared/scratch/queue/open.ts';
 import { KV_BUCKET, kvKey } from '../shared/wire/scratch-kv.ts';
 import { kvMatrix, type Matrix, queueMatrix } from './scratch-matrix.ts';
 
@@ -62,14 +63,12 @@ stack traces. With \`SECRETS_URL=env:\` the secret \`NAME\` is the variable \`IS
 `;
 }
 
-/** Any place of a backend: what it can do does not depend on where it is. */
-const exampleUrl = (scheme: string): string => `${scheme}://us-east-1`;
+/** What a backend can do, by its scheme; it does not depend on where the backend is. */
+const declared = async <C>(backends: Backends<unknown>, of: (url: string) => Promise<C>): Promise<[string, C][]> =>
+  Promise.all(backends.examples.map(async (url): Promise<[string, C]> => [new URL(url).protocol, await of(url)]));
 
-const declared = async <C>(schemes: readonly string[], of: (url: string) => Promise<C>): Promise<[string, C][]> =>
-  Promise.all(schemes.map(async (scheme): Promise<[string, C]> => [scheme, await of(exampleUrl(scheme))]));
-
-const KV_BACKENDS = await declared(KV_SCHEMES, kvCapabilities);
-const QUEUE_BACKENDS = await declared(QUEUE_SCHEMES, queueCapabilities);
+const KV_DECLARED = await declared(KV_BACKENDS, kvCapabilities);
+const QUEUE_DECLARED = await declared(QUEUE_BACKENDS, queueCapabilities);
 
 const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
 
@@ -99,7 +98,7 @@ function capabilityTable<C extends object>(
 ) {
   const names = Object.keys(columns) as (keyof C & string)[];
   const text = (value: unknown): string => (typeof value === 'boolean' ? yesNo(value) : String(value));
-  const rows = backends.map(([scheme, has]) => [`\`${scheme}:\``, ...names.map((name) => text(has[name]))]);
+  const rows = backends.map(([scheme, has]) => [`\`${scheme}\``, ...names.map((name) => text(has[name]))]);
   return table(['URL', ...names.map((name) => columns[name])], rows);
 }
 
@@ -123,7 +122,7 @@ KV and queues are the scratch of a plan: swappable by URL, never in the World. T
 
 ## KV
 
-${capabilityTable(KV_COLUMNS, KV_BACKENDS)}
+${capabilityTable(KV_COLUMNS, KV_DECLARED)}
 
 \`durable\`: what was acknowledged is there after a kill of the backend. Keys are any Unicode text of up to 512 bytes, everywhere.
 
@@ -137,7 +136,7 @@ is \`Nats-TTL\`, from either side. A key that was deleted shows as \`DEL\`, one 
 
 ## Queues
 
-${capabilityTable(QUEUE_COLUMNS, QUEUE_BACKENDS)}
+${capabilityTable(QUEUE_COLUMNS, QUEUE_DECLARED)}
 
 Delivery is at least once and without strict order, everywhere; a receipt that has expired is refused. Without exact \`stats\`
 a message that is put off counts as ready or in flight, and the numbers follow a little later. A used receipt is refused by the

@@ -1,4 +1,3 @@
-import { unreachable } from '../errors/isomorph-error.ts';
 import type { Adapter } from '../ids/adapter.ts';
 import type { RuntimeAdapter } from './runtime.ts';
 
@@ -15,22 +14,22 @@ export interface OpenRuntimeOptions {
   readonly modalUrl?: string;
 }
 
+type OpenRuntime = (options: OpenRuntimeOptions) => Promise<RuntimeAdapter>;
+
+/** How each runtime is opened; their names are in `shared/ids/adapter.ts`, and the compiler holds both together. */
+const RUNTIMES: Readonly<Record<Adapter, OpenRuntime>> = {
+  mock: async (options) => new (await import('./drivers/mock/mock.ts')).MockRuntime(options),
+  async local(options) {
+    // Once it runs it waits for an engine that goes away; without one at the start somebody would wait for nothing.
+    const { answeringEngine } = await import('../providers/docker/engine-client.ts');
+    return (await import('./drivers/local/local.ts')).openLocalRuntime(options, answeringEngine);
+  },
+  modal: async ({ modalUrl }) => (await import('./drivers/modal/modal.ts')).ModalRuntime.open({ url: modalUrl }),
+};
+
 /**
  * The runtime of an adapter.
  * @throws ERR_CONFIG for one that is not configured as it needs, ERR_UNAVAILABLE for `local` where no engine answers
  */
-export async function openRuntime(adapter: Adapter, options: OpenRuntimeOptions): Promise<RuntimeAdapter> {
-  switch (adapter) {
-    case 'mock':
-      return new (await import('./drivers/mock/mock.ts')).MockRuntime(options);
-    case 'local': {
-      // Once it runs it waits for an engine that goes away; without one at the start somebody would wait for nothing.
-      const { answeringEngine } = await import('../providers/docker/engine-client.ts');
-      return (await import('./drivers/local/local.ts')).openLocalRuntime(options, answeringEngine);
-    }
-    case 'modal':
-      return (await import('./drivers/modal/modal.ts')).ModalRuntime.open({ url: options.modalUrl });
-    default:
-      return unreachable(adapter);
-  }
-}
+export const openRuntime = (adapter: Adapter, options: OpenRuntimeOptions): Promise<RuntimeAdapter> =>
+  RUNTIMES[adapter](options);

@@ -20,3 +20,13 @@ export interface SecretResolver {
   /** Safe to call again. */
   close(): Promise<void>;
 }
+
+/** What a driver file exports. */
+export interface SecretsBackend {
+  /**
+   * @param url as it is configured: what follows the scheme may be the name of a file
+   * @param env the environment of the service
+   * @throws ERR_CONFIG for an unusable URL
+   */
+  open(url: string, env: Readonly<Record<string, string | undefined>>): SecretResolver;
+}

@@ -200,3 +200,9 @@ export interface StoreOptions {
   /** The clock that expiries and sweeps go by; default `Date.now`. */
   readonly nowMs?: () => number;
 }
+
+/** What a driver file exports. */
+export interface StoreBackend {
+  /** @throws ERR_CONFIG for an unusable URL, ERR_UNAVAILABLE when the store cannot be used. */
+  open(url: URL, options: StoreOptions): Promise<ArtifactStore>;
+}

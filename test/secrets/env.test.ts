@@ -27,7 +27,7 @@ test('an empty value is none; one that no process can have is refused without re
 
 test('a URL of an unknown kind is refused without repeating it', async () => {
   for (const url of ['vault://user:correct-horse-battery-staple@host', 'nothing', '']) {
-    await assertRefused(openSecrets(url, {}), 'ERR_CONFIG', 'no secrets driver');
+    await assertRefused(openSecrets(url, {}), 'ERR_CONFIG', 'no secrets backend');
   }
 });
 

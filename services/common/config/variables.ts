@@ -1,4 +1,9 @@
 import { ADAPTERS, type Adapter } from '../../../shared/ids/adapter.ts';
+import type { Backends } from '../../../shared/providers/backends.ts';
+import { KV_BACKENDS } from '../../../shared/scratch/kv/open.ts';
+import { QUEUE_BACKENDS } from '../../../shared/scratch/queue/open.ts';
+import { SECRETS_BACKENDS } from '../../../shared/secrets/open.ts';
+import { STORE_BACKENDS } from '../../../shared/world/open.ts';
 import { PROCESSES, type ProcessName } from '../services.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -46,6 +51,13 @@ const urlOf =
   (text: string): string | undefined =>
     schemes.some((scheme) => text.startsWith(`${scheme}:`)) ? text : undefined;
 
+const backendOf =
+  (backends: Backends<unknown>) =>
+  (text: string): string | undefined =>
+    backends.accepts(text) ? text : undefined;
+
+const formOf = (backends: Backends<unknown>): string => backends.examples.join(' or ');
+
 const integer =
   (min: number, max: number) =>
   (text: string): number | undefined => {
@@ -88,8 +100,8 @@ export const VARIABLES = {
     name: 'ARTIFACTS_URL',
     meaning: 'artifact store',
     neededBy: WITH_STORE,
-    expected: 'file:///absolute/folder',
-    parse: urlOf('file', 's3'),
+    expected: `${formOf(STORE_BACKENDS)}; see docs/artifact-stores.md`,
+    parse: backendOf(STORE_BACKENDS),
   }),
   gatewayUrl: variable({
     name: 'ARTIFACTS_GATEWAY_URL',
@@ -111,15 +123,15 @@ export const VARIABLES = {
     name: 'KV_URL',
     meaning: 'where KV of plans is; without it plans that need KV are refused',
     neededBy: [],
-    expected: 'a URL that docs/scratch.md lists, such as nats: (the server of NATS_URL) or redis://host:port',
-    parse: urlOf('memory', 'nats', 'redis', 'rediss', 'modal'),
+    expected: `${formOf(KV_BACKENDS)}; see docs/scratch.md; nats: is the server of NATS_URL`,
+    parse: backendOf(KV_BACKENDS),
   }),
   queueUrl: variable({
     name: 'QUEUE_URL',
     meaning: 'where queues of plans are; without it plans that need queues are refused',
     neededBy: [],
-    expected: 'a URL that docs/scratch.md lists, such as nats: or sqs://eu-central-1',
-    parse: urlOf('memory', 'nats', 'redis', 'rediss', 'sqs', 'modal'),
+    expected: `${formOf(QUEUE_BACKENDS)}; see docs/scratch.md; nats: is the server of NATS_URL`,
+    parse: backendOf(QUEUE_BACKENDS),
   }),
   scratchGatewayUrl: variable({
     name: 'SCRATCH_GATEWAY_URL',
@@ -150,8 +162,8 @@ export const VARIABLES = {
     meaning: 'where secret values come from',
     neededBy: [],
     fallback: 'env:',
-    expected: 'env:, dotenv:<file>, aws-secretsmanager://<region> or modal:<environment>; see docs/secrets.md',
-    parse: urlOf('env', 'dotenv', 'aws-secretsmanager', 'modal'),
+    expected: `${formOf(SECRETS_BACKENDS)}; see docs/secrets.md`,
+    parse: backendOf(SECRETS_BACKENDS),
   }),
   adapters: defaulted<readonly Adapter[]>({
     name: 'ISOMORPH_ADAPTERS',

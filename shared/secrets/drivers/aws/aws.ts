@@ -1,5 +1,5 @@
 import { DescribeSecretCommand, GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import type { SecretResolver } from '../../secrets.ts';
+import type { SecretResolver, SecretsBackend } from '../../secrets.ts';
 import { missingSecret, usableSecret } from '../../values.ts';
 import { awsSecretError, isMissing } from './faults.ts';
 import { parseAwsSecretsUrl } from './location.ts';
@@ -59,3 +59,5 @@ export function awsSecrets(url: string, { timeoutMs = DEFAULT_TIMEOUT_MS }: AwsS
     close: async () => client.destroy(),
   };
 }
+
+export const awsBackend: SecretsBackend = { open: (url) => awsSecrets(url) };

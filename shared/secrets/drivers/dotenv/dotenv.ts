@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'dotenv';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
-import type { SecretResolver } from '../../secrets.ts';
+import type { SecretResolver, SecretsBackend } from '../../secrets.ts';
 import { fromValues } from '../../values.ts';
 
 /** `dotenv:<file>` takes secrets from a file of `NAME=value` lines; a file that does not exist holds none. */
@@ -16,3 +16,5 @@ export function dotenvSecrets(file: string): SecretResolver {
   }
   return fromValues(parse(text), file);
 }
+
+export const dotenvBackend: SecretsBackend = { open: (url) => dotenvSecrets(url.slice(url.indexOf(':') + 1)) };

@@ -1,4 +1,4 @@
-import type { SecretResolver } from '../../secrets.ts';
+import type { SecretResolver, SecretsBackend } from '../../secrets.ts';
 import { fromValues } from '../../values.ts';
 
 /** `env:` takes secrets from environment variables of the service, under a prefix that keeps its own out of reach. */
@@ -9,3 +9,5 @@ export function envSecrets(env: Readonly<Record<string, string | undefined>>): S
   const values = Object.fromEntries(entries.map(([name, value]) => [name.slice(SECRET_PREFIX.length), value]));
   return fromValues(values, `the environment (${SECRET_PREFIX}<NAME>)`);
 }
+
+export const envBackend: SecretsBackend = { open: (_, env) => envSecrets(env) };

@@ -2,7 +2,7 @@ import { within } from '../../../async/within.ts';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import { environmentNamed, isRefused } from '../../../providers/modal/account.ts';
 import type { SecretHandle } from '../../secret-value.ts';
-import type { SecretResolver } from '../../secrets.ts';
+import type { SecretResolver, SecretsBackend } from '../../secrets.ts';
 import { missingSecret } from '../../values.ts';
 
 /** What is used of the `modal` SDK. It has no call that reads a value. */
@@ -81,3 +81,5 @@ export function modalSecrets(url: string, open: () => Promise<ModalSecretsClient
     },
   };
 }
+
+export const modalBackend: SecretsBackend = { open: (url) => modalSecrets(url) };

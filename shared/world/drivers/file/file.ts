@@ -18,6 +18,7 @@ import type {
   ListPage,
   PromoteRequest,
   PutResult,
+  StoreBackend,
   StoreOptions,
   UploadName,
 } from '../../artifact-store.ts';
@@ -241,3 +242,5 @@ export async function openFileStore(url: URL, options: StoreOptions = {}): Promi
   await guarded(`open ${folder}`, () => store.prepare());
   return store;
 }
+
+export const fileStore: StoreBackend = { open: openFileStore };

@@ -17,6 +17,7 @@ import type {
   ListPage,
   PromoteRequest,
   PutResult,
+  StoreBackend,
   StoreOptions,
   UploadName,
 } from '../../artifact-store.ts';
@@ -257,3 +258,5 @@ export async function openS3Store(url: URL, options: S3StoreOptions = {}): Promi
     throw error;
   }
 }
+
+export const s3Store: StoreBackend = { open: openS3Store };
