@@ -18,6 +18,7 @@ import {
   type UrlGrant,
   verifyUrl,
 } from '../../shared/world/drivers/file/signed-url.ts';
+import { refusedUpload } from './decide.ts';
 import { discardRest } from './discard-rest.ts';
 import { parseRangeHeader } from './range.ts';
 
@@ -97,18 +98,11 @@ async function serveGet(exchange: Serving, grant: GetGrant): Promise<void> {
   await pipeline(Readable.from(body, { objectMode: false }), response);
 }
 
-/** Media types differ in case and in blanks around parameters without meaning another thing. */
-const sameContentType = (given: string | undefined, signed: string): boolean =>
-  given?.toLowerCase().replace(/\s*;\s*/g, ';') === signed.toLowerCase().replace(/\s*;\s*/g, ';');
-
 async function servePut(exchange: Serving, grant: PutGrant): Promise<void> {
   const { request, response, store } = exchange;
-  if (!sameContentType(request.headers['content-type'], grant.contentType)) {
-    return answerError(exchange, 'ERR_URL_REFUSED');
-  }
-  if (Number(request.headers['content-length'] ?? 0) > grant.maxBytes) {
-    return answerError(exchange, 'ERR_OUTPUT_TOO_LARGE');
-  }
+  const { 'content-type': contentType, 'content-length': contentLength } = request.headers;
+  const code = refusedUpload({ contentType, contentLength }, grant);
+  if (code !== undefined) return answerError(exchange, code);
   if (request.headers.expect !== undefined) response.writeContinue();
   const { uploadId, maxBytes, path } = grant;
   // A plain iteration would destroy the socket at the limit, and the client would never read why.

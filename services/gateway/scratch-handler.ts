@@ -4,22 +4,13 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { ErrorCode } from '../../shared/errors/codes.ts';
-import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { IsomorphError, unreachable } from '../../shared/errors/isomorph-error.ts';
 import type { Kv } from '../../shared/scratch/kv/kv.ts';
 import type { Queue, QueueMessage } from '../../shared/scratch/queue/queue.ts';
-import { type ScratchGrant, verifyToken } from '../../shared/scratch/token.ts';
+import { verifyToken } from '../../shared/scratch/token.ts';
+import { decideScratch, type KvCall, type QueueCall } from './decide.ts';
 import { discardRest } from './discard-rest.ts';
-import {
-  documentOf,
-  numberOf,
-  parseAck,
-  parseConsume,
-  parseIncr,
-  parseNack,
-  parseTarget,
-  type Target,
-  valid,
-} from './scratch-requests.ts';
+import { documentOf, numberOf, parseAck, parseConsume, parseIncr, parseNack, valid } from './scratch-requests.ts';
 
 export interface ScratchHandlerOptions {
   /** Absent: this deployment has none, and its requests get ERR_UNIMPLEMENTED. */
@@ -53,17 +44,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 /** What goes back: bytes, a document, or nothing. */
 type Answer = { readonly bytes: Uint8Array } | { readonly document: unknown } | undefined;
 
-interface Call {
-  readonly method: string;
-  readonly planId: string;
-  body(maxBytes: number): Promise<Uint8Array>;
-}
-
-function refused(what: string): IsomorphError {
-  return new IsomorphError('ERR_TOKEN_REFUSED', what);
-}
-
-const unknownCall = (): IsomorphError => new IsomorphError('ERR_NOT_FOUND', 'the scratch gateway has no such call');
+type ReadBody = (maxBytes: number) => Promise<Uint8Array>;
 
 /** The whole body. What is over the limit is read no further. */
 async function readBody(request: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
@@ -79,26 +60,25 @@ async function readBody(request: IncomingMessage, maxBytes: number): Promise<Uin
   return Buffer.concat(chunks);
 }
 
-async function callKv(kv: Kv, { key, query }: Extract<Target, { primitive: 'kv' }>, call: Call): Promise<Answer> {
-  const { planId } = call;
+async function callKv(kv: Kv, { op, planId, key, query }: KvCall, body: ReadBody): Promise<Answer> {
   const sensitive = query.get('sensitive') === 'true';
-  switch (call.method) {
-    case 'GET': {
+  switch (op) {
+    case 'get': {
       const value = await kv.get({ planId, key });
       if (value === undefined) throw new IsomorphError('ERR_NOT_FOUND', 'no such key');
       return { bytes: value };
     }
-    case 'PUT': {
+    case 'put': {
       const ttlS = numberOf(query, 'ttl_s');
-      const value = await call.body(kv.capabilities.maxValueBytes);
+      const value = await body(kv.capabilities.maxValueBytes);
       await kv.put({ planId, key, value, sensitive, ...(ttlS === undefined ? {} : { ttlS }) });
       return undefined;
     }
-    case 'DELETE':
+    case 'delete':
       await kv.delete({ planId, key, sensitive });
       return undefined;
-    case 'POST': {
-      const { by, ttl_s: ttlS } = valid(parseIncr(documentOf(await call.body(MAX_DOCUMENT_BYTES))));
+    case 'incr': {
+      const { by, ttl_s: ttlS } = valid(parseIncr(documentOf(await body(MAX_DOCUMENT_BYTES))));
       const added = await kv.incr({
         ...{ planId, key, sensitive },
         ...(by === undefined ? {} : { by }),
@@ -107,7 +87,7 @@ async function callKv(kv: Kv, { key, query }: Extract<Target, { primitive: 'kv' 
       return { document: { value: added } };
     }
     default:
-      throw unknownCall();
+      return unreachable(op);
   }
 }
 
@@ -119,24 +99,22 @@ const shown = ({ id, body, receiptHandle, deliveries, deadReason }: QueueMessage
   ...(deadReason === undefined ? {} : { dead_reason: deadReason }),
 });
 
-async function publish(queue: Queue, topic: string, query: URLSearchParams, call: Call): Promise<Answer> {
+async function publish(queue: Queue, { planId, topic, query }: QueueCall, body: ReadBody): Promise<Answer> {
   const idempotencyKey = query.get('idempotency_key') ?? undefined;
   const delayS = numberOf(query, 'delay_s');
   const id = await queue.publish({
-    planId: call.planId,
-    topic,
-    body: await call.body(queue.capabilities.maxBodyBytes),
+    ...{ planId, topic },
+    body: await body(queue.capabilities.maxBodyBytes),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(delayS === undefined ? {} : { delayS }),
   });
   return { document: { id } };
 }
 
-async function consume(queue: Queue, topic: string, call: Call): Promise<Answer> {
-  const asked = valid(parseConsume(documentOf(await call.body(MAX_DOCUMENT_BYTES))));
+async function consume(queue: Queue, { planId, topic }: QueueCall, body: ReadBody): Promise<Answer> {
+  const asked = valid(parseConsume(documentOf(await body(MAX_DOCUMENT_BYTES))));
   const messages = await queue.consume({
-    planId: call.planId,
-    topic,
+    ...{ planId, topic },
     waitS: Math.min(asked.wait_s ?? 0, MAX_WAIT_S),
     ...(asked.max_messages === undefined ? {} : { maxMessages: asked.max_messages }),
     ...(asked.visibility_timeout_s === undefined ? {} : { visibilityTimeoutS: asked.visibility_timeout_s }),
@@ -144,28 +122,24 @@ async function consume(queue: Queue, topic: string, call: Call): Promise<Answer>
   return { document: { messages: messages.map(shown) } };
 }
 
-async function callQueue(
-  queue: Queue,
-  { topic, action, query }: Extract<Target, { primitive: 'queue' }>,
-  call: Call,
-): Promise<Answer> {
-  const { planId } = call;
-  switch (`${call.method} ${action}`) {
-    case 'GET ': {
+async function callQueue(queue: Queue, call: QueueCall, body: ReadBody): Promise<Answer> {
+  const { op, planId, topic } = call;
+  switch (op) {
+    case 'stats': {
       const { ready, inFlight, delayed, dead } = await queue.stats({ planId, topic });
       return { document: { ready, in_flight: inFlight, delayed, dead } };
     }
-    case 'POST publish':
-      return publish(queue, topic, query, call);
-    case 'POST consume':
-      return consume(queue, topic, call);
-    case 'POST ack': {
-      const { receipt_handle } = valid(parseAck(documentOf(await call.body(MAX_DOCUMENT_BYTES))));
+    case 'publish':
+      return publish(queue, call, body);
+    case 'consume':
+      return consume(queue, call, body);
+    case 'ack': {
+      const { receipt_handle } = valid(parseAck(documentOf(await body(MAX_DOCUMENT_BYTES))));
       await queue.ack({ planId, topic, receiptHandle: receipt_handle });
       return undefined;
     }
-    case 'POST nack': {
-      const { receipt_handle, delay_s, reason } = valid(parseNack(documentOf(await call.body(MAX_DOCUMENT_BYTES))));
+    case 'nack': {
+      const { receipt_handle, delay_s, reason } = valid(parseNack(documentOf(await body(MAX_DOCUMENT_BYTES))));
       await queue.nack({
         ...{ planId, topic, receiptHandle: receipt_handle },
         ...(delay_s === undefined ? {} : { delayS: delay_s }),
@@ -174,40 +148,24 @@ async function callQueue(
       return undefined;
     }
     default:
-      throw unknownCall();
+      return unreachable(op);
   }
 }
 
 const tokenOf = (request: IncomingMessage): string =>
   /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
 
-function allows(grant: ScratchGrant, { primitive }: Target): void {
-  if (!grant.scratch.includes(primitive))
-    throw refused(`the registry file of this processor does not list ${primitive}`);
-}
-
-function notConfigured(primitive: string): IsomorphError {
-  return new IsomorphError('ERR_UNIMPLEMENTED', `this deployment has no ${primitive}`);
-}
-
 async function answerTo(request: IncomingMessage, options: ScratchHandlerOptions): Promise<Answer> {
   const { kv, queue, secret, nowMs = Date.now } = options;
   const grant = verifyToken(tokenOf(request), secret, nowMs());
-  if (grant === undefined) throw refused('the token is expired, altered or not of this gateway');
-  const target = parseTarget(request.url ?? '');
-  if (target === undefined) throw unknownCall();
-  allows(grant, target);
-  const call: Call = {
-    method: request.method ?? '',
-    planId: grant.plan_id,
-    body: (maxBytes) => readBody(request, maxBytes),
-  };
-  if (target.primitive === 'kv') {
-    if (kv === undefined) throw notConfigured('KV');
-    return callKv(kv, target, call);
-  }
-  if (queue === undefined) throw notConfigured('queue');
-  return callQueue(queue, target, call);
+  const { method = '', url: target = '' } = request;
+  const decision = decideScratch({ method, target, grant }, { kv: kv !== undefined, queue: queue !== undefined });
+  if (!decision.ok) throw new IsomorphError(decision.fault.code, decision.fault.message);
+  const { call } = decision;
+  const body: ReadBody = (maxBytes) => readBody(request, maxBytes);
+  if (call.primitive === 'kv' && kv !== undefined) return callKv(kv, call, body);
+  if (call.primitive === 'queue' && queue !== undefined) return callQueue(queue, call, body);
+  throw new IsomorphError('ERR_INTERNAL', `a call of ${call.primitive}, which this deployment has not`);
 }
 
 function send(response: ServerResponse, status: number, answer: Answer): void {

@@ -81,7 +81,11 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   'services/gateway': {
     suites: [],
-    files: { 'range.ts': ['gateway/range'], 'scratch-requests.ts': ['gateway/scratch-requests'] },
+    files: {
+      'decide.ts': ['gateway/decide'],
+      'range.ts': ['gateway/range'],
+      'scratch-requests.ts': ['gateway/scratch-requests'],
+    },
   },
 };
 

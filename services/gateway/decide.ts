@@ -1,0 +1,88 @@
+/** What the gateway does with a request, decided by its head alone. Pure. */
+import type { ErrorCode } from '../../shared/errors/codes.ts';
+import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
+import type { ScratchGrant } from '../../shared/scratch/token.ts';
+import type { PutGrant } from '../../shared/world/drivers/file/signed-url.ts';
+import { parseTarget } from './scratch-requests.ts';
+
+type KvOp = 'get' | 'put' | 'delete' | 'incr';
+type QueueOp = 'stats' | 'publish' | 'consume' | 'ack' | 'nack';
+
+/** Maps, since what is looked up is a user's text. */
+const KV_OPS: ReadonlyMap<string, KvOp> = new Map([
+  ['GET', 'get'],
+  ['PUT', 'put'],
+  ['DELETE', 'delete'],
+  ['POST', 'incr'],
+]);
+
+/** By method and action of the path; `stats` has none. */
+const QUEUE_OPS: ReadonlyMap<string, QueueOp> = new Map([
+  ['GET ', 'stats'],
+  ['POST publish', 'publish'],
+  ['POST consume', 'consume'],
+  ['POST ack', 'ack'],
+  ['POST nack', 'nack'],
+]);
+
+interface Addressed {
+  readonly planId: string;
+  readonly query: URLSearchParams;
+}
+
+export type KvCall = Addressed & { readonly primitive: 'kv'; readonly op: KvOp; readonly key: string };
+export type QueueCall = Addressed & {
+  readonly primitive: 'queue';
+  readonly op: QueueOp;
+  readonly topic: string;
+};
+
+export type ScratchDecision =
+  | { readonly ok: true; readonly call: KvCall | QueueCall }
+  | { readonly ok: false; readonly fault: Fault };
+
+const refused = (code: ErrorCode, message: string): ScratchDecision => ({ ok: false, fault: fault(code, message) });
+const UNKNOWN_CALL = refused('ERR_NOT_FOUND', 'the scratch gateway has no such call');
+
+/**
+ * Which call of scratch a request is, if it may be made.
+ * @param grant of the request's token; undefined: expired, altered or not of this gateway
+ * @param offered the primitives of this deployment
+ */
+export function decideScratch(
+  { method, target: text, grant }: { method: string; target: string; grant: ScratchGrant | undefined },
+  offered: Readonly<Record<'kv' | 'queue', boolean>>,
+): ScratchDecision {
+  if (grant === undefined) return refused('ERR_TOKEN_REFUSED', 'the token is expired, altered or not of this gateway');
+  const target = parseTarget(text);
+  if (target === undefined) return UNKNOWN_CALL;
+  const { primitive, query } = target;
+  if (!grant.scratch.includes(primitive)) {
+    return refused('ERR_TOKEN_REFUSED', `the registry file of this processor does not list ${primitive}`);
+  }
+  if (!offered[primitive]) return refused('ERR_UNIMPLEMENTED', `this deployment has no ${primitive}`);
+  const planId = grant.plan_id;
+  if (target.primitive === 'kv') {
+    const op = KV_OPS.get(method);
+    return op === undefined
+      ? UNKNOWN_CALL
+      : { ok: true, call: { primitive: 'kv', op, planId, query, key: target.key } };
+  }
+  const op = QUEUE_OPS.get(`${method} ${target.action}`);
+  if (op === undefined) return UNKNOWN_CALL;
+  return { ok: true, call: { primitive: 'queue', op, planId, query, topic: target.topic } };
+}
+
+/** Media types differ in case and in blanks around parameters without meaning another thing. */
+const mediaType = (text: string): string => text.toLowerCase().replace(/\s*;\s*/g, ';');
+
+/** Why the body of an upload is not read; undefined when it is. Its size is counted again as it flows. */
+export function refusedUpload(
+  given: { readonly contentType: string | undefined; readonly contentLength: string | undefined },
+  grant: Pick<PutGrant, 'contentType' | 'maxBytes'>,
+): ErrorCode | undefined {
+  if (given.contentType === undefined || mediaType(given.contentType) !== mediaType(grant.contentType)) {
+    return 'ERR_URL_REFUSED';
+  }
+  return Number(given.contentLength ?? 0) > grant.maxBytes ? 'ERR_OUTPUT_TOO_LARGE' : undefined;
+}
