@@ -120,4 +120,21 @@ test('the contract shows the examples as they are', async () => {
     assert.ok(validator(ProcessorSchema, 'ERR_SCHEMA')(parse(yaml)).ok);
 });
 
+/** A function or class of a Python file, without what differs by house rule: the name's leading underscore. */
+function definition(text: string, name: string): string {
+  const found = new RegExp(`^(?:def|class) _?${name}\\b[^]*?(?=\\n\\n\\n|$(?![^]))`, 'm').exec(text)?.[0];
+  if (found === undefined) throw new Error(`no ${name}`);
+  return found.trim().replace(/^def _/, 'def ');
+}
+
+test('what Python processors do alike they do with the same lines (ADR 69)', async () => {
+  const stats = await read('processors/text_stats/processor.py');
+  const contract = await read('processors/media_multitalk/contract.py');
+  const failures = await read('processors/media_multitalk/failures.py');
+  for (const name of ['report', 'read_job', 'refusal_code']) {
+    assert.is(definition(contract, name), definition(stats, name), name);
+  }
+  assert.is(definition(failures, 'Failure'), definition(stats, 'Failure'));
+});
+
 test.run();
