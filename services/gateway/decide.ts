@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../shared/errors/codes.ts';
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import type { ScratchGrant } from '../../shared/scratch/token.ts';
 import type { PutGrant } from '../../shared/world/drivers/file/signed-url.ts';
-import { parseTarget } from './scratch-requests.ts';
+import type { Target } from './scratch-requests.ts';
 
 type KvOp = 'get' | 'put' | 'delete' | 'incr';
 type QueueOp = 'stats' | 'publish' | 'consume' | 'ack' | 'nack';
@@ -50,11 +50,10 @@ const UNKNOWN_CALL = refused('ERR_NOT_FOUND', 'the scratch gateway has no such c
  * @param offered the primitives of this deployment
  */
 export function decideScratch(
-  { method, target: text, grant }: { method: string; target: string; grant: ScratchGrant | undefined },
+  { method, target, grant }: { method: string; target: Target | undefined; grant: ScratchGrant | undefined },
   offered: Readonly<Record<'kv' | 'queue', boolean>>,
 ): ScratchDecision {
   if (grant === undefined) return refused('ERR_TOKEN_REFUSED', 'the token is expired, altered or not of this gateway');
-  const target = parseTarget(text);
   if (target === undefined) return UNKNOWN_CALL;
   const { primitive, query } = target;
   if (!grant.scratch.includes(primitive)) {

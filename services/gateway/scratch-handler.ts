@@ -10,7 +10,16 @@ import type { Queue, QueueMessage } from '../../shared/scratch/queue/queue.ts';
 import { verifyToken } from '../../shared/scratch/token.ts';
 import { decideScratch, type KvCall, type QueueCall } from './decide.ts';
 import { discardRest } from './discard-rest.ts';
-import { documentOf, numberOf, parseAck, parseConsume, parseIncr, parseNack, valid } from './scratch-requests.ts';
+import {
+  documentOf,
+  numberOf,
+  parseAck,
+  parseConsume,
+  parseIncr,
+  parseNack,
+  parseTarget,
+  valid,
+} from './scratch-requests.ts';
 
 export interface ScratchHandlerOptions {
   /** Absent: this deployment has none, and its requests get ERR_UNIMPLEMENTED. */
@@ -158,7 +167,8 @@ const tokenOf = (request: IncomingMessage): string =>
 async function answerTo(request: IncomingMessage, options: ScratchHandlerOptions): Promise<Answer> {
   const { kv, queue, secret, nowMs = Date.now } = options;
   const grant = verifyToken(tokenOf(request), secret, nowMs());
-  const { method = '', url: target = '' } = request;
+  const { method = '', url = '' } = request;
+  const target = parseTarget(url);
   const decision = decideScratch({ method, target, grant }, { kv: kv !== undefined, queue: queue !== undefined });
   if (!decision.ok) throw new IsomorphError(decision.fault.code, decision.fault.message);
   const { call } = decision;

@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import { decideScratch, refusedUpload } from '../../services/gateway/decide.ts';
+import { parseTarget } from '../../services/gateway/scratch-requests.ts';
 import { SCRATCH_PATH, type ScratchGrant } from '../../shared/scratch/token.ts';
 import { suite } from '../harness/suite.ts';
 
@@ -9,7 +10,7 @@ const GRANT: ScratchGrant = { plan_id: 'p', execution_id: 'p.s.1', scratch: ['kv
 const BOTH = { kv: true, queue: true };
 
 const decide = (method: string, path: string, grant: ScratchGrant | undefined = GRANT, offered = BOTH) =>
-  decideScratch({ method, target: `${SCRATCH_PATH}${path}`, grant }, offered);
+  decideScratch({ method, target: parseTarget(`${SCRATCH_PATH}${path}`), grant }, offered);
 
 /** The call in short, or the code of its refusal. */
 function said(...request: Parameters<typeof decide>): string {
@@ -44,7 +45,7 @@ test('what is no call is not found, also where an object would have inherited it
 });
 
 test('a token that is not good is refused before anything is told of the call', () => {
-  const stranger = { method: 'GET', target: `${SCRATCH_PATH}elsewhere`, grant: undefined };
+  const stranger = { method: 'GET', target: parseTarget(`${SCRATCH_PATH}elsewhere`), grant: undefined };
   const decision = decideScratch(stranger, { kv: false, queue: false });
   assert.is(decision.ok ? '' : decision.fault.code, 'ERR_TOKEN_REFUSED');
 });
