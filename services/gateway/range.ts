@@ -10,9 +10,8 @@ export function parseRangeHeader(
   header: string | undefined,
   size: number,
 ): { readonly offset: number; readonly length: number } | 'unsatisfiable' | undefined {
-  const match = SINGLE.exec(header ?? '');
-  const [, first = '', last = ''] = match ?? [];
-  if (match === null || (first === '' && last === '')) return undefined;
+  const [, first = '', last = ''] = SINGLE.exec(header ?? '') ?? [];
+  if (first === '' && last === '') return undefined;
   if (first === '') {
     const length = Math.min(Number(last), size);
     return length === 0 ? 'unsatisfiable' : { offset: size - length, length };

@@ -57,7 +57,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   'services/admission': {
-    suites: ['admission/decide', 'admission/secrets'],
+    suites: ['admission/decide', 'admission/policy', 'admission/secrets'],
     files: {
       'check-scratch.ts': [],
       'command.ts': [],
@@ -71,9 +71,9 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   'services/dispatcher': {
     suites: [],
-    files: { 'decide.ts': ['dispatcher/outcome'], 'outcome.ts': ['dispatcher/outcome'], 'scrub.ts': ['secrets/scrub'] },
+    files: { 'decide.ts': ['dispatcher/decide'], 'outcome.ts': ['dispatcher/outcome'], 'scrub.ts': ['secrets/scrub'] },
   },
-  'services/settler': { suites: ['settler/receipt'], files: { 'decide.ts': [], 'receipt.ts': [] } },
+  'services/settler': { suites: [], files: { 'decide.ts': ['settler/decide'], 'receipt.ts': ['settler/receipt'] } },
   'services/sampler': { suites: ['sampler/decide'], files: { 'decide.ts': [] } },
   'services/projector': {
     suites: [],
