@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert';
-import { failureOf, tailOf } from '../../services/dispatcher/outcome.ts';
+import { failedDraft, failure, failureOf, tailOf } from '../../services/dispatcher/outcome.ts';
 import type { RunOutcome, RunResult } from '../../shared/runtime/runtime.ts';
 import { suite } from '../harness/suite.ts';
+import { ENVIRONMENT } from '../ledger/plan-history.ts';
 
 const test = suite('why an execution failed');
 
@@ -74,6 +75,44 @@ test('the tail of a log is its end, without reports and control characters', () 
   assert.is(tailOf(`one\n${report}\n\u001b[31mtwo\tthree\n`), 'one\n[31mtwo\tthree');
   const long = tailOf(`first\n${'x'.repeat(5_000)}last`);
   assert.ok(long.endsWith('last') && !long.includes('first') && long.length <= 3_001);
+});
+
+test('each end is told in words that a person understands', () => {
+  const said = (outcome: RunOutcome, cancelled = false): string | undefined =>
+    failureOf(resultOf(outcome), cancelled)?.message;
+  assert.is(said({ kind: 'exited', exitCode: 3 }), 'the processor ended with exit code 3: see the tail of its log');
+  assert.is(said({ kind: 'timed_out' }), 'the processor did not end before its deadline');
+  assert.is(said({ kind: 'killed' }), 'it was ended');
+  assert.is(said({ kind: 'killed' }, true), 'the plan was cancelled');
+  assert.is(said({ kind: 'signalled', signal: 'SIGSEGV' }), 'the processor was ended by SIGSEGV');
+  assert.is(said({ kind: 'out_of_memory' }), 'the processor ran out of memory');
+  assert.is(said({ kind: 'lost', reason: 'gone' }), 'gone');
+});
+
+test('a processor that says so is tried again, although its code would not be', () => {
+  assert.equal(exit(1, told('ERR_INPUT_MISSING', true)), ['ERR_INPUT_MISSING', true, 1]);
+});
+
+test('the event of a failure has what is known of it, and no field for what is not', () => {
+  const why = failure('ERR_EXIT', 'it broke', true, 3);
+  const known = { executionId: 'plan.train.1', durationMs: 7 };
+  assert.equal(failedDraft(why, { ...known, environment: ENVIRONMENT, logTail: 'the end' }), {
+    kind: 'execution.failed',
+    data: {
+      execution_id: 'plan.train.1',
+      code: 'ERR_EXIT',
+      message: 'it broke',
+      retryable: true,
+      duration_ms: 7,
+      exit_code: 3,
+      log_tail: 'the end',
+      environment: ENVIRONMENT,
+    },
+  });
+  assert.equal(failedDraft(failure('ERR_TIMEOUT', 'late'), { ...known, environment: undefined, logTail: '' }), {
+    kind: 'execution.failed',
+    data: { execution_id: 'plan.train.1', code: 'ERR_TIMEOUT', message: 'late', retryable: true, duration_ms: 7 },
+  });
 });
 
 test.run();

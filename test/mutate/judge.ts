@@ -20,7 +20,7 @@ export interface Judge {
 const HITS_FACTOR = 100;
 
 /** Wide, for a busy machine: only what loops without passing the mutated place waits for it. */
-const timeoutMs = (judge: Judge): number => 30_000 + 20 * judge.durationMs;
+const timeoutMs = (judge: Judge): number => 5_000 + 5 * judge.durationMs;
 
 /** Runs a suite on the code as it stands: it must pass, and tells what its tests reach. */
 export async function learn(runner: Runner, suite: string, bundle: string): Promise<Judge> {

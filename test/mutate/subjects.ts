@@ -25,7 +25,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   'shared/ledger': {
     suites: ['ledger/chain', 'ledger/evolve', 'ledger/verify', 'ledger/golden'],
     files: {
-      'bounded-faults.ts': [],
+      'bounded-faults.ts': ['ledger/bounded-faults'],
       'chain.ts': [],
       'decider.ts': [],
       'envelope.ts': [],

@@ -56,4 +56,24 @@ test('an error that is thrown with values in hand keeps its code, and neither ca
   }
 });
 
+test('a log may be cut off inside a value; a report is whole, and keeps what only looks like one', () => {
+  const cut = TOKEN.slice(0, 16);
+  const of = (log: string, message: string) => scrubbed(result(log, message), known);
+  assert.not.match(of(`all went well ${cut}`, '').text, cut);
+  assert.is(of('', `died of ${cut}`).error?.message, `died of ${cut}`);
+});
+
+test('what is withheld is told as withheld', () => {
+  assert.is(WITHHOLDING.said('anything'), '[withheld]');
+});
+
+test('the place of an error that is no error of ours is kept, without the values in it', () => {
+  const thrown = new TypeError(`Received '${TOKEN}'`);
+  const told = scrubbedError(thrown, known);
+  assert.is(told.stack, thrown.stack?.replaceAll(TOKEN, '[secret TOKEN]'));
+  delete (thrown as Partial<Error>).stack;
+  assert.type(scrubbedError(thrown, known).stack, 'string');
+  assert.is(scrubbedError({ stack: TOKEN, toString: () => 'odd' }, known).message, 'odd');
+});
+
 test.run();
