@@ -21,16 +21,13 @@ const deterministicPart = ({ image_digest, cpu, memory_gb, gpu, timeout_s, prese
   present_env_keys,
 });
 
-const sorted = (entries: readonly (readonly [string, string])[]): Record<string, string> =>
-  Object.fromEntries([...entries].sort(([a], [b]) => (a < b ? -1 : 1)));
-
 /** Outputs only: the log is a record of the run, and tells of times and attempts. */
 function outputCids(state: PlanState, execution: Execution): Record<string, string> {
   const own = executionFolder(state.planId, execution.executionId);
   const outputs = [...state.artifacts.values()].filter(
     ({ execution_id: id, path }) => id === execution.executionId && !path.startsWith(own),
   );
-  return sorted(outputs.map(({ path, cid }) => [path, cid]));
+  return Object.fromEntries(outputs.map(({ path, cid }) => [path, cid]));
 }
 
 /**
@@ -43,13 +40,13 @@ export function receiptOf(state: PlanState, plan: AdmittedPlan, execution: Execu
   if (end === undefined || step === undefined) throw new Error(`${executionId} has not ended`);
   const environment = end.status === 'lost' ? undefined : end.environment;
   const inputs = Object.entries(started?.inputs ?? {});
-  const inputCids = sorted(inputs.map(([, { path, cid }]) => [path, cid]));
+  const inputCids = Object.fromEntries(inputs.map(([, { path, cid }]) => [path, cid]));
   const paramsCid = cidOf(canonicalBytes(step.params));
   const memo = {
     processor: step.processor,
     params_cid: paramsCid,
     // By name, not by path: two inputs that change places make other outputs, an input that moved does not.
-    input_cids: sorted(inputs.map(([name, { cid }]) => [name, cid])),
+    input_cids: Object.fromEntries(inputs.map(([name, { cid }]) => [name, cid])),
     environment: environment === undefined ? null : deterministicPart(environment),
   };
   const memoKey = cidOf(canonicalBytes(memo));

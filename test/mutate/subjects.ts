@@ -73,7 +73,10 @@ const ROOMS: Readonly<Record<string, Room>> = {
     suites: [],
     files: { 'decide.ts': ['dispatcher/decide'], 'outcome.ts': ['dispatcher/outcome'], 'scrub.ts': ['secrets/scrub'] },
   },
-  'services/settler': { suites: [], files: { 'decide.ts': ['settler/decide'], 'receipt.ts': ['settler/receipt'] } },
+  'services/settler': {
+    suites: ['settler/ends'],
+    files: { 'decide.ts': ['settler/decide'], 'receipt.ts': ['settler/receipt'] },
+  },
   'services/sampler': { suites: ['sampler/decide'], files: { 'decide.ts': [] } },
   'services/projector': {
     suites: [],
