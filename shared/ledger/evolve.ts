@@ -1,6 +1,7 @@
 import { IsomorphError, unreachable } from '../errors/isomorph-error.ts';
 import { headOf } from './chain.ts';
-import type { EventData, EventKind, LedgerEvent } from './events.ts';
+import type { EventData, EventOf, LedgerEvent } from './events.ts';
+import { checkLegal } from './legal.ts';
 import { type Artifact, type Execution, type ExecutionEnd, emptyState, type PlanState } from './state.ts';
 
 type Draftable<T> = { -readonly [K in keyof T]: T[K] };
@@ -14,46 +15,37 @@ interface Scratchpad extends Draftable<PlanState> {
   predicates: EventData<'predicate.checked'>[];
   series: Map<string, number>;
   facts: Set<string>;
+  unsettled: Set<string>;
 }
 
-type OfExecution = Extract<LedgerEvent, { kind: `execution.${string}` | 'budget.settled' }>;
-type OfBudget = Extract<LedgerEvent, { kind: `budget.${string}` }>;
 type OfFact = Extract<LedgerEvent, { data: { fact_id: string } }>;
 
-function illegal(event: LedgerEvent, why: string): never {
-  throw new IsomorphError('ERR_COMMIT_INVALID', `${event.kind} at seq ${event.seq} of ${event.plan_id}: ${why}`, {
-    pointer: `/seq/${event.seq}`,
-  });
+function change(state: Scratchpad, executionId: string, fields: Partial<Execution>): Execution {
+  const execution = state.executions.get(executionId);
+  if (execution === undefined) throw new IsomorphError('ERR_INTERNAL', `a rule let ${executionId} pass`);
+  const changed = { ...execution, ...fields };
+  state.executions.set(executionId, changed);
+  return changed;
 }
 
-/** The phase a plan must be in for an event to be legal; everything that is not named needs an admitted plan. */
-const PHASE_BEFORE: Partial<Record<EventKind, PlanState['phase']>> = {
-  'plan.submitted': 'absent',
-  'lease.declared': 'submitted',
-  'plan.admitted': 'submitted',
-  'plan.rejected': 'submitted',
-};
-
-const executionOf = (state: Scratchpad, event: OfExecution): Execution =>
-  state.executions.get(event.data.execution_id) ?? illegal(event, `no execution ${event.data.execution_id}`);
-
-function change(state: Scratchpad, execution: Execution, fields: Partial<Execution>): void {
-  state.executions.set(execution.executionId, { ...execution, ...fields });
+function submit(state: Scratchpad, { data, ts }: EventOf<'plan.submitted'>): void {
+  // After a rejection, which leaves nothing behind but its reasons.
+  state.phase = 'submitted';
+  state.submitted = data;
+  state.submittedAt = ts;
+  state.rejected = undefined;
 }
 
-function schedule(state: Scratchpad, event: Extract<LedgerEvent, { kind: 'execution.scheduled' }>): void {
-  const { execution_id: executionId, step_id: stepId, attempt } = event.data;
-  const before = state.attempts.get(stepId) ?? [];
-  if (attempt !== before.length + 1) illegal(event, `attempt ${attempt} follows ${before.length}`);
-  const previous = state.executions.get(before.at(-1) ?? '');
-  if (previous !== undefined && previous.end === undefined) illegal(event, `${previous.executionId} has not ended`);
-  state.attempts.set(stepId, [...before, executionId]);
+function schedule(state: Scratchpad, { data, ts }: EventOf<'execution.scheduled'>): void {
+  const { execution_id: executionId, step_id: stepId, attempt } = data;
+  state.attempts.set(stepId, [...(state.attempts.get(stepId) ?? []), executionId]);
+  state.unsettled.add(executionId);
   state.executions.set(executionId, {
     executionId,
     stepId,
     attempt,
-    scheduled: event.data,
-    scheduledAt: event.ts,
+    scheduled: data,
+    scheduledAt: ts,
     started: undefined,
     startedAt: undefined,
     end: undefined,
@@ -64,81 +56,35 @@ function schedule(state: Scratchpad, event: Extract<LedgerEvent, { kind: 'execut
   });
 }
 
-function start(state: Scratchpad, event: Extract<LedgerEvent, { kind: 'execution.started' }>): void {
-  const execution = executionOf(state, event);
-  if (execution.started !== undefined) illegal(event, 'it has already started');
-  if (execution.end !== undefined) illegal(event, 'it has already ended');
-  change(state, execution, { started: event.data, startedAt: event.ts });
+function end(state: Scratchpad, event: LedgerEvent & { data: { execution_id: string } }, how: ExecutionEnd): void {
+  change(state, event.data.execution_id, { end: how, endedAt: event.ts });
+  if (how.status === 'succeeded') state.stepsSucceeded += 1;
 }
 
-function end(state: Scratchpad, event: OfExecution, how: ExecutionEnd): void {
-  const execution = executionOf(state, event);
-  if (execution.end !== undefined) illegal(event, `it has already ended as ${execution.end.status}`);
-  change(state, execution, { end: how, endedAt: event.ts });
+function reserve(state: Scratchpad, { data }: EventOf<'budget.reserved'>): void {
+  state.reservations.set(data.execution_id, data.usd_micro);
+  state.budget = { ...state.budget, held: state.budget.held + data.usd_micro };
 }
 
-function settleExecution(state: Scratchpad, event: Extract<LedgerEvent, { kind: 'execution.settled' }>): void {
-  const execution = executionOf(state, event);
-  if (execution.actualUsdMicro === undefined) illegal(event, 'its budget is not settled');
-  if (execution.settled !== undefined) illegal(event, 'it is already settled');
-  change(state, execution, { settled: event.data });
-}
-
-function applyBudget(state: Scratchpad, event: OfBudget): void {
+function settleBudget(state: Scratchpad, { data }: EventOf<'budget.settled'>): void {
   const { limit, held, spent } = state.budget;
-  if (event.kind === 'budget.reserved') {
-    const { execution_id: id, usd_micro: amount } = event.data;
-    if (state.reservations.has(id)) illegal(event, 'it is already reserved');
-    if (spent + held + amount > limit) illegal(event, `spent ${spent} + held ${held} + ${amount} exceeds ${limit}`);
-    state.reservations.set(id, amount);
-    state.budget = { limit, held: held + amount, spent };
-    return;
-  }
-  const execution = executionOf(state, event);
-  const { reserved_usd_micro: reserved, actual_usd_micro: actual } = event.data;
-  if (execution.actualUsdMicro !== undefined) illegal(event, 'its budget is already settled');
-  if (execution.end === undefined) illegal(event, 'it has not ended');
-  if (reserved !== execution.reservedUsdMicro) illegal(event, `it reserved ${execution.reservedUsdMicro}`);
-  if (actual > reserved) illegal(event, `${actual} is more than it reserved`);
+  const { execution_id: id, reserved_usd_micro: reserved, actual_usd_micro: actual } = data;
   state.budget = { limit, held: held - reserved, spent: spent + actual };
-  change(state, execution, { actualUsdMicro: actual });
-}
-
-function writeArtifact(state: Scratchpad, event: Extract<LedgerEvent, { kind: 'artifact.written' }>): void {
-  const before = state.artifacts.get(event.data.path);
-  if (before !== undefined && before.cid !== event.data.cid) illegal(event, `${event.data.path} is immutable`);
-  state.artifacts.set(event.data.path, event.data);
+  change(state, id, { actualUsdMicro: actual });
 }
 
 function recordFact(state: Scratchpad, event: OfFact): void {
-  if (state.facts.has(event.data.fact_id)) illegal(event, `fact ${event.data.fact_id} is already recorded`);
   state.facts.add(event.data.fact_id);
-  if (event.kind === 'streams.sampled') {
-    const { series, watermark } = event.data;
-    state.series.set(series, Math.max(watermark, state.series.get(series) ?? 0));
-  }
+  if (event.kind !== 'streams.sampled') return;
+  const { series, watermark } = event.data;
+  state.series.set(series, Math.max(watermark, state.series.get(series) ?? 0));
 }
 
-function settlePlan(state: Scratchpad, event: Extract<LedgerEvent, { kind: 'plan.settled' }>): void {
-  const { held, spent } = state.budget;
-  if (held !== 0) illegal(event, `${held} micro-dollars are still held`);
-  // One that reserved nothing holds nothing, and would be forgotten without its end and its receipt.
-  const open = [...state.executions.values()].find((execution) => execution.settled === undefined);
-  if (open !== undefined) illegal(event, `${open.executionId} is not settled`);
-  if (event.data.spent_usd_micro !== spent) illegal(event, `the plan spent ${spent}`);
-  state.phase = 'settled';
-  state.settled = event.data;
-  state.settledAt = event.ts;
-}
-
-function apply(state: Scratchpad, event: LedgerEvent): void {
-  const needed = PHASE_BEFORE[event.kind] ?? 'admitted';
-  if (state.phase !== needed) illegal(event, `the plan is ${state.phase}, not ${needed}`);
+/** What an event changes; that it is legal, {@link checkLegal} has seen. */
+function reduce(state: Scratchpad, event: LedgerEvent): void {
   switch (event.kind) {
     case 'plan.submitted':
-      state.phase = 'submitted';
-      state.submitted = event.data;
-      state.submittedAt = event.ts;
+      submit(state, event);
       break;
     case 'plan.admitted':
       state.phase = 'admitted';
@@ -153,19 +99,23 @@ function apply(state: Scratchpad, event: LedgerEvent): void {
       state.cancelRequested ??= event.data;
       break;
     case 'plan.settled':
-      settlePlan(state, event);
+      state.phase = 'settled';
+      state.settled = event.data;
+      state.settledAt = event.ts;
       break;
     case 'lease.declared':
       break;
     case 'budget.reserved':
+      reserve(state, event);
+      break;
     case 'budget.settled':
-      applyBudget(state, event);
+      settleBudget(state, event);
       break;
     case 'execution.scheduled':
       schedule(state, event);
       break;
     case 'execution.started':
-      start(state, event);
+      change(state, event.data.execution_id, { started: event.data, startedAt: event.ts });
       break;
     case 'execution.succeeded': {
       const { duration_ms: durationMs, environment } = event.data;
@@ -181,10 +131,11 @@ function apply(state: Scratchpad, event: LedgerEvent): void {
       end(state, event, { status: 'lost', durationMs: event.data.duration_ms, reason: event.data.reason });
       break;
     case 'execution.settled':
-      settleExecution(state, event);
+      change(state, event.data.execution_id, { settled: event.data });
+      state.unsettled.delete(event.data.execution_id);
       break;
     case 'artifact.written':
-      writeArtifact(state, event);
+      state.artifacts.set(event.data.path, event.data);
       break;
     case 'predicate.checked':
       state.predicates.push(event.data);
@@ -203,6 +154,11 @@ function apply(state: Scratchpad, event: LedgerEvent): void {
   state.head = headOf(event);
 }
 
+function apply(state: Scratchpad, event: LedgerEvent): void {
+  checkLegal(state, event);
+  reduce(state, event);
+}
+
 const open = (state: PlanState): Scratchpad => ({
   ...state,
   reservations: new Map(state.reservations),
@@ -212,6 +168,7 @@ const open = (state: PlanState): Scratchpad => ({
   predicates: [...state.predicates],
   series: new Map(state.series),
   facts: new Set(state.facts),
+  unsettled: new Set(state.unsettled),
 });
 
 /**

@@ -54,6 +54,10 @@ export interface PlanState {
   readonly executions: ReadonlyMap<string, Execution>;
   /** Execution ids by step, in order of attempt. */
   readonly attempts: ReadonlyMap<string, readonly string[]>;
+  /** Executions that are not settled yet. */
+  readonly unsettled: ReadonlySet<string>;
+  /** Steps of which an execution succeeded. */
+  readonly stepsSucceeded: number;
   readonly artifacts: ReadonlyMap<string, Artifact>;
   readonly predicates: readonly EventData<'predicate.checked'>[];
   /** Highest watermark by series. */
@@ -77,6 +81,8 @@ export const emptyState = (planId: string): PlanState => ({
   reservations: new Map(),
   executions: new Map(),
   attempts: new Map(),
+  unsettled: new Set(),
+  stepsSucceeded: 0,
   artifacts: new Map(),
   predicates: [],
   series: new Map(),

@@ -29,12 +29,14 @@ const MAX_ATTEMPTS = 4;
 const LIMITS = [5_000, 400, 50, 0];
 
 function scheduleCommands(state: PlanState, flavour: number): Command[] {
+  if (state.cancelRequested !== undefined) return [];
   const left = state.budget.limit - state.budget.spent - state.budget.held;
   return STEPS.flatMap((stepId): Command[] => {
     const ids = state.attempts.get(stepId) ?? [];
     const last = state.executions.get(ids.at(-1) ?? '');
     const open = last !== undefined && last.end === undefined;
-    if (open || last?.end?.status === 'succeeded' || ids.length >= MAX_ATTEMPTS) return [];
+    const final = last?.end?.status === 'succeeded' || (last?.end?.status === 'failed' && !last.end.retryable);
+    if (open || final || ids.length >= MAX_ATTEMPTS) return [];
     // Up to and with the last micro-dollar that is left.
     const reserve = flavour % 4 === 0 ? 0 : Math.floor((left * (flavour % 4)) / 3);
     return [{ by: 'dispatcher', drafts: scheduled(state.planId, stepId, ids.length + 1, reserve) }];
@@ -48,37 +50,62 @@ function executionCommands(state: PlanState, execution: Execution, flavour: numb
     const start: Command = { by: 'dispatcher', drafts: [started(id)] };
     const output = written(state.planId, stepId, `out-${execution.attempt}.json`, id);
     const ends: Command[] = [
-      { by: 'dispatcher', drafts: [output, succeeded(id, durationMs)] },
-      { by: 'dispatcher', drafts: [failed(id, durationMs)] },
-      { by: 'dispatcher', drafts: [lost(id, durationMs)] },
+      { by: 'dispatcher', drafts: [failed(id, durationMs, { retryable: flavour % 3 > 0 })] },
+      { by: 'dispatcher', drafts: [lost(id, flavour % 2 === 0 ? durationMs : null)] },
     ];
-    return execution.started === undefined ? [start, start, ...ends] : ends;
+    if (execution.started === undefined)
+      return state.cancelRequested === undefined ? [start, start, start, ...ends] : ends;
+    const success: Command = { by: 'dispatcher', drafts: [output, succeeded(id, durationMs)] };
+    return [success, success, success, ...ends];
   }
   if (execution.settled !== undefined) return [];
   const actual = Math.floor((reserved * (flavour % 5)) / 4);
   return [{ by: 'settler', drafts: settledExecution(state.planId, id, reserved, actual) }];
 }
 
+function endCommands(state: PlanState, flavour: number): Command[] {
+  const { budget, predicates, admitted: by, cancelRequested: cancelled } = state;
+  if (budget.held > 0 || state.unsettled.size > 0) return [];
+  const all = state.stepsSucceeded === STEPS.length;
+  const due = all && predicates.length < (by?.predicates ?? 0);
+  const check: Command = { by: 'settler', drafts: [checked(predicates.length, flavour % 4 > 0)] };
+  const end = (status: 'succeeded' | 'failed' | 'cancelled'): Command => ({
+    by: 'settler',
+    drafts: [settled(status, budget.spent)],
+  });
+  const good = all && !due && predicates.every(({ ok }) => ok);
+  return [
+    ...(due ? [check, check] : []),
+    ...(good ? [end('succeeded')] : []),
+    ...(cancelled?.reason === 'client' ? [end('cancelled')] : []),
+    ...(flavour % 50 === 0 ? [end('failed')] : []),
+  ];
+}
+
 /** Every legal next commit; `flavour` varies amounts. */
 function commandsOf(state: PlanState, flavour: number): Command[] {
-  const { planId, phase, budget } = state;
-  if (phase === 'absent') {
+  const { planId, phase } = state;
+  if (phase === 'absent' || phase === 'rejected') {
+    const commandSeq = (state.submitted?.command_seq ?? 0) + 1 + (flavour % 9);
     const limit = LIMITS[flavour % LIMITS.length] ?? 0;
-    const admit: Command = { by: 'admission', drafts: [submitted(planId), admitted(planId, limit)] };
-    const reject: Command = { by: 'admission', drafts: [submitted(planId), rejected('too much')] };
+    const first = submitted(planId, commandSeq);
+    const admit: Command = { by: 'admission', drafts: [first, admitted(planId, limit)] };
+    const reject: Command = { by: 'admission', drafts: [first, rejected('too much')] };
     return [admit, admit, admit, admit, admit, admit, admit, reject];
   }
   if (phase !== 'admitted') return [];
   const facts = state.facts.size;
-  const atRest = budget.held === 0 && [...state.executions.values()].every((one) => one.settled !== undefined);
+  const cancel: Command =
+    flavour % 2 === 0
+      ? { by: 'admission', drafts: [cancelRequested('client')] }
+      : { by: 'dispatcher', drafts: [cancelRequested('deadline')] };
   return [
     ...scheduleCommands(state, flavour),
     ...[...state.executions.values()].flatMap((execution) => executionCommands(state, execution, flavour)),
+    ...endCommands(state, flavour),
     { by: 'sampler', drafts: [fact(facts), fact(facts + 1)] },
-    { by: 'settler', drafts: [checked(state.predicates.length, flavour % 2 === 0)] },
-    { by: 'admission', drafts: [cancelRequested(flavour % 2 === 0 ? 'client' : 'deadline')] },
-    ...(atRest && flavour % 50 === 0 ? [{ by: 'settler', drafts: [settled('failed', budget.spent)] }] : []),
-  ] as Command[];
+    ...(flavour % 5 === 0 ? [cancel] : []),
+  ];
 }
 
 /** Brings an admitted plan to its end. */

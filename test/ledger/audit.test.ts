@@ -47,7 +47,7 @@ const verify = (exported: string | Uint8Array, ...options: string[]): Promise<En
 
 const exportOf = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
-const golden = await readFile(fileOf('test/ledger/golden/golden-retried.ndjson'), 'utf8');
+const golden = await readFile(fileOf('test/ledger/golden/v1/golden-retried.ndjson'), 'utf8');
 const LINES = golden.trimEnd().split('\n');
 const lineOf = (number: number): string => LINES[number - 1] ?? '';
 const HEAD = (JSON.parse(LINES.at(-1) ?? '') as LedgerEvent).this_hash;
@@ -80,7 +80,7 @@ test('a golden ledger verifies from a file and from standard input', async () =>
   const ok = { code: 0, lines: [`ok: ${LINES.length} events of golden-retried, head ${HEAD}`] };
   assert.equal(await verify(golden), ok);
   assert.equal(await verify(golden.trimEnd(), '--head', HEAD), ok);
-  assert.equal(await run(SCRIPT, [fileOf('test/ledger/golden/golden-retried.ndjson')], ''), ok);
+  assert.equal(await run(SCRIPT, [fileOf('test/ledger/golden/v1/golden-retried.ndjson')], ''), ok);
 });
 
 test('whatever history verifies here, verifies there', async () => {
@@ -137,7 +137,7 @@ test('dropped, swapped, duplicated and spliced events are found at their places'
   assert.equal((await faultsOf(LINES.with(4, lineOf(6)).with(5, lineOf(5))))[0], 'line 5');
   assert.equal((await faultsOf(LINES.toSpliced(7, 0, lineOf(7))))[0], 'line 8');
   assert.equal((await faultsOf(LINES.toSpliced(20, 0, lineOf(3))))[0], 'line 21');
-  const other = (await readFile(fileOf('test/ledger/golden/golden-failed.ndjson'), 'utf8')).split('\n');
+  const other = (await readFile(fileOf('test/ledger/golden/v1/golden-failed.ndjson'), 'utf8')).split('\n');
   assert.equal((await faultsOf(LINES.toSpliced(3, 0, other[3] ?? '')))[0], 'line 4');
 });
 

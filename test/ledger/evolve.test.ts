@@ -4,6 +4,7 @@ import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { headOf, seal } from '../../shared/ledger/chain.ts';
 import { type Draft, EVENT_KINDS, type EventKind } from '../../shared/ledger/events.ts';
 import { evolve, fold } from '../../shared/ledger/evolve.ts';
+import { LEGAL } from '../../shared/ledger/legal.ts';
 import { emptyState } from '../../shared/ledger/state.ts';
 import { suite } from '../harness/suite.ts';
 import { histories } from './arbitrary.ts';
@@ -83,7 +84,12 @@ test('a state is left as it was by what is evolved from it', () => {
 /** An append of `drafts` must be refused, and must leave the chain as it is. */
 function refuses(chain: Chain, drafts: readonly Draft[], why: RegExp): void {
   const { head } = chain.state;
-  const events = seal(head, drafts, { planId: chain.planId, by: 'dispatcher', nowMs: Date.parse(head.ts ?? '0') + 1 });
+  const [by] = LEGAL[drafts.at(-1)?.kind ?? 'plan.submitted'].by;
+  const events = seal(head, drafts, {
+    planId: chain.planId,
+    by: by ?? 'settler',
+    nowMs: Date.parse(head.ts ?? '0') + 1,
+  });
   try {
     evolve(chain.state, events);
   } catch (error) {
@@ -104,7 +110,7 @@ const running = (): Chain =>
     .append('dispatcher', [started(ID)]);
 const ended = (): Chain => running().append('dispatcher', [succeeded(ID, 5)]);
 const done = (): Chain => ended().append('settler', settledExecution('plan', ID, 100, 40));
-const closed = (): Chain => done().append('settler', [settled('succeeded', 40)]);
+const closed = (): Chain => done().append('settler', [settled('failed', 40)]);
 
 /** One draft of every kind, legal in an admitted plan with an execution under way where it needs one. */
 const OF_KIND: Record<EventKind, Draft> = Object.fromEntries(
@@ -136,7 +142,7 @@ test('nothing follows plan.settled or plan.rejected', () => {
   const turnedDown = new NewChain('plan').append('admission', [submitted('plan'), rejected('no')]);
   for (const kind of EVENT_KINDS) {
     refuses(closed(), [OF_KIND[kind]], /the plan is settled/);
-    refuses(turnedDown, [OF_KIND[kind]], /the plan is rejected/);
+    refuses(turnedDown, [OF_KIND[kind]], /the plan is rejected|command 1 was rejected already/);
   }
 });
 

@@ -3,7 +3,14 @@
 import { cidOf } from '../../shared/hash/cid.ts';
 import { executionFolder, executionId, outputPrefix } from '../../shared/ids/ids.ts';
 import { EMPTY_HEAD, seal } from '../../shared/ledger/chain.ts';
-import type { Draft, Environment, EventData, LedgerEvent, LedgerWriter } from '../../shared/ledger/events.ts';
+import type {
+  Draft,
+  DraftData,
+  Environment,
+  EventData,
+  LedgerEvent,
+  LedgerWriter,
+} from '../../shared/ledger/events.ts';
 import { evolve } from '../../shared/ledger/evolve.ts';
 import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
 
@@ -22,18 +29,20 @@ export const ENVIRONMENT: Environment = {
   versions: { node: '20.20.2', os: 'linux-x64' },
 };
 
-export const submitted = (planId: string): Draft => ({
+export const submitted = (planId: string, commandSeq = 1): Draft => ({
   kind: 'plan.submitted',
   data: {
     plan_path: `/artifacts/plans/${planId}/plan.json`,
     plan_cid: cidOf(`plan ${planId}`),
     bytes: 321,
     principal: 'anonymous',
-    command_seq: 1,
+    command_seq: commandSeq,
   },
 });
 
-export const admitted = (planId: string, limit: number): Draft => ({
+type Admitted = DraftData<'plan.admitted'>;
+
+export const admitted = (planId: string, limit: number, more: Partial<Admitted> = {}): Draft => ({
   kind: 'plan.admitted',
   data: {
     admitted_path: `/artifacts/plans/${planId}/admitted.json`,
@@ -42,8 +51,9 @@ export const admitted = (planId: string, limit: number): Draft => ({
     steps: 3,
     budget_limit_usd_micro: limit,
     deadline: '2026-11-23T08:00:00.000Z',
-    predicates: 0,
+    predicates: 2,
     timeout_s: 86_400,
+    ...more,
   },
 });
 
@@ -122,7 +132,7 @@ export const failed = (id: string, durationMs: number, more: Partial<EventData<'
   },
 });
 
-export const lost = (id: string, durationMs: number): Draft => ({
+export const lost = (id: string, durationMs: number | null): Draft => ({
   kind: 'execution.lost',
   data: { execution_id: id, reason: 'its runtime does not know it', duration_ms: durationMs },
 });
@@ -208,5 +218,5 @@ export class Chain {
 }
 
 /** A plan that is admitted. */
-export const admittedChain = (planId: string, limit = 1_000): Chain =>
-  new Chain(planId).append('admission', [submitted(planId), admitted(planId, limit)]);
+export const admittedChain = (planId: string, limit = 1_000, more: Partial<Admitted> = {}): Chain =>
+  new Chain(planId).append('admission', [submitted(planId), admitted(planId, limit, more)]);

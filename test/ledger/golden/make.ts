@@ -1,7 +1,8 @@
 /**
  * Writes the golden ledgers and their summaries: `node --import tsx test/ledger/golden/make.ts`.
  * They are ledgers that exist: every later version must read them, and read the same out of them. A new kind of event gets a
- * new ledger here; one that is committed is never made anew.
+ * new ledger here; one that is committed is never made anew. Beside them, the digests of schemas: those of versions that have none
+ * are added.
  */
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { canonicalText } from '../../../shared/hash/canonical.ts';
@@ -24,6 +25,7 @@ import {
   succeeded,
   written,
 } from '../plan-history.ts';
+import { type Digests, digestsNow } from '../schema-digests.ts';
 import { summarize } from './summary.ts';
 
 const lease: Draft = {
@@ -49,14 +51,18 @@ function attempt(
 /** Fails, is lost, succeeds; scratch is used meanwhile; a read-only step reserves nothing. */
 function retried(): Chain {
   const planId = 'golden-retried';
-  const chain = new Chain(planId).append('admission', [submitted(planId), lease, admitted(planId, 1_000)], 0);
+  const chain = new Chain(planId).append(
+    'admission',
+    [submitted(planId), lease, admitted(planId, 1_000, { steps: 2 })],
+    0,
+  );
   attempt(chain, 'train', 1, [300, 120], [failed(`${planId}.train.1`, 880)]);
-  attempt(chain, 'train', 2, [300, 0], [lost(`${planId}.train.2`, 0)]);
+  attempt(chain, 'train', 2, [300, 300], [lost(`${planId}.train.2`, null)]);
   chain.append('sampler', [0, 1, 2, 3, 4, 5].map(fact), 5);
   const id = `${planId}.train.3`;
   attempt(chain, 'train', 3, [300, 300], [written(planId, 'train', 'modell-größe.json', id), succeeded(id, 897)]);
   attempt(chain, 'judge', 1, [0, 0], [succeeded(`${planId}.judge.1`, 3)]);
-  return chain.append('settler', [checked(0, true), checked(1, true), settled('succeeded', 420)], 40);
+  return chain.append('settler', [checked(0, true), checked(1, true), settled('succeeded', 720)], 40);
 }
 
 function failing(): Chain {
@@ -88,10 +94,21 @@ function cancelled(): Chain {
 const refused = (): Chain =>
   new Chain('golden-rejected').append('admission', [submitted('golden-rejected'), rejected('zu groß')], 0);
 
-const here = new URL('./', import.meta.url);
+/** Its id was given back, and taken by another command. */
+const resubmitted = (): Chain =>
+  new Chain('golden-resubmitted')
+    .append('admission', [submitted('golden-resubmitted', 7), rejected('zu groß')], 0)
+    .append('admission', [
+      submitted('golden-resubmitted', 9),
+      admitted('golden-resubmitted', 100, { steps: 1, predicates: 0 }),
+    ])
+    .append('admission', [cancelRequested('client')])
+    .append('settler', [settled('cancelled', 0)]);
+
+const here = new URL('./v2/', import.meta.url);
 const summaryFile = new URL('summaries.json', here);
 const summaries = JSON.parse(await readFile(summaryFile, 'utf8').catch(() => '{}')) as Record<string, unknown>;
-for (const chain of [retried(), failing(), cancelled(), refused()]) {
+for (const chain of [retried(), failing(), cancelled(), refused(), resubmitted()]) {
   const file = new URL(`${chain.planId}.ndjson`, here);
   const exists = await access(file).then(
     () => true,
@@ -102,3 +119,10 @@ for (const chain of [retried(), failing(), cancelled(), refused()]) {
   summaries[chain.planId] = summarize(chain.state);
 }
 await writeFile(summaryFile, `${JSON.stringify(summaries, null, 2)}\n`);
+
+const schemaFile = new URL('schemas.json', import.meta.url);
+const given = JSON.parse(await readFile(schemaFile, 'utf8').catch(() => '{}')) as Digests;
+const digests = Object.fromEntries(
+  Object.entries(digestsNow()).map(([kind, all]) => [kind, all.map((digest, index) => given[kind]?.[index] ?? digest)]),
+);
+await writeFile(schemaFile, `${JSON.stringify(digests, null, 2)}\n`);

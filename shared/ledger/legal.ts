@@ -1,0 +1,103 @@
+import { IsomorphError } from '../errors/isomorph-error.ts';
+import type { EventKind, EventOf, LedgerEvent, LedgerWriter } from './events.ts';
+import * as rules from './rules.ts';
+import type { Phase, PlanState } from './state.ts';
+
+/** Where an event of kind K is legal: by whom, in which state of its plan, and what else must hold there. */
+export interface Row<K extends EventKind> {
+  readonly by: readonly LedgerWriter[];
+  /** The plan is in one of these. */
+  readonly in: readonly Phase[];
+  /** Checked in this order; the first that is broken is told. */
+  readonly rules: readonly rules.Rule<EventOf<K>>[];
+}
+
+const RUNNING = ['admitted'] as const;
+const FACT = { by: ['sampler'], in: RUNNING, rules: [rules.recordedOnce] } as const;
+
+/**
+ * What is legal, whole: `evolve` refuses by it, the verifier finds by it, and `docs/events.md` is written from it. What
+ * needs the admitted document is in `shared/plan/audit.ts`.
+ */
+export const LEGAL: { readonly [K in EventKind]: Row<K> } = {
+  'plan.submitted': { by: ['admission'], in: ['absent', 'rejected'], rules: [rules.anotherCommand] },
+  'lease.declared': { by: ['admission'], in: ['submitted'], rules: [] },
+  'plan.admitted': { by: ['admission'], in: ['submitted'], rules: [] },
+  'plan.rejected': { by: ['admission'], in: ['submitted'], rules: [] },
+  'plan.cancel_requested': { by: ['admission', 'dispatcher'], in: RUNNING, rules: [rules.reasonOfItsWriter] },
+  'plan.settled': {
+    by: ['settler'],
+    in: RUNNING,
+    rules: [
+      rules.nothingHeld,
+      rules.everyExecutionSettled,
+      rules.spentAsCounted,
+      rules.successOfEveryStep,
+      rules.successOfEveryPredicate,
+      rules.cancelledByAClient,
+    ],
+  },
+  'budget.reserved': {
+    by: ['dispatcher'],
+    in: RUNNING,
+    rules: [rules.notCancelled, rules.reservedOnce, rules.nextAttemptReserved, rules.withinTheLimit],
+  },
+  'execution.scheduled': {
+    by: ['dispatcher'],
+    in: RUNNING,
+    rules: [rules.notCancelled, rules.ownId, rules.nextAttempt, rules.afterARetryableEnd],
+  },
+  'execution.started': {
+    by: ['dispatcher'],
+    in: RUNNING,
+    rules: [rules.known, rules.notStarted, rules.notEnded, rules.notCancelled],
+  },
+  'execution.succeeded': {
+    by: ['dispatcher'],
+    in: RUNNING,
+    rules: [rules.known, rules.notEnded, rules.hasStarted],
+  },
+  'execution.failed': { by: ['dispatcher'], in: RUNNING, rules: [rules.known, rules.notEnded] },
+  'execution.lost': { by: ['dispatcher'], in: RUNNING, rules: [rules.known, rules.notEnded] },
+  'budget.settled': {
+    by: ['settler'],
+    in: RUNNING,
+    rules: [rules.known, rules.hasEnded, rules.budgetSettledOnce, rules.reservedAsTold, rules.noMoreThanReserved],
+  },
+  'execution.settled': {
+    by: ['settler'],
+    in: RUNNING,
+    rules: [rules.known, rules.afterItsBudget, rules.settledOnce, rules.receiptWritten],
+  },
+  'artifact.written': { by: ['dispatcher', 'settler'], in: RUNNING, rules: [rules.immutable, rules.ofAnExecution] },
+  'predicate.checked': { by: ['settler'], in: RUNNING, rules: [rules.afterEveryStep, rules.noMoreThanAdmitted] },
+  'scratch.queue.published': FACT,
+  'scratch.queue.retry': FACT,
+  'scratch.queue.deadletter': FACT,
+  'scratch.kv.changed': FACT,
+  'scratch.sampled': FACT,
+  'streams.sampled': FACT,
+};
+
+const among = (names: readonly string[]): string => names.join(' or ');
+
+/** Which rule an event breaks in the state before it; undefined when it is legal there. */
+function brokenBy<K extends EventKind>(state: PlanState, event: EventOf<K>, row: Row<K>): string | undefined {
+  if (!row.in.includes(state.phase)) return `the plan is ${state.phase}, not ${among(row.in)}`;
+  if (!row.by.includes(event.by)) return `it is by ${event.by}, not ${among(row.by)}`;
+  for (const { broken } of row.rules) {
+    const why = broken(state, event);
+    if (why !== undefined) return why;
+  }
+  return undefined;
+}
+
+/** @throws ERR_COMMIT_INVALID when an event is not legal in the state before it, with its seq */
+export function checkLegal(state: PlanState, event: LedgerEvent): void {
+  // The row is that of the event's own kind, which the type of a look-up by a union cannot say.
+  const why = brokenBy(state, event as EventOf<EventKind>, LEGAL[event.kind] as unknown as Row<EventKind>);
+  if (why === undefined) return;
+  throw new IsomorphError('ERR_COMMIT_INVALID', `${event.kind} at seq ${event.seq} of ${event.plan_id}: ${why}`, {
+    pointer: `/seq/${event.seq}`,
+  });
+}

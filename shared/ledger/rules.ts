@@ -1,0 +1,277 @@
+import { executionFolder, executionId } from '../ids/ids.ts';
+import type { EventKind, EventOf, LedgerEvent } from './events.ts';
+import type { Execution, PlanState } from './state.ts';
+
+/** One thing that must hold where an event stands. Pure, and no slower for a plan of many steps. */
+export interface Rule<E extends LedgerEvent> {
+  readonly name: string;
+  /** For people: `docs/events.md`. */
+  readonly says: string;
+  /** What is wrong; undefined when the rule is kept. */
+  readonly broken: (state: PlanState, event: E) => string | undefined;
+}
+
+const rule = <K extends EventKind>(
+  name: string,
+  says: string,
+  broken: Rule<EventOf<K>>['broken'],
+): Rule<EventOf<K>> => ({
+  name,
+  says,
+  broken,
+});
+
+/** Kinds that tell of one execution which was scheduled before. */
+type OfExecution = 'budget.settled' | Exclude<EventKind & `execution.${string}`, 'execution.scheduled'>;
+type OfFact = Extract<LedgerEvent, { data: { fact_id: string } }>['kind'];
+
+const executionOf = (state: PlanState, { data }: EventOf<OfExecution>): Execution | undefined =>
+  state.executions.get(data.execution_id);
+
+// The plan
+
+export const anotherCommand = rule<'plan.submitted'>(
+  'anotherCommand',
+  'a rejected plan gives its id back to another command',
+  ({ submitted }, { data }) =>
+    submitted !== undefined && submitted.command_seq === data.command_seq
+      ? `command ${data.command_seq} was rejected already`
+      : undefined,
+);
+
+export const reasonOfItsWriter = rule<'plan.cancel_requested'>(
+  'reasonOfItsWriter',
+  'admission cancels for a client, the dispatcher at the deadline',
+  (_, { by, data: { reason } }) =>
+    (by === 'admission') === (reason === 'client') ? undefined : `${by} does not cancel for the reason "${reason}"`,
+);
+
+export const notCancelled = rule<'budget.reserved' | 'execution.scheduled' | 'execution.started'>(
+  'notCancelled',
+  'no cancellation was requested',
+  ({ cancelRequested }) => (cancelRequested === undefined ? undefined : 'the plan is being cancelled'),
+);
+
+export const nothingHeld = rule<'plan.settled'>('nothingHeld', 'nothing of the budget is held', ({ budget }) =>
+  budget.held === 0 ? undefined : `${budget.held} micro-dollars are still held`,
+);
+
+// One that reserved nothing holds nothing, and would be forgotten without its end and its receipt.
+export const everyExecutionSettled = rule<'plan.settled'>(
+  'everyExecutionSettled',
+  'every execution is settled',
+  ({ unsettled }) => {
+    const [open] = unsettled;
+    return open === undefined ? undefined : `${open} is not settled`;
+  },
+);
+
+export const spentAsCounted = rule<'plan.settled'>(
+  'spentAsCounted',
+  'what it says was spent is what its executions cost',
+  ({ budget }, { data }) => (data.spent_usd_micro === budget.spent ? undefined : `the plan spent ${budget.spent}`),
+);
+
+/**
+ * Version 1 is held to the steps that ran: how many there are is checked with the admitted document, since ledgers
+ * of that version were made by hand whose number of steps is another.
+ */
+const stepsToSucceed = ({ admitted, attempts }: PlanState): number =>
+  admitted?.predicates === null ? attempts.size : (admitted?.steps ?? 0);
+
+const missingSteps = (state: PlanState): string | undefined => {
+  const steps = stepsToSucceed(state);
+  return state.stepsSucceeded === steps ? undefined : `${state.stepsSucceeded} of ${steps} steps succeeded`;
+};
+
+export const successOfEveryStep = rule<'plan.settled'>(
+  'successOfEveryStep',
+  'a plan that succeeded has every step succeeded',
+  (state, { data }) => (data.status === 'succeeded' ? missingSteps(state) : undefined),
+);
+
+export const successOfEveryPredicate = rule<'plan.settled'>(
+  'successOfEveryPredicate',
+  'a plan that succeeded has every predicate checked, and each holds',
+  ({ admitted, predicates }, { data }) => {
+    if (data.status !== 'succeeded') return undefined;
+    const failed = predicates.find(({ ok }) => !ok);
+    if (failed !== undefined) return `predicate ${failed.pointer} does not hold`;
+    const all = admitted?.predicates ?? predicates.length;
+    return predicates.length === all ? undefined : `${predicates.length} of ${all} predicates were checked`;
+  },
+);
+
+export const cancelledByAClient = rule<'plan.settled'>(
+  'cancelledByAClient',
+  'a plan that ends as cancelled was cancelled by a client',
+  ({ cancelRequested }, { data }) =>
+    data.status !== 'cancelled' || cancelRequested?.reason === 'client' ? undefined : 'no client cancelled it',
+);
+
+// The budget
+
+/** `<plan_id>.<step_id>.<attempt>` of the next attempt of a step of this plan. */
+export const nextAttemptReserved = rule<'budget.reserved'>(
+  'nextAttemptReserved',
+  'the execution_id is that of the next attempt of a step of this plan',
+  ({ planId, attempts }, { data: { execution_id: id } }) => {
+    const [plan, stepId = '', attempt] = id.split('.');
+    const next = (attempts.get(stepId)?.length ?? 0) + 1;
+    if (plan === planId && attempt === `${next}` && id === executionId(planId, stepId, next)) return undefined;
+    return `${id} is not the next attempt of a step of ${planId}`;
+  },
+);
+
+export const reservedOnce = rule<'budget.reserved'>(
+  'reservedOnce',
+  'nothing was reserved for it yet',
+  ({ reservations }, { data }) => (reservations.has(data.execution_id) ? 'it is already reserved' : undefined),
+);
+
+export const withinTheLimit = rule<'budget.reserved'>(
+  'withinTheLimit',
+  'with what is spent and held it stays within the limit',
+  ({ budget: { limit, held, spent } }, { data: { usd_micro: amount } }) =>
+    spent + held + amount > limit ? `spent ${spent} + held ${held} + ${amount} exceeds ${limit}` : undefined,
+);
+
+export const budgetSettledOnce = rule<'budget.settled'>(
+  'budgetSettledOnce',
+  'its budget is not settled yet',
+  (state, event) =>
+    executionOf(state, event)?.actualUsdMicro === undefined ? undefined : 'its budget is already settled',
+);
+
+export const reservedAsTold = rule<'budget.settled'>(
+  'reservedAsTold',
+  'what comes free is what was reserved',
+  (state, event) => {
+    const reserved = executionOf(state, event)?.reservedUsdMicro;
+    return event.data.reserved_usd_micro === reserved ? undefined : `it reserved ${reserved}`;
+  },
+);
+
+export const noMoreThanReserved = rule<'budget.settled'>(
+  'noMoreThanReserved',
+  'it cost no more than it reserved',
+  (_, { data: { actual_usd_micro: actual, reserved_usd_micro: reserved } }) =>
+    actual > reserved ? `${actual} is more than it reserved` : undefined,
+);
+
+// Executions
+
+export const known = rule<OfExecution>('known', 'the execution was scheduled', (state, event) =>
+  executionOf(state, event) === undefined ? `no execution ${event.data.execution_id}` : undefined,
+);
+
+export const ownId = rule<'execution.scheduled'>(
+  'ownId',
+  'its execution_id is `<plan_id>.<step_id>.<attempt>`',
+  ({ planId }, { data: { execution_id: id, step_id: stepId, attempt } }) => {
+    const own = executionId(planId, stepId, attempt);
+    return id === own ? undefined : `${id} should be ${own}`;
+  },
+);
+
+export const nextAttempt = rule<'execution.scheduled'>(
+  'nextAttempt',
+  'its attempt follows the one before',
+  ({ attempts }, { data: { step_id: stepId, attempt } }) => {
+    const before = attempts.get(stepId)?.length ?? 0;
+    return attempt === before + 1 ? undefined : `attempt ${attempt} follows ${before}`;
+  },
+);
+
+export const afterARetryableEnd = rule<'execution.scheduled'>(
+  'afterARetryableEnd',
+  'the attempt before was lost, or failed in a way that is worth a retry',
+  ({ attempts, executions }, { data: { step_id: stepId } }) => {
+    const before = executions.get(attempts.get(stepId)?.at(-1) ?? '');
+    if (before === undefined) return undefined;
+    if (before.end === undefined) return `${before.executionId} has not ended`;
+    if (before.end.status === 'succeeded') return `${before.executionId} succeeded`;
+    if (before.end.status === 'lost' || before.end.retryable) return undefined;
+    return `${before.executionId} failed for good`;
+  },
+);
+
+export const notStarted = rule<'execution.started'>('notStarted', 'it has not started yet', (state, event) =>
+  executionOf(state, event)?.started === undefined ? undefined : 'it has already started',
+);
+
+export const hasStarted = rule<'execution.succeeded'>('hasStarted', 'it has started', (state, event) =>
+  executionOf(state, event)?.started === undefined ? 'it has not started' : undefined,
+);
+
+export const notEnded = rule<'execution.started' | 'execution.succeeded' | 'execution.failed' | 'execution.lost'>(
+  'notEnded',
+  'it has not ended yet',
+  (state, event) => {
+    const end = executionOf(state, event)?.end;
+    return end === undefined ? undefined : `it has already ended as ${end.status}`;
+  },
+);
+
+export const hasEnded = rule<'budget.settled'>('hasEnded', 'it has ended', (state, event) =>
+  executionOf(state, event)?.end === undefined ? 'it has not ended' : undefined,
+);
+
+export const afterItsBudget = rule<'execution.settled'>('afterItsBudget', 'its budget is settled', (state, event) =>
+  executionOf(state, event)?.actualUsdMicro === undefined ? 'its budget is not settled' : undefined,
+);
+
+export const settledOnce = rule<'execution.settled'>('settledOnce', 'it is not settled yet', (state, event) =>
+  executionOf(state, event)?.settled === undefined ? undefined : 'it is already settled',
+);
+
+export const receiptWritten = rule<'execution.settled'>(
+  'receiptWritten',
+  'the receipt is an artifact of this execution that was written before, with that CID',
+  ({ artifacts }, { data: { execution_id: id, receipt_path: path, receipt_cid: cid } }) => {
+    const written = artifacts.get(path);
+    return written?.cid === cid && written.execution_id === id ? undefined : `no receipt ${cid} was written at ${path}`;
+  },
+);
+
+// Artifacts, predicates, facts
+
+export const ofAnExecution = rule<'artifact.written'>(
+  'ofAnExecution',
+  'it is of an execution: of the dispatcher while that runs, of the settler after its end and below its own folder',
+  ({ planId, executions }, { by, data: { execution_id: id, path } }) => {
+    const execution = executions.get(id ?? '');
+    if (id === undefined || execution === undefined) return `no execution ${id}`;
+    if (execution.settled !== undefined) return `${id} is settled`;
+    if (by === 'settler') {
+      if (execution.end === undefined) return `${id} has not ended`;
+      return path.startsWith(executionFolder(planId, id)) ? undefined : `${path} is not a receipt of ${id}`;
+    }
+    if (execution.started === undefined) return `${id} has not started`;
+    return execution.end === undefined ? undefined : `${id} has already ended as ${execution.end.status}`;
+  },
+);
+
+export const immutable = rule<'artifact.written'>(
+  'immutable',
+  'its path has no other CID',
+  ({ artifacts }, { data: { path, cid } }) =>
+    (artifacts.get(path)?.cid ?? cid) === cid ? undefined : `${path} is immutable`,
+);
+
+export const afterEveryStep = rule<'predicate.checked'>('afterEveryStep', 'every step has succeeded', (state) =>
+  missingSteps(state),
+);
+
+export const noMoreThanAdmitted = rule<'predicate.checked'>(
+  'noMoreThanAdmitted',
+  'the plan has as many predicates',
+  ({ admitted, predicates }) => {
+    const all = admitted?.predicates ?? undefined;
+    return all === undefined || predicates.length < all ? undefined : `the plan has ${all} predicates`;
+  },
+);
+
+export const recordedOnce = rule<OfFact>('recordedOnce', 'its fact_id is new', ({ facts }, { data }) =>
+  facts.has(data.fact_id) ? `fact ${data.fact_id} is already recorded` : undefined,
+);
