@@ -1,4 +1,5 @@
 import { canonicalText } from '../../shared/hash/canonical.ts';
+import { executionFolder } from '../../shared/ids/ids.ts';
 import { EMPTY_HEAD, headOf, seal } from '../../shared/ledger/chain.ts';
 import type { Draft, Environment, LedgerEvent, LedgerWriter } from '../../shared/ledger/events.ts';
 import { fold } from '../../shared/ledger/evolve.ts';
@@ -19,11 +20,26 @@ const environment: Environment = {
   versions: {},
 };
 
+/** `<plan_id>.<step_id>.<attempt>` begins with its plan. */
+const receiptPath = (id: string): string => `${executionFolder(id.split('.')[0] ?? '', id)}determinism.json`;
+
+const writtenReceipt = (execution_id: string, digit: string): Draft => ({
+  kind: 'artifact.written',
+  data: {
+    path: receiptPath(execution_id),
+    cid: cid(digit),
+    sha256: digit.repeat(64),
+    size: 700,
+    content_type: 'application/json',
+    execution_id,
+  },
+});
+
 const receipt = (execution_id: string, digit: string): Draft => ({
   kind: 'execution.settled',
   data: {
     execution_id,
-    receipt_path: `/artifacts/executions/p/${execution_id}/determinism.json`,
+    receipt_path: receiptPath(execution_id),
     receipt_cid: cid(digit),
     memo_key: cid('e'),
   },
@@ -59,7 +75,7 @@ const admission = (planId: string): Commit => ({
         steps: 1,
         budget_limit_usd_micro: 50_000,
         deadline: '2026-11-23T08:00:00.000Z',
-        predicates: 0,
+        predicates: 2,
         timeout_s: 86_400,
       },
     },
@@ -104,6 +120,7 @@ const settlement = (execution_id: string, atMs: number, digit: string): Commit =
   by: 'settler',
   atMs,
   drafts: [
+    writtenReceipt(execution_id, digit),
     { kind: 'budget.settled', data: { execution_id, reserved_usd_micro: 310, actual_usd_micro: 12 } },
     receipt(execution_id, digit),
   ],

@@ -173,7 +173,7 @@ function refusedWith(chain: Chain, command: Start): string | undefined {
 
 test('nothing starts once the plan is cancelled, by whom and why ever', () => {
   for (const reason of ['client', 'deadline'] as const) {
-    const chain = withInput().append('admission', [cancelRequested(reason)]);
+    const chain = withInput().append(reason === 'client' ? 'admission' : 'dispatcher', [cancelRequested(reason)]);
     assert.is(refusedWith(chain, start()), 'ERR_CANCELLED');
     // Whatever its stores say, or if nobody asked them.
     assert.is(refusedWith(chain, start({ found: { inputs: {} } })), 'ERR_CANCELLED');

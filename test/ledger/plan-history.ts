@@ -2,7 +2,7 @@
 
 import { cidOf } from '../../shared/hash/cid.ts';
 import { executionFolder, executionId, outputPrefix } from '../../shared/ids/ids.ts';
-import { EMPTY_HEAD, seal } from '../../shared/ledger/chain.ts';
+import { EMPTY_HEAD, type Head, headOf, seal } from '../../shared/ledger/chain.ts';
 import type {
   Draft,
   DraftData,
@@ -12,6 +12,7 @@ import type {
   LedgerWriter,
 } from '../../shared/ledger/events.ts';
 import { evolve } from '../../shared/ledger/evolve.ts';
+import { LEGAL } from '../../shared/ledger/legal.ts';
 import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
 
 /** When every history begins. */
@@ -215,6 +216,19 @@ export class Chain {
     this.commits.push(events);
     return this;
   }
+}
+
+/** Drafts as one chain, each by a service that may write it. */
+export function sealedByWriters(planId: string, from: Head, drafts: readonly Draft[], nowMs: number): LedgerEvent[] {
+  const events: LedgerEvent[] = [];
+  let head = from;
+  for (const draft of drafts) {
+    const isReceipt = draft.kind === 'artifact.written' && draft.data.path.endsWith('/determinism.json');
+    const by = isReceipt ? 'settler' : (LEGAL[draft.kind].by[0] ?? 'settler');
+    events.push(...seal(head, [draft], { planId, by, nowMs }));
+    head = headOf(events.at(-1) as LedgerEvent);
+  }
+  return events;
 }
 
 /** A plan that is admitted. */

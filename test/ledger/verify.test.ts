@@ -159,11 +159,12 @@ test('a forged event that was hashed again breaks the link behind it, or changes
       const { events } = chain;
       const at = which % events.length;
       const event = events[at] as LedgerEvent;
-      const forged = { ...event, by: event.by === 'projector' ? 'settler' : 'projector' } as LedgerEvent;
+      const forged = { ...event, ts: '2026-11-22T07:59:59.999Z' };
       const line = canonicalText({ ...forged, this_hash: hashEvent(forged) });
       const verdict = verifyLines(linesOf(chain).with(at, line));
-      if (at < events.length - 1) assert.is(firstPlace(verdict), `line ${at + 2}`);
-      else assert.is.not(verdict.plans[0]?.headHash, chain.state.head.hash);
+      // Of the first event time may be any: there the link behind it breaks.
+      assert.is(firstPlace(verdict), `line ${at === 0 ? 2 : at + 1}`);
+      if (at === events.length - 1) assert.is.not(verdict.plans[0]?.headHash, chain.state.head.hash);
     }),
     { numRuns: 100 },
   );

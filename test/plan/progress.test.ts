@@ -84,7 +84,7 @@ test('a step that is under way is open, and the plan is not finished before it i
     [statuses(progressOf(chain.state, plan)), progressOf(chain.state, plan).finished],
     [{ only: 'open' }, false],
   );
-  chain.append('dispatcher', [succeeded('plan.only.1', 5)]);
+  chain.append('dispatcher', [started('plan.only.1'), succeeded('plan.only.1', 5)]);
   assert.is(progressOf(chain.state, plan).finished, false);
   chain.append('settler', settledExecution('plan', 'plan.only.1', RESERVE, 100));
   assert.is(progressOf(chain.state, plan).finished, true);
@@ -171,7 +171,7 @@ test('a step waits for money that is held, and is unpayable once none will come 
   const chain = admittedChain('plan', RESERVE + 300).append('dispatcher', scheduled('plan', 'one', 1, RESERVE));
   const during = progressOf(chain.state, plan);
   assert.equal([schedulable(during), during.unpayable, during.finished], [[], [], false]);
-  chain.append('dispatcher', [succeeded('plan.one.1', 5)]);
+  chain.append('dispatcher', [started('plan.one.1'), succeeded('plan.one.1', 5)]);
   chain.append('settler', settledExecution('plan', 'plan.one.1', RESERVE, 301));
   const after = progressOf(chain.state, plan);
   assert.equal([schedulable(after), after.unpayable, after.finished], [[], ['two'], true]);

@@ -1,13 +1,14 @@
 import * as assert from 'uvu/assert';
 import { decide, plansOf } from '../../services/projector/decide.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
-import { EMPTY_HEAD, encodeCommit, type Head, headOf, seal } from '../../shared/ledger/chain.ts';
+import { EMPTY_HEAD, encodeCommit, type Head, headOf } from '../../shared/ledger/chain.ts';
 import { hashEvent } from '../../shared/ledger/envelope.ts';
 import type { Draft, LedgerEvent } from '../../shared/ledger/events.ts';
 import { fold } from '../../shared/ledger/evolve.ts';
 import type { StoredMessage } from '../../shared/nats/read.ts';
 import { commitSubject } from '../../shared/wire/ledger.ts';
 import { suite } from '../harness/suite.ts';
+import { sealedByWriters } from '../ledger/plan-history.ts';
 
 const test = suite('projector decide');
 
@@ -37,14 +38,14 @@ const ADMITTED: Draft = {
   },
 };
 const CANCEL: Draft = { kind: 'plan.cancel_requested', data: { reason: 'client' } };
-const SETTLED: Draft = { kind: 'plan.settled', data: { status: 'cancelled', spent_usd_micro: 0, faults: [] } };
+const SETTLED: Draft = { kind: 'plan.settled', data: { status: 'failed', spent_usd_micro: 0, faults: [] } };
 const reserve = (id: string, amount: number): Draft => ({
   kind: 'budget.reserved',
   data: { execution_id: id, usd_micro: amount },
 });
 
 const sealed = (planId: string, head: Head, ...drafts: Draft[]): LedgerEvent[] =>
-  seal(head, drafts, { planId, by: 'admission', nowMs: NOW_MS });
+  sealedByWriters(planId, head, drafts, NOW_MS);
 
 /** Commits as messages of a stream, in order, from sequence `from`. */
 function messagesOf(from: number, ...commits: readonly LedgerEvent[][]): StoredMessage[] {

@@ -1,13 +1,14 @@
 import * as assert from 'uvu/assert';
 import { changesOf } from '../../services/projector/changes.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
-import { EMPTY_HEAD, seal } from '../../shared/ledger/chain.ts';
+import { EMPTY_HEAD } from '../../shared/ledger/chain.ts';
 import type { Draft } from '../../shared/ledger/events.ts';
 import { fold } from '../../shared/ledger/evolve.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { rowsOf } from '../../shared/projection/rows.ts';
 import { encodeCell, instant, jsonbText, TABLE_NAMES } from '../../shared/projection/tables.ts';
 import { suite } from '../harness/suite.ts';
+import { sealedByWriters } from '../ledger/plan-history.ts';
 import { admittedPlan } from './ledger-fixture.ts';
 
 const test = suite('projection rows');
@@ -88,8 +89,16 @@ const end = (status: 'succeeded' | 'failed' | 'cancelled', spent = 0): Draft => 
   data: { status, spent_usd_micro: spent, faults: [{ code: 'ERR_BUDGET_EXHAUSTED', message: 'spent' }] },
 });
 
+/** A receipt is written before it is named. */
+function withItsReceipt(draft: Draft): Draft[] {
+  if (draft.kind !== 'execution.settled') return [draft];
+  const { execution_id, receipt_path: path, receipt_cid } = draft.data;
+  const about = { cid: receipt_cid, sha256: 'ab'.repeat(32), size: 7, content_type: 'application/json' };
+  return [{ kind: 'artifact.written', data: { path, ...about, execution_id } }, draft];
+}
+
 const stateOf = (...drafts: Draft[]): PlanState =>
-  fold('p', seal(EMPTY_HEAD, drafts, { planId: 'p', by: 'dispatcher', nowMs: NOW_MS }));
+  fold('p', sealedByWriters('p', EMPTY_HEAD, drafts.flatMap(withItsReceipt), NOW_MS));
 
 const PLAN = admittedPlan('p', ['a', 'b', 'c']);
 
@@ -167,7 +176,7 @@ test('a rejected plan has its faults and neither budget nor steps', () => {
 
 test('only rows that changed are written: of a plan that goes on, and all when it is not known what is there', () => {
   const before = [SUBMIT, admit(1000), ...schedule('a', 1)];
-  const events = seal(EMPTY_HEAD, [...before, start('p.a.1')], { planId: 'p', by: 'dispatcher', nowMs: NOW_MS });
+  const events = sealedByWriters('p', EMPTY_HEAD, [...before, start('p.a.1')], NOW_MS);
   const old = rowsOf(fold('p', events.slice(0, -1)), PLAN);
   const now = rowsOf(fold('p', events), PLAN);
   const changes = changesOf(old, now);

@@ -75,7 +75,7 @@ test('a refusal says what is expected', () => {
   const broken = parseFact(Buffer.from('{'), 1);
   assert.is(broken.ok || broken.fault.expected, 'one JSON object');
   assert.is(refusal(emptyState('iris'))?.message, 'no plan iris');
-  const ended = admittedChain('plan').append('settler', [settled('succeeded', 0)]).state;
+  const ended = admittedChain('plan').append('settler', [settled('failed', 0)]).state;
   assert.is(refusal(ended)?.message, 'plan plan is settled');
 });
 
@@ -126,7 +126,7 @@ test('facts are recorded once and in order, however they are delivered', () => {
 
 test('a plan that is not there, or has ended, takes no facts and says so', () => {
   const facts: Fact[] = [{ id: 'f0', draft: fact(0) }];
-  const ended = admittedChain('plan').append('settler', [settled('succeeded', 0)]).state;
+  const ended = admittedChain('plan').append('settler', [settled('failed', 0)]).state;
   assert.equal([refusal(emptyState('plan'))?.code, refusal(ended)?.code], ['ERR_PLAN_UNKNOWN', 'ERR_PLAN_SETTLED']);
   assert.equal([decideRecord(emptyState('plan'), facts).drafts, decideRecord(ended, facts).drafts], [[], []]);
   assert.is(refusal(admittedChain('plan').state), undefined);

@@ -53,16 +53,20 @@ const withPredicates = (count: number): AdmittedPlan =>
     })),
   });
 
-const startedChain = (limit = 10_000): Chain =>
-  admittedChain('plan', limit)
+const startedChain = (predicates = 0): Chain =>
+  admittedChain('plan', 10_000, { steps: 1, predicates })
     .append('dispatcher', scheduled('plan', 'train', 1, RESERVE))
     .append('dispatcher', [started(ID)]);
 
-const endedChain = (): Chain =>
-  startedChain().append('dispatcher', [written('plan', 'train', 'out.json', ID, '{"ok":true}'), succeeded(ID, 1_500)]);
+const endedChain = (predicates = 0): Chain =>
+  startedChain(predicates).append('dispatcher', [
+    written('plan', 'train', 'out.json', ID, '{"ok":true}'),
+    succeeded(ID, 1_500),
+  ]);
 
 /** Every step succeeded, and is settled. */
-const finishedChain = (): Chain => endedChain().append('settler', settledExecution('plan', ID, RESERVE, 115));
+const finishedChain = (predicates = 0): Chain =>
+  endedChain(predicates).append('settler', settledExecution('plan', ID, RESERVE, 115));
 
 const NONE: SettlePlan['checked'] = { from: 0, results: [] };
 const held = (count: number): PredicateResult[] => Array.from({ length: count }, () => ({ ok: true, found: 'it' }));
@@ -149,7 +153,7 @@ function settleAll(chain: Chain, plan: AdmittedPlan, resultsOf = held): number[]
 }
 
 test('predicates beyond the first hundred are checked too, each once and in order, before the plan ends', () => {
-  const chain = finishedChain();
+  const chain = finishedChain(250);
   assert.equal(settleAll(chain, withPredicates(250)), [100, 100, 50]);
   assert.equal(
     chain.state.predicates.map(({ pointer }) => pointer),
@@ -160,7 +164,7 @@ test('predicates beyond the first hundred are checked too, each once and in orde
 
 test('one predicate that does not hold fails the plan, wherever it stands', () => {
   for (const bad of [0, 99, 100, 149]) {
-    const chain = finishedChain();
+    const chain = finishedChain(150);
     const resultsOf = (count: number): PredicateResult[] => {
       const from = chain.state.predicates.length;
       return held(count).map((result, index) => (from + index === bad ? { ok: false, found: 'nothing' } : result));
@@ -174,7 +178,7 @@ test('one predicate that does not hold fails the plan, wherever it stands', () =
 
 test('a settler whose evidence is older than the ledger writes nothing: the next commit brings it back', () => {
   const plan = withPredicates(150);
-  const chain = finishedChain();
+  const chain = finishedChain(150);
   const stale: SettlePlan = { plan, checked: { from: 0, results: held(100) } };
   const { decision } = settler(chain).when(decideSettlePlan, stale);
   chain.append('settler', decision.drafts);
@@ -189,7 +193,7 @@ test('a settler whose evidence is older than the ledger writes nothing: the next
 
 test('what a predicate found is told, clipped', () => {
   const results = [{ ok: true, found: 'x'.repeat(5_000) }];
-  const { decision } = settler(finishedChain()).when(decideSettlePlan, {
+  const { decision } = settler(finishedChain(1)).when(decideSettlePlan, {
     plan: withPredicates(1),
     checked: { from: 0, results },
   });
@@ -277,7 +281,7 @@ test('a plan that cannot be paid any more fails and says so', () => {
 const revoked = (reason: 'client' | 'deadline'): Chain =>
   admittedChain('plan')
     .append('dispatcher', scheduled('plan', 'train', 1, RESERVE))
-    .append('admission', [cancelRequested(reason)])
+    .append(reason === 'client' ? 'admission' : 'dispatcher', [cancelRequested(reason)])
     .append('dispatcher', [failed(ID, 0, { code: 'ERR_CANCELLED', retryable: false })])
     .append('settler', settledExecution('plan', ID, RESERVE, 0));
 

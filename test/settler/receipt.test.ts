@@ -105,8 +105,10 @@ test('a receipt names the outputs of its own execution, and neither logs nor oth
   const log = written('plan', 'train', '../../executions/log.txt', id);
   if (log.kind !== 'artifact.written') throw new Error('no artifact');
   const path = `/artifacts/executions/plan/${id}/log.txt`;
-  chain.append('dispatcher', [{ kind: 'artifact.written', data: { ...log.data, path } }]);
-  chain.append('dispatcher', [written('plan', 'judge', 'other.json', 'plan.judge.1')]);
+  chain.append('settler', [{ kind: 'artifact.written', data: { ...log.data, path } }]);
+  chain
+    .append('dispatcher', scheduled('plan', 'judge', 1, 0))
+    .append('dispatcher', [started('plan.judge.1'), written('plan', 'judge', 'other.json', 'plan.judge.1')]);
   const execution = chain.state.executions.get(id);
   if (execution === undefined) throw new Error('the run is not there');
   const receipt = receiptOf(chain.state, planOf([step('train')]), execution);
@@ -171,7 +173,7 @@ test('an execution that was lost has a receipt without a fingerprint', () => {
 
 test('an execution is settled once, for what it used; one that never started costs nothing', () => {
   const stored = {
-    path: '/artifacts/executions/r',
+    path: '/artifacts/executions/plan/plan.train.1/determinism.json',
     bytes: new Uint8Array(),
     memoKey: cidOf('m'),
     cid: cidOf('r'),

@@ -1,0 +1,146 @@
+import * as assert from 'uvu/assert';
+import { canonicalText } from '../../shared/hash/canonical.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
+import type { Draft, LedgerWriter } from '../../shared/ledger/events.ts';
+import { LEGAL } from '../../shared/ledger/legal.ts';
+import { Verifier } from '../../shared/ledger/verify.ts';
+import { suite } from '../harness/suite.ts';
+import { chained, type Deed } from './histories.ts';
+import {
+  admitted,
+  cancelRequested,
+  checked,
+  fact,
+  failed,
+  lost,
+  rejected,
+  scheduled,
+  settled,
+  settledExecution,
+  started,
+  submitted,
+  succeeded,
+  written,
+} from './plan-history.ts';
+
+const test = suite('what is legal');
+
+const ID = 'plan.fetch.1';
+
+const by = (writer: LedgerWriter, ...drafts: readonly Draft[]): Deed[] =>
+  drafts.map((draft) => ({ by: writer, draft }));
+
+const ADMITTED = by('admission', submitted('plan'), admitted('plan', 1_000, { steps: 1, predicates: 1 }));
+const SCHEDULED = [...ADMITTED, ...by('dispatcher', ...scheduled('plan', 'fetch', 1, 100))];
+const STARTED = [...SCHEDULED, ...by('dispatcher', started(ID))];
+const SUCCEEDED = [...STARTED, ...by('dispatcher', written('plan', 'fetch', 'a', ID), succeeded(ID, 5))];
+const FAILED = [...STARTED, ...by('dispatcher', failed(ID, 5, { retryable: false }))];
+const settledAfter = (deeds: readonly Deed[]): Deed[] => [
+  ...deeds,
+  ...by('settler', ...settledExecution('plan', ID, 100, 40)),
+];
+const CHECKED = [...settledAfter(SUCCEEDED), ...by('settler', checked(0, true))];
+const again = (attempt: number): Deed[] => by('dispatcher', ...scheduled('plan', 'fetch', attempt, 0));
+const [RECEIPT, BUDGET, SETTLED] = settledExecution('plan', ID, 100, 40) as [Draft, Draft, Draft];
+const other = (draft: Draft, data: object): Draft => ({ ...draft, data: { ...draft.data, ...data } }) as Draft;
+
+/** Given a history, when a deed follows, then this is said of it: one a rule, by its name. */
+const BROKEN: Readonly<Record<string, readonly [given: readonly Deed[], when: readonly Deed[], then: RegExp]>> = {
+  anotherCommand: [
+    by('admission', submitted('plan', 3), rejected('no')),
+    by('admission', submitted('plan', 3)),
+    /command 3 was rejected already/,
+  ],
+  reasonOfItsWriter: [ADMITTED, by('admission', cancelRequested('deadline')), /admission does not cancel/],
+  notCancelled: [[...ADMITTED, ...by('admission', cancelRequested('client'))], again(1), /being cancelled/],
+  nothingHeld: [
+    settledAfter(SUCCEEDED).slice(0, 4),
+    by('settler', settled('failed', 0)),
+    /100 micro-dollars are still held/,
+  ],
+  everyExecutionSettled: [[...ADMITTED, ...again(1)], by('settler', settled('failed', 0)), /fetch\.1 is not settled/],
+  spentAsCounted: [settledAfter(FAILED), by('settler', settled('failed', 41)), /the plan spent 40/],
+  successOfEveryStep: [settledAfter(FAILED), by('settler', settled('succeeded', 40)), /0 of 1 steps succeeded/],
+  successOfEveryPredicate: [
+    settledAfter(SUCCEEDED),
+    by('settler', settled('succeeded', 40)),
+    /0 of 1 predicates were checked/,
+  ],
+  cancelledByAClient: [settledAfter(FAILED), by('settler', settled('cancelled', 40)), /no client cancelled it/],
+  nextAttemptReserved: [
+    ADMITTED,
+    by('dispatcher', { kind: 'budget.reserved', data: { execution_id: 'other.fetch.1', usd_micro: 1 } }),
+    /other\.fetch\.1 is not the next attempt of a step of plan/,
+  ],
+  reservedOnce: [SCHEDULED, SCHEDULED.slice(2, 3), /already reserved/],
+  withinTheLimit: [ADMITTED, by('dispatcher', ...scheduled('plan', 'fetch', 1, 1_001)), /exceeds 1000/],
+  budgetSettledOnce: [settledAfter(SUCCEEDED), by('settler', BUDGET), /already settled/],
+  reservedAsTold: [SUCCEEDED, by('settler', other(BUDGET, { reserved_usd_micro: 99 })), /it reserved 100/],
+  noMoreThanReserved: [SUCCEEDED, by('settler', other(BUDGET, { actual_usd_micro: 101 })), /more than it reserved/],
+  known: [ADMITTED, by('dispatcher', started(ID)), /no execution plan\.fetch\.1/],
+  ownId: [
+    ADMITTED,
+    again(1).map(({ draft }) => ({ by: 'dispatcher', draft: other(draft, { execution_id: 'other.fetch.1' }) })),
+    /other\.fetch\.1 should be plan\.fetch\.1/,
+  ],
+  nextAttempt: [ADMITTED, again(2), /attempt 2 follows 0/],
+  afterARetryableEnd: [SUCCEEDED, again(2), /plan\.fetch\.1 succeeded/],
+  notStarted: [STARTED, by('dispatcher', started(ID)), /already started/],
+  hasStarted: [SCHEDULED, by('dispatcher', succeeded(ID, 1)), /it has not started/],
+  notEnded: [FAILED, by('dispatcher', lost(ID, 1)), /already ended as failed/],
+  hasEnded: [STARTED, by('settler', BUDGET), /it has not ended/],
+  afterItsBudget: [[...SUCCEEDED, ...by('settler', RECEIPT)], by('settler', SETTLED), /its budget is not settled/],
+  settledOnce: [settledAfter(SUCCEEDED), by('settler', SETTLED), /already settled/],
+  receiptWritten: [
+    [...SUCCEEDED, ...by('settler', RECEIPT, BUDGET)],
+    by('settler', other(SETTLED, { receipt_cid: cidOf('never written') })),
+    /no receipt blake3:\w+ was written/,
+  ],
+  ofAnExecution: [ADMITTED, by('dispatcher', written('plan', 'fetch', 'a', ID)), /no execution plan\.fetch\.1/],
+  immutable: [
+    [...STARTED, ...by('dispatcher', written('plan', 'fetch', 'a', ID, 'one'))],
+    by('dispatcher', written('plan', 'fetch', 'a', ID, 'two')),
+    /immutable/,
+  ],
+  afterEveryStep: [settledAfter(FAILED), by('settler', checked(0, true)), /0 of 1 steps succeeded/],
+  noMoreThanAdmitted: [CHECKED, by('settler', checked(1, true)), /the plan has 1 predicates/],
+  recordedOnce: [[...ADMITTED, ...by('sampler', fact(0))], by('sampler', fact(0)), /fact f0 is already recorded/],
+};
+
+/** The findings of a history that links and hashes, whatever it tells. */
+function findingsOf(deeds: readonly Deed[]): { place: string; message: string }[] {
+  const verifier = new Verifier();
+  for (const event of chained('plan', deeds)) verifier.line(canonicalText(event), `line ${event.seq}`);
+  return verifier.verdict().findings.map(({ place, message }) => ({ place, message }));
+}
+
+for (const [name, [given, when, then]] of Object.entries(BROKEN)) {
+  test(`${name}: what breaks it is found at its place, and told once`, () => {
+    assert.equal(findingsOf(given), [], 'what is given is legal');
+    const findings = findingsOf([...given, ...when, ...by('settler', settled('failed', 0))]);
+    assert.is(findings.length, 1);
+    assert.match(findings[0]?.message ?? '', then);
+    assert.is(findings[0]?.place, `line ${given.length + 1}`);
+  });
+}
+
+test('every rule of the table is broken here once', () => {
+  const names = Object.values(LEGAL).flatMap(({ rules }) => rules.map(({ name }) => name));
+  assert.equal([...new Set(names)].sort(), Object.keys(BROKEN).sort());
+});
+
+test('an event by a service that never writes that kind is found, whatever else is right', () => {
+  for (const [index, { draft }] of CHECKED.entries()) {
+    const forged = CHECKED.slice(0, index);
+    const [finding] = findingsOf([...forged, { by: 'projector', draft }]);
+    assert.match(finding?.message ?? '', /it is by projector, not /);
+    assert.is(finding?.place, `line ${index + 1}`);
+  }
+});
+
+test('the whole history is legal, and so is a rejected plan whose id another command takes', () => {
+  assert.equal(findingsOf([...CHECKED, ...by('settler', settled('succeeded', 40))]), []);
+  assert.equal(findingsOf([...by('admission', submitted('plan', 9), rejected('no')), ...ADMITTED]), []);
+});
+
+test.run();
