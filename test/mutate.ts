@@ -4,7 +4,8 @@
  * when fewer than nine in ten mutants die. docs/testing.md tells of those that live.
  */
 import { randomInt } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -70,6 +71,19 @@ function sampleOf(mutants: readonly Mutant[], count: number, seed: number): read
   return sample;
 }
 
+const percent = (part: number, whole: number): string => (whole === 0 ? '—' : `${((100 * part) / whole).toFixed(1)} %`);
+
+/** On one line, so that a list of survivors reads like one. */
+const brief = (code: string): string => {
+  const line = code.replace(/\s+/g, ' ');
+  return line.length > 90 ? `${line.slice(0, 89)}…` : line;
+};
+
+function told({ mutant, fate }: Judged): string {
+  const { file, line, column, mutator, original, replacement } = mutant;
+  return `${fate}: ${file}:${line}:${column} ${mutator}\n    - ${brief(original)}\n    + ${brief(replacement)}`;
+}
+
 async function learnAll(worker: string, bundles: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, Judge>> {
   const runner = new Runner(worker);
   const judges = new Map<string, Judge>();
@@ -95,7 +109,10 @@ async function judgeAll(
     const runner = new Runner(worker);
     for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) {
       const own = (SUBJECTS.get(mutant.file) ?? []).flatMap((suite) => judges.get(suite) ?? []);
-      judged.push({ mutant, fate: await judgeMutant(runner, mutant, own) });
+      const one: Judged = { mutant, fate: await judgeMutant(runner, mutant, own) };
+      judged.push(one);
+      // At once: a long run that is broken off has told what it found.
+      if (!died(one.fate)) say(told(one));
       const nowMs = performance.now();
       if (nowMs - reportedMs < REPORT_EVERY_MS) continue;
       reportedMs = nowMs;
@@ -105,30 +122,17 @@ async function judgeAll(
     await runner.close();
   };
   await Promise.all(Array.from({ length: jobs }, work));
-  return judged.sort((a, b) => Number(a.mutant.id) - Number(b.mutant.id));
+  return judged;
 }
 
-const percent = (part: number, whole: number): string => (whole === 0 ? '—' : `${((100 * part) / whole).toFixed(1)} %`);
-
-/** On one line, so that a list of survivors reads like one. */
-const brief = (code: string): string => {
-  const line = code.replace(/\s+/g, ' ');
-  return line.length > 90 ? `${line.slice(0, 89)}…` : line;
-};
-
+/** The score by file; how many died in all. */
 function report(judged: readonly Judged[], files: readonly string[]): number {
-  for (const { mutant, fate } of judged) {
-    if (died(fate)) continue;
-    const { file, line, column, mutator, original, replacement } = mutant;
-    say(`${fate}: ${file}:${line}:${column} ${mutator}\n    - ${brief(original)}\n    + ${brief(replacement)}`);
-  }
   say('');
   for (const file of files) {
     const own = judged.filter(({ mutant }) => mutant.file === file);
     const dead = own.filter(({ fate }) => died(fate)).length;
-    say(
-      `${file.padEnd(52)} ${String(dead).padStart(5)} of ${String(own.length).padStart(5)}  ${percent(dead, own.length)}`,
-    );
+    const counts = `${String(dead).padStart(5)} of ${String(own.length).padStart(5)}`;
+    say(`${file.padEnd(52)} ${counts}  ${percent(dead, own.length)}`);
   }
   return judged.filter(({ fate }) => died(fate)).length;
 }
@@ -138,33 +142,31 @@ async function mutate({ only, count, seed, jobs }: Options): Promise<boolean> {
   if (files.length === 0) throw new RangeError(`--only ${only}: no file of the pure core has that in its name`);
   const startMs = performance.now();
   const folder = await mkdtemp(path.join(os.tmpdir(), 'isomorph-mutate-'));
-  try {
-    const { mutants, sources } = await instrument(ROOT, files);
-    const suites = [...new Set(files.flatMap((file) => SUBJECTS.get(file) ?? []))].sort();
-    const bundles = await bundleSuites(ROOT, folder, suites, sources);
-    const worker = path.join(folder, 'worker.mjs');
-    const entry = fileURLToPath(new URL('mutate/worker.ts', import.meta.url));
-    await build({
-      entryPoints: [entry],
-      outfile: worker,
-      bundle: true,
-      format: 'esm',
-      platform: 'node',
-      packages: 'external',
-    });
-    const judges = await learnAll(worker, bundles);
-    const sample = sampleOf(mutants, count, seed);
-    say(
-      `${sample.length} of ${mutants.length} mutants in ${files.length} files, ${suites.length} suites, seed ${seed}`,
-    );
-    const dead = report(await judgeAll(worker, sample, judges, jobs), files);
-    const minutes = ((performance.now() - startMs) / 60_000).toFixed(1);
-    say(`\n${dead} of ${sample.length} died: ${percent(dead, sample.length)}; seed ${seed}; ${minutes} minutes`);
-    return 100 * dead >= LEAST_PERCENT * sample.length;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const { mutants, sources } = await instrument(ROOT, files);
+  const suites = [...new Set(files.flatMap((file) => SUBJECTS.get(file) ?? []))].sort();
+  const bundles = await bundleSuites(ROOT, folder, suites, sources);
+  const worker = path.join(folder, 'worker.mjs');
+  const entry = fileURLToPath(new URL('mutate/worker.ts', import.meta.url));
+  await build({
+    entryPoints: [entry],
+    outfile: worker,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    packages: 'external',
+  });
+  const judges = await learnAll(worker, bundles);
+  const sample = sampleOf(mutants, count, seed);
+  say(`${sample.length} of ${mutants.length} mutants in ${files.length} files, ${suites.length} suites, seed ${seed}`);
+  const dead = report(await judgeAll(worker, sample, judges, jobs), files);
+  const minutes = ((performance.now() - startMs) / 60_000).toFixed(1);
+  say(`\n${dead} of ${sample.length} died: ${percent(dead, sample.length)}; seed ${seed}; ${minutes} minutes`);
+  return 100 * dead >= LEAST_PERCENT * sample.length;
 }
+
+// So that what runs is ended too when the run is broken off.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 try {
   process.exitCode = (await mutate(readOptions())) ? 0 : 1;

@@ -46,6 +46,10 @@ export class Runner {
       execArgv: ['--max-old-space-size=768'],
     });
     this.#child = child;
+    // A mutant that loops would outlive whoever breaks off the run.
+    const kill = (): void => void child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
     return child;
   }
 

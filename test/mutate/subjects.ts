@@ -57,7 +57,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   'services/admission': {
-    suites: ['admission/decide', 'admission/policy', 'admission/secrets'],
+    suites: ['admission/decide', 'admission/policy', 'admission/refusals', 'admission/secrets'],
     files: {
       'check-scratch.ts': [],
       'command.ts': [],
