@@ -3,7 +3,8 @@
 import { cidOf } from '../../shared/hash/cid.ts';
 import { executionFolder, executionId, outputPrefix } from '../../shared/ids/ids.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
-import type { Draft } from '../../shared/ledger/events.ts';
+import type { Draft, LedgerWriter } from '../../shared/ledger/events.ts';
+import { LEGAL } from '../../shared/ledger/legal.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 
@@ -61,16 +62,19 @@ const encoded = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.st
 
 /** Writes lives of plans to a ledger and what they name to the World. */
 export class Author {
-  readonly #journal: Journal;
+  readonly #journalOf: (by: LedgerWriter) => Journal;
   readonly #store: ArtifactStore;
 
-  constructor(journal: Journal, store: ArtifactStore) {
-    this.#journal = journal;
+  /** @param journalOf a journal for each writer, the same whenever it is asked for */
+  constructor(journalOf: (by: LedgerWriter) => Journal, store: ArtifactStore) {
+    this.#journalOf = journalOf;
     this.#store = store;
   }
 
   async append(planId: string, ...drafts: Draft[]): Promise<number> {
-    return (await this.#journal.append(planId, () => ({ drafts }))).lastSeq;
+    // Who may write the last draft may write those in front of it.
+    const by = LEGAL[drafts.at(-1)?.kind ?? 'plan.submitted'].by[0] ?? 'settler';
+    return (await this.#journalOf(by).append(planId, () => ({ drafts }))).lastSeq;
   }
 
   async put(path: string, data: Uint8Array): Promise<{ path: string; cid: string; sha256: string; size: number }> {

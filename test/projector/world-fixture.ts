@@ -10,6 +10,7 @@ import { pino } from 'pino';
 import { type Projection, startProjector } from '../../services/projector/service.ts';
 import { ensureTopology } from '../../services/setup/topology.ts';
 import { type ForeignMessage, Journal } from '../../shared/journal/journal.ts';
+import { LEDGER_WRITERS, type LedgerWriter } from '../../shared/ledger/events.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { openFileStore } from '../../shared/world/drivers/file/file.ts';
@@ -113,13 +114,15 @@ export async function withWorld(postgres: Postgres, use: (world: TestWorld) => P
     (await pool.query<T>(text, values)).rows;
   const deps = { connection, pool, store, log, nowMs: Date.now, onForeign };
   const projections: Projection[] = [];
+  const journals = new Map(LEDGER_WRITERS.map((by) => [by, new Journal({ connection, by })]));
+  const journalOf = (by: LedgerWriter): Journal => journals.get(by) ?? new Journal({ connection, by });
   try {
     await use({
       connection,
       pool,
       store,
       folder,
-      author: new Author(new Journal({ connection, by: 'dispatcher' }), store),
+      author: new Author(journalOf, store),
       logged,
       foreign,
       newPool() {
