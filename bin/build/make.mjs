@@ -34,7 +34,8 @@ const BANNER = [
 const hashedSources = (root, files) => ({
   name: 'hashed sources',
   setup(build) {
-    build.onResolve({ filter: /^[^.]/ }, ({ path: name, kind, importer }) => {
+    // What begins with `#` is a file of ours, by the `imports` of package.json.
+    build.onResolve({ filter: /^[^.#]/ }, ({ path: name, kind, importer }) => {
       const stays = kind !== 'entry-point' && !BUNDLED.test(name) && !importer.includes('/node_modules/');
       return stays || name === 'pg-native' ? { external: true } : undefined;
     });

@@ -15,6 +15,9 @@ const FOLDERS = ['bin', 'cli', 'services', 'shared', 'stack'];
 /** What npm installed: the packages that become part of a build. */
 const INSTALLED = 'node_modules/.package-lock.json';
 
+/** Its `imports` say which file a name like `#blake3` means. */
+const MANIFEST = 'package.json';
+
 /**
  * @typedef {object} Sources
  * @property {string} digest SHA-256 over names and bytes, 64 hex digits: which build belongs to them
@@ -48,7 +51,7 @@ export function readSources(root) {
   const paths = FOLDERS.filter((folder) => present.has(folder)).flatMap((folder) => filesUnder(root, folder));
   const hash = createHash('sha256');
   const files = new Map();
-  for (const file of [...paths.sort(), INSTALLED]) {
+  for (const file of [...paths.sort(), MANIFEST, INSTALLED]) {
     const bytes = readFileSync(path.join(root, file));
     hash.update(`${file}\0${bytes.byteLength}\0`).update(bytes);
     files.set(file, bytes);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { SourceFile } from './rule.ts';
 
@@ -7,9 +8,17 @@ export const importsOf = (text: string): string[] =>
     (match) => match[1] ?? '',
   );
 
-/** A relative specifier as a path from the root of the project; packages stay as they are. */
-export const target = (file: string, specifier: string): string =>
-  specifier.startsWith('.') ? path.posix.normalize(path.posix.join(path.posix.dirname(file), specifier)) : specifier;
+/** Names that a file of ours has beside its path: what each means on Node. */
+const { imports: NAMES } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  readonly imports: Readonly<Record<string, { readonly default: string }>>;
+};
+
+/** A specifier of a file of ours as its path from the root of the project; packages stay as they are. */
+export function target(file: string, specifier: string): string {
+  if (specifier.startsWith('.')) return path.posix.join(path.posix.dirname(file), specifier);
+  if (specifier.startsWith('#')) return path.posix.normalize(NAMES[specifier]?.default ?? specifier);
+  return specifier;
+}
 
 export type Graph = ReadonlyMap<string, readonly string[]>;
 

@@ -4,7 +4,7 @@ import type { Finding, Rule } from './rule.ts';
 /** Files whose results depend on their arguments alone. */
 const PURE: readonly RegExp[] = [
   /^shared\/(errors|ids|ledger|plan|schema|text|wire)\//,
-  /^shared\/hash\/(blake3|canonical|cid|signature)\.ts$/,
+  /^shared\/hash\/(blake3|blake3-browser|blake3-engine|blake3-node|canonical|cid|signature)\.ts$/,
   /^shared\/projection\/(rows|commit)\.ts$/,
   /^shared\/providers\/aws\/location\.ts$/,
   /^shared\/scratch\/(capabilities|checks|token)\.ts$/,

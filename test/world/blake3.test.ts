@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
-import { blake3Hex, createBlake3, nativeEngine, wasmEngine } from '../../shared/hash/blake3.ts';
+import { blake3Hex, createBlake3 } from '../../shared/hash/blake3.ts';
+import { engine as scriptEngine } from '../../shared/hash/blake3-browser.ts';
+import { nativeEngine, wasmEngine } from '../../shared/hash/blake3-node.ts';
 import { cidOf, isCid } from '../../shared/hash/cid.ts';
 import { suite } from '../harness/suite.ts';
 
@@ -14,7 +16,7 @@ const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, 
 
 const test = suite('blake3');
 
-for (const engine of [nativeEngine(), wasmEngine()]) {
+for (const engine of [nativeEngine(), wasmEngine(), scriptEngine]) {
   test(`${engine.name}: the official vectors hold in one shot and in pieces of every awkward size`, () => {
     assert.is(vectors.cases.length, 35);
     for (const { input_len, hash } of vectors.cases) {

@@ -9,7 +9,7 @@ import { forkyRoot, whyNoForky } from './forky.ts';
 const run = promisify(execFile);
 
 /** Programs of the machine itself. */
-export const PROGRAM_NAMES = ['redis-server', 'postgres', 'b3sum', 'jq'] as const;
+export const PROGRAM_NAMES = ['redis-server', 'postgres', 'b3sum', 'jq', 'chromium'] as const;
 export type ProgramName = (typeof PROGRAM_NAMES)[number];
 
 export const SERVER_NAMES = [...PROGRAM_NAMES, 'ceph', 'moto', 'docker'] as const;
@@ -23,6 +23,7 @@ const ANSWERS: Readonly<Record<ProgramName, RegExp>> = {
   postgres: /^postgres \(PostgreSQL\) \d/,
   b3sum: /^b3sum \d/,
   jq: /^jq-?\s?\d/,
+  chromium: /^Chromium \d/,
 };
 
 /** Servers in a folder of their own (forky.ts), and the last of the programs that each needs. */

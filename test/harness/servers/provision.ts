@@ -13,6 +13,7 @@ const PACKAGES: Readonly<Record<ProgramName | 'docker', string>> = {
   postgres: 'postgresql',
   b3sum: 'b3sum',
   jq: 'jq',
+  chromium: 'chromium',
   docker: 'docker.io',
 };
 
