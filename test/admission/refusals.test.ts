@@ -9,6 +9,7 @@ import { emptyState } from '../../shared/ledger/state.ts';
 import type { Policy, Processor } from '../../shared/plan/registry.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
 import { suite } from '../harness/suite.ts';
+import { dataOf } from '../ledger/given.ts';
 import { admittedChain } from '../ledger/plan-history.ts';
 import { processor } from '../plan/admitted-plan.ts';
 
@@ -96,7 +97,10 @@ test('each refusal of a plan names what is wrong, where, and what would do', () 
       {},
       '/budget/limit_usd_micro ERR_BUDGET_BOUND: one attempt of every step may cost 400 micro-dollars; expected at least 400',
     ],
-    [planOf({ budget: { limit_usd_micro: 400 } }), { registry: registryOf({}, { max_budget_usd_micro: 400 }) }],
+    [
+      planOf({ budget: { limit_usd_micro: 400 } }),
+      { registry: registryOf({}, { max_budget_usd_micro: 400, max_steps: 1 }) },
+    ],
     [
       planOf({
         steps: [1, 2].map(() => ({ id: 'one', processor: 'test/probe@1' })),
@@ -335,6 +339,30 @@ test('another body under a taken id, and a plan that is not there, are told with
   );
   const { refused } = decideCancel(emptyState('plan'));
   assert.equal([refused?.code, refused?.message, refused?.pointer], ['ERR_PLAN_UNKNOWN', 'no plan plan', '/plan_id']);
+});
+
+test('text that no event can hold is refused with its plan, since it has one', () => {
+  const parsed = parseSubmission(new TextEncoder().encode('{"plan_id":"iris","title":"\\ud800"}'));
+  assert.equal(
+    [parsed.ok, !parsed.ok && parsed.planId, !parsed.ok && parsed.fault.code],
+    [false, 'iris', 'ERR_SCHEMA'],
+  );
+});
+
+test('what an admitted plan declares and stores is its own', () => {
+  const leases = [{ selector: '/artifacts/inputs/', mode: 'read' }];
+  const parsed = parseSubmission(new TextEncoder().encode(JSON.stringify(stepOf({ leases }))));
+  if (!parsed.ok) throw new Error(parsed.fault.message);
+  const ruling = rule(parsed.value, registryOf(), DEPLOYMENT);
+  assert.match(ruling.admitted?.document.path ?? '', /^\/artifacts\/plans\/iris\/admitted-[0-9a-f]{16}\.json$/);
+  const command = { ruling, nowMs: 0, principal: 'ann', commandSeq: 3, declareLeases: true };
+  const { drafts } = decideSubmit(emptyState('iris'), command);
+  assert.equal(dataOf(drafts, 'lease.declared'), { step_id: 'one', ...leases[0] });
+  const undeclared = decideSubmit(emptyState('iris'), { ...command, declareLeases: false });
+  assert.equal(
+    undeclared.drafts.map(({ kind }) => kind),
+    ['plan.submitted', 'plan.admitted'],
+  );
 });
 
 test.run();
