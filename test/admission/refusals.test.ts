@@ -40,7 +40,7 @@ const PROBE: Processor = processor({
 const registryOf = (changes: Partial<Processor> = {}, policy: Partial<Policy> = {}): Registry => ({
   processors: new Map([
     ['test/probe@1', { ...PROBE, ...changes }],
-    ['test/other@1', { ...PROBE, ref: 'test/other@1' }],
+    ['test/other@1', { ...PROBE, ref: 'test/other@1', outputs: PROBE.outputs.slice(1) }],
   ]),
   policies: new Map([
     ['default', { ...POLICY, ...policy }],
@@ -213,6 +213,14 @@ test('an output that there is not is told with those that there are', () => {
   assert.equal(said, [
     '/steps/1/inputs/table/output ERR_INPUT_UNDECLARED: test/probe@1 has no output "none.json"; expected one of out.json, log.txt',
   ]);
+});
+
+test('a document that is no plan is told by its schema, at most twenty faults at once', () => {
+  assert.equal(saidOf({ ...planOf(), title: 7 }), [
+    '/title ERR_SCHEMA: must be string; expected a value of type string',
+  ]);
+  const steps = RANGE.map(() => 'none');
+  assert.is(saidOf(planOf({ steps })).length, 20);
 });
 
 test('a long circle is told by its first twenty steps', () => {

@@ -23,7 +23,15 @@ const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   'shared/ledger': {
-    suites: ['ledger/chain', 'ledger/evolve', 'ledger/verify', 'ledger/golden'],
+    suites: [
+      'ledger/chain',
+      'ledger/evolve',
+      'ledger/golden',
+      'ledger/legal',
+      'ledger/legal-model',
+      'ledger/schemas',
+      'ledger/verify',
+    ],
     files: {
       'bounded-faults.ts': ['ledger/bounded-faults'],
       'chain.ts': [],
@@ -31,8 +39,10 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'envelope.ts': [],
       'events.ts': [],
       'evolve.ts': [],
+      'legal.ts': [],
       'meaning.ts': [],
       'reading.ts': [],
+      'rules.ts': [],
       'state.ts': [],
       'verify.ts': [],
       'versions.ts': [],

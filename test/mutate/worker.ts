@@ -44,6 +44,7 @@ Object.assign(globalThis, { __stryker__: SWITCHBOARD });
 // The same inputs for every mutant, and no search for the smallest that fails: that it fails is enough.
 fc.configureGlobal({ seed: 1, endOnFailure: true });
 process.env.ISOMORPH_FUZZ_RUNS ??= '500';
+process.env.ISOMORPH_HISTORIES ??= '50';
 
 let loads = 0;
 
