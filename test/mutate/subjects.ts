@@ -25,6 +25,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   'shared/ledger': {
     suites: [
       'ledger/chain',
+      'ledger/envelope',
       'ledger/evolve',
       'ledger/golden',
       'ledger/legal',
