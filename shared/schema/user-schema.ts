@@ -1,0 +1,159 @@
+/** JSON Schema 2020-12 as users write it: in the registry, and in predicates. Pure; cost is bounded by who calls. */
+import { validator } from '@exodus/schemasafe';
+import type { ErrorCode } from '../errors/codes.ts';
+import { type Fault, fault } from '../errors/isomorph-error.ts';
+import { FORMATS, keywordFaults } from './keywords.ts';
+
+/** A reader of 20 faults has enough to work on; a hostile document must not make a large answer. */
+const MAX_FAULTS = 20;
+
+type Schema = Record<string, unknown> | boolean;
+
+export type CompiledSchema =
+  /** `faults` of a value, each with its place below `base`; none when it fits. */
+  | { readonly ok: true; faults(value: unknown, code: ErrorCode, base: string): Fault[] }
+  /** Why the schema itself cannot be used, with places below the base that was given. */
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+const anyText = (): boolean => true;
+
+const OPTIONS = {
+  mode: 'default',
+  $schemaDefault: 'https://json-schema.org/draft/2020-12/schema',
+  requireSchema: false,
+  requireValidation: false,
+  requireStringValidation: false,
+  allowUnreachable: true,
+  // Annotations stay unused; what else is not known was refused before.
+  allowUnusedKeywords: true,
+  contentValidation: false,
+  formats: Object.fromEntries(FORMATS.map((name) => [name, anyText])),
+} as const;
+
+interface Failed {
+  readonly keywordLocation: string;
+  readonly instanceLocation: string;
+}
+
+type Validate = ((value: unknown) => boolean) & { readonly errors?: readonly Failed[] | null };
+
+const compile = (schema: Schema, options: object): Validate =>
+  validator(schema as Parameters<typeof validator>[0], { ...OPTIONS, ...options }) as Validate;
+
+/** `#/a~1b` of the library as JSON Pointer tokens. */
+const tokensOf = (location: string): string[] =>
+  location
+    .replace(/^#?\/?/, '')
+    .split('/')
+    .filter((token) => token !== '');
+
+/** What stands at a place of the schema; undefined where a reference was followed on the way. */
+function at(schema: unknown, tokens: readonly string[]): unknown {
+  let value = schema;
+  for (const token of tokens) {
+    const name = decodeURIComponent(token).replaceAll('~1', '/').replaceAll('~0', '~');
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}
+
+const shown = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? 'another value';
+  return text.length > 200 ? `${text.slice(0, 199)}…` : text;
+};
+
+/** In words, what a keyword asks for. */
+function expectation(keyword: string, wanted: unknown): string {
+  switch (keyword) {
+    case 'type':
+      return `a value of type ${Array.isArray(wanted) ? wanted.join(' or ') : String(wanted)}`;
+    case 'required':
+      return 'this field';
+    case 'additionalProperties':
+    case 'unevaluatedProperties':
+      return 'no such field';
+    case 'const':
+      return shown(wanted);
+    case 'enum':
+      return `one of ${Array.isArray(wanted) ? wanted.map(shown).join(', ') : shown(wanted)}`;
+    case 'anyOf':
+    case 'oneOf':
+      return `what fits ${keyword === 'anyOf' ? 'at least one' : 'exactly one'} of the schemas in ${keyword}`;
+    case 'not':
+      return 'what does not fit the schema in not';
+    default:
+      return wanted === undefined || typeof wanted === 'object'
+        ? `what ${keyword} asks for`
+        : `${keyword} ${shown(wanted)}`;
+  }
+}
+
+function toFault(schema: Schema, { keywordLocation, instanceLocation }: Failed, code: ErrorCode, base: string): Fault {
+  const tokens = tokensOf(keywordLocation);
+  const keyword = tokens.at(-1) ?? 'false';
+  const pointer = `${base}${instanceLocation.replace(/^#/, '')}`;
+  return fault(code, `it does not fit "${keyword}"`, { pointer, expected: expectation(keyword, at(schema, tokens)) });
+}
+
+/** The library's text for a schema it refuses ends in the place. */
+function refusal(error: Error, code: ErrorCode, base: string): Fault {
+  const [, reason = error.message, place = ''] = /^(.*?) at \S*?#(\S*)$/s.exec(error.message) ?? [];
+  return fault(code, `the schema itself is not usable: ${reason}`, {
+    pointer: `${base}${place}`,
+    expected: 'a JSON Schema of draft 2020-12 that refers to nothing outside itself',
+  });
+}
+
+/** All failures where the library can tell them, else the first: it cannot for every schema. */
+function explainer(schema: Schema): Validate {
+  try {
+    return compile(schema, { includeErrors: true, allErrors: true });
+  } catch {
+    // The schema compiled without; only the list of all failures is not to be had.
+    return compile(schema, { includeErrors: true });
+  }
+}
+
+/** A union reports its branches too; the place of the union itself says more than each branch does. */
+const withoutBranches = (failed: readonly Failed[]): Failed[] => {
+  const unions = failed.filter(({ keywordLocation }) => /\/(anyOf|oneOf)$/.test(keywordLocation));
+  return failed.filter(
+    (one) => !unions.some((union) => one !== union && one.keywordLocation.startsWith(`${union.keywordLocation}/`)),
+  );
+};
+
+/**
+ * Compiles a schema that a user wrote. What would be judged wrongly or not at all is refused: unknown keywords and formats,
+ * other drafts, dynamic references, references to other documents (docs/plans.md).
+ * @param base pointer of the schema in its document, for the faults of the schema itself
+ */
+export function compileSchema(schema: unknown, code: ErrorCode, base: string): CompiledSchema {
+  if (typeof schema !== 'boolean' && (typeof schema !== 'object' || schema === null || Array.isArray(schema))) {
+    const expected = 'an object, true or false';
+    return {
+      ok: false,
+      faults: [fault(code, 'the schema itself is not usable: no object', { pointer: base, expected })],
+    };
+  }
+  const usable = schema as Schema;
+  const unknown = keywordFaults(usable, code, base);
+  if (unknown.length > 0) return { ok: false, faults: unknown.slice(0, MAX_FAULTS) };
+  let fits: Validate;
+  try {
+    fits = compile(usable, {});
+  } catch (error) {
+    return { ok: false, faults: [refusal(error as Error, code, base)] };
+  }
+  let explain: Validate | undefined;
+  return {
+    ok: true,
+    faults(value, valueCode, valueBase) {
+      if (fits(value)) return [];
+      explain ??= explainer(usable);
+      const failed = explain(value) ? [] : withoutBranches(explain.errors ?? []);
+      const faults = failed.slice(0, MAX_FAULTS).map((one) => toFault(usable, one, valueCode, valueBase));
+      return faults.length > 0 ? faults : [fault(valueCode, 'it does not fit the schema', { pointer: valueBase })];
+    },
+  };
+}
