@@ -1,5 +1,5 @@
-import { type JSONValue, search } from '@jmespath-community/jmespath';
 import Type, { type Static } from 'typebox';
+import { compileExpression } from '../../schema/jmespath.ts';
 import { readJson, withJson } from './json-evidence.ts';
 import type { Predicate } from './predicate.ts';
 
@@ -13,8 +13,8 @@ const Args = Type.Object(
 );
 
 /** JMESPath's own truth: false, null and what is empty are false. */
-const isTruthy = (value: JSONValue): boolean => {
-  if (value === null || value === false || value === '') return false;
+const isTruthy = (value: unknown): boolean => {
+  if (value === undefined || value === null || value === false || value === '') return false;
   if (Array.isArray(value)) return value.length > 0;
   return typeof value === 'object' ? Object.keys(value).length > 0 : true;
 };
@@ -25,13 +25,15 @@ export const artifactJmespathOk: Predicate<Static<typeof Args>> = {
   args: Args,
   paths: ['path'],
   reads: ({ path }) => readJson(path),
+  programFaults: ({ expression }, pointer) => {
+    const compiled = compileExpression(expression, 'ERR_PREDICATE', `${pointer}/expression`);
+    return compiled.ok ? [] : compiled.faults;
+  },
   check: ({ path, expression }, evidence) =>
     withJson(evidence, path, (document) => {
-      try {
-        const value = search(document as JSONValue, expression);
-        return { ok: isTruthy(value), found: JSON.stringify(value) ?? 'null' };
-      } catch (error) {
-        return { ok: false, found: `the expression failed: ${(error as Error).message}` };
-      }
+      const compiled = compileExpression(expression, 'ERR_PREDICATE', '');
+      if (!compiled.ok) return { ok: false, found: `the expression is not usable: ${compiled.faults[0]?.message}` };
+      const value = compiled.search(document);
+      return { ok: isTruthy(value), found: JSON.stringify(value) ?? 'null' };
     }),
 };

@@ -10,6 +10,8 @@ import { seriesHasNew } from './series-has-new.ts';
 /** A predicate behind its argument check, so that callers need not know its argument type. */
 export interface BoundPredicate {
   readonly paths: readonly string[];
+  /** Whether it runs what a user wrote: then it is judged where it can be ended. */
+  readonly hasProgram: boolean;
   faults(call: PredicateCall, pointer: string): readonly Fault[];
   reads(call: PredicateCall): readonly Read[];
   check(call: PredicateCall, evidence: Evidence): PredicateResult;
@@ -23,9 +25,11 @@ function bind<Args>(predicate: Predicate<Args>): [string, BoundPredicate] {
     predicate.use,
     {
       paths: predicate.paths,
+      hasProgram: predicate.programFaults !== undefined,
       faults(call, pointer) {
         const result = validate(call, pointer);
-        return result.ok ? [] : result.faults;
+        if (!result.ok) return result.faults;
+        return predicate.programFaults?.(args(call), pointer) ?? [];
       },
       reads: (call) => predicate.reads(args(call)),
       check: (call, evidence) => predicate.check(args(call), evidence),

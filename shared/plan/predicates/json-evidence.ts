@@ -1,7 +1,11 @@
+import { jsonDepth } from '../../text/json-depth.ts';
 import type { Evidence, PredicateResult, Read } from './predicate.ts';
 
 /** Predicates look at small summaries; a larger document belongs into a processor. */
 const MAX_JSON_BYTES = 16 * 1024 * 1024;
+
+/** Deeper than any summary, and far from what the stack of a judge can bear. */
+const MAX_DEPTH = 500;
 
 export const readJson = (path: string): readonly Read[] => [{ kind: 'artifact', path, bytes: true }];
 
@@ -16,7 +20,11 @@ export function withJson(
   if (artifact.size > MAX_JSON_BYTES) return { ok: false, found: `${artifact.size} bytes: too large to judge` };
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(artifact.bytes));
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(artifact.bytes);
+    if (jsonDepth(text) > MAX_DEPTH) {
+      return { ok: false, found: `too costly to judge: more than ${MAX_DEPTH} levels in each other` };
+    }
+    value = JSON.parse(text);
   } catch (error) {
     return { ok: false, found: `${path} is no JSON: ${(error as Error).message}` };
   }

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { checkAgainst } from '../../schema/validate.ts';
+import { compileSchema } from '../../schema/user-schema.ts';
 import { readJson, withJson } from './json-evidence.ts';
 import type { Predicate } from './predicate.ts';
 
@@ -18,10 +18,16 @@ export const jsonSchemaOk: Predicate<Static<typeof Args>> = {
   args: Args,
   paths: ['path'],
   reads: ({ path }) => readJson(path),
+  programFaults: ({ schema }, pointer) => {
+    const compiled = compileSchema(schema, 'ERR_PREDICATE', `${pointer}/schema`);
+    return compiled.ok ? [] : compiled.faults;
+  },
   check: ({ path, schema }, evidence) =>
     withJson(evidence, path, (document) => {
-      const [first] = checkAgainst(schema, document, 'ERR_PREDICATE', '');
+      const compiled = compileSchema(schema, 'ERR_PREDICATE', '');
+      if (!compiled.ok) return { ok: false, found: `the schema is not usable: ${compiled.faults[0]?.message}` };
+      const [first] = compiled.faults(document, 'ERR_PREDICATE', '');
       if (first === undefined) return { ok: true, found: 'it matches' };
-      return { ok: false, found: `${first.pointer || '/'}: ${first.message}` };
+      return { ok: false, found: `${first.pointer || '/'}: ${first.message}, expected ${first.expected}` };
     }),
 };

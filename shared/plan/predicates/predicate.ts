@@ -1,4 +1,5 @@
 import type { TSchema } from 'typebox';
+import type { Fault } from '../../errors/isomorph-error.ts';
 
 /** What a predicate looks at. The shell reads it; the predicate itself stays pure. */
 export type Read =
@@ -31,6 +32,11 @@ export interface Predicate<Args> {
   readonly args: TSchema;
   /** Names of arguments that are WorldPaths: admission makes them canonical and checks them against the policy. */
   readonly paths: readonly (keyof Args & string)[];
+  /**
+   * Why the program in the arguments cannot be used, such as an expression or a schema. A predicate that has one runs what a
+   * user wrote: it is judged where it can be ended (`shared/judge`).
+   */
+  programFaults?(args: Args, pointer: string): readonly Fault[];
   reads(args: Args): readonly Read[];
   check(args: Args, evidence: Evidence): PredicateResult;
 }

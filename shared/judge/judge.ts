@@ -1,0 +1,75 @@
+import type { ErrorCode } from '../errors/codes.ts';
+import { type Fault, fault, IsomorphError, unreachable } from '../errors/isomorph-error.ts';
+import type { PredicateCall } from '../plan/plan.ts';
+import { predicateFaults, predicateOf } from '../plan/predicates/index.ts';
+import type { PredicateResult } from '../plan/predicates/predicate.ts';
+import { JudgePool, MAX_CPU_MS } from './pool.ts';
+import { type Answer, answer, type JudgeLimit, type Question, type SentEvidence } from './question.ts';
+
+/** For a person: which limit, and what it is. */
+function costText(limit: JudgeLimit): string {
+  switch (limit) {
+    case 'time':
+      return `too costly to judge: more than ${MAX_CPU_MS / 1_000} s of computing`;
+    case 'memory':
+      return 'too costly to judge: more memory than a judge has';
+    case 'depth':
+      return 'too costly to judge: too deep, or a schema that refers to itself without end';
+    default:
+      return unreachable(limit);
+  }
+}
+
+export interface ValueQuestion {
+  readonly schema: unknown;
+  readonly value: unknown;
+  readonly code: ErrorCode;
+  /** Of the value in its document. */
+  readonly pointer: string;
+}
+
+/**
+ * Evaluates what clients, processors and registries wrote, where it can be ended: an expression, a schema or a document that
+ * costs too much is told so, and costs nobody else anything. `asker` is whose question it is, such as a plan.
+ */
+export class Judge {
+  readonly #pool = new JudgePool();
+
+  /**
+   * Whether a predicate holds of its evidence. Too costly is a result like any other: it does not hold.
+   * @throws ERR_UNAVAILABLE when no process can be started
+   */
+  async predicate(asker: string, call: PredicateCall, evidence: SentEvidence): Promise<PredicateResult> {
+    const question: Question = { kind: 'predicate', call, evidence };
+    const given = predicateOf(call)?.hasProgram === true ? await this.#pool.ask(asker, question) : answer(question);
+    if (given.kind === 'result') return given.result;
+    if (given.kind === 'exceeded') return { ok: false, found: costText(given.limit) };
+    throw new IsomorphError('ERR_INTERNAL', 'the judge answered another question');
+  }
+
+  /** Why a predicate cannot be used, with the place below `pointer`; none when it can. @throws ERR_UNAVAILABLE */
+  async callFaults(asker: string, call: PredicateCall, pointer: string): Promise<readonly Fault[]> {
+    if (predicateOf(call)?.hasProgram !== true) return predicateFaults(call, pointer);
+    return faultsOf(await this.#pool.ask(asker, { kind: 'call', call, pointer }), pointer);
+  }
+
+  /** Why a value does not fit a schema that somebody wrote; none when it does. @throws ERR_UNAVAILABLE */
+  async valueFaults(asker: string, question: ValueQuestion): Promise<readonly Fault[]> {
+    return faultsOf(await this.#pool.ask(asker, { kind: 'value', ...question }), question.pointer);
+  }
+
+  close(): void {
+    this.#pool.close();
+  }
+}
+
+function faultsOf(given: Answer, pointer: string): readonly Fault[] {
+  switch (given.kind) {
+    case 'faults':
+      return given.faults;
+    case 'exceeded':
+      return [fault('ERR_TOO_COSTLY', costText(given.limit), { pointer, expected: 'what can be judged within the limits' })];
+    case 'result':
+      throw new IsomorphError('ERR_INTERNAL', 'the judge answered another question');
+  }
+}

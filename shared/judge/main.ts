@@ -1,0 +1,17 @@
+/**
+ * The child process that judges: `node bin/run.mjs judge`, with questions and answers on its channel. It has no environment,
+ * no files and no network to speak of, and ends with its parent, also while it is lost in a question.
+ */
+import { Worker } from 'node:worker_threads';
+import { answer, type Question } from './question.ts';
+
+/** A thread of its own: this one may be busy for ever. */
+const WATCH = `
+const parent = process.ppid;
+setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, 1_000);
+`;
+
+new Worker(WATCH, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();
+process.on('disconnect', () => process.exit(0));
+process.on('message', (question: Question) => process.send?.(answer(question)));
+process.send?.('ready');

@@ -1,0 +1,107 @@
+import type { Answer, Question } from './question.ts';
+import { JudgeWorker } from './worker.ts';
+
+/** CPU of a usual question is below one ms. What needs more than this goes to the slow lane, and starts again there. */
+const QUICK_CPU_MS = 100;
+/** What a question may cost at most. */
+export const MAX_CPU_MS = 2_000;
+
+interface Waiting {
+  readonly question: Question;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Waiting questions, one of each asker in turn. */
+class Turns {
+  readonly #waiting = new Map<string, Waiting[]>();
+
+  add(asker: string, one: Waiting): void {
+    const own = this.#waiting.get(asker);
+    if (own === undefined) this.#waiting.set(asker, [one]);
+    else own.push(one);
+  }
+
+  next(): { readonly asker: string; readonly one: Waiting } | undefined {
+    for (const [asker, own] of this.#waiting) {
+      // To the end of the line: the others come before this asker's next one.
+      this.#waiting.delete(asker);
+      const one = own.shift();
+      if (own.length > 0) this.#waiting.set(asker, own);
+      if (one !== undefined) return { asker, one };
+    }
+    return undefined;
+  }
+}
+
+/** One worker and those who wait for it. */
+class Lane {
+  readonly #limitMs: number;
+  readonly #exceeded: (asker: string, one: Waiting, answer: Answer) => void;
+  readonly #turns = new Turns();
+  #worker: JudgeWorker | undefined;
+  #isBusy = false;
+  #isClosed = false;
+
+  constructor(limitMs: number, exceeded: (asker: string, one: Waiting, answer: Answer) => void) {
+    this.#limitMs = limitMs;
+    this.#exceeded = exceeded;
+  }
+
+  /** Starts the worker ahead of the first question. */
+  warm(): JudgeWorker {
+    if (this.#worker?.isAlive !== true) this.#worker = new JudgeWorker();
+    return this.#worker;
+  }
+
+  add(asker: string, one: Waiting): void {
+    this.#turns.add(asker, one);
+    if (!this.#isBusy) void this.#run();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#worker?.end();
+  }
+
+  async #run(): Promise<void> {
+    this.#isBusy = true;
+    for (let next = this.#turns.next(); next !== undefined; next = this.#turns.next()) {
+      const { asker, one } = next;
+      try {
+        const answer = await this.warm().ask(one.question, this.#limitMs);
+        // Also one whose worker died: it may have been ended from outside.
+        if (answer.kind === 'exceeded' && answer.limit !== 'depth') this.#exceeded(asker, one, answer);
+        else one.resolve(answer);
+      } catch (error) {
+        one.reject(error);
+      }
+      // A killed worker is replaced at once, so that the next question finds a warm one.
+      if (!this.#isClosed) this.warm();
+    }
+    this.#isBusy = false;
+  }
+}
+
+/**
+ * Judges in processes of its own, where a question can be ended. Two lanes: what is usual never waits for what is dear, and
+ * within a lane the askers take turns. A question that ends its worker costs nobody else's.
+ */
+export class JudgePool {
+  readonly #slow = new Lane(MAX_CPU_MS, (_asker, one, answer) => one.resolve(answer));
+  readonly #quick = new Lane(QUICK_CPU_MS, (asker, one) => this.#slow.add(asker, one));
+
+  constructor() {
+    this.#quick.warm();
+  }
+
+  /** @param asker whose question it is, such as a plan: askers take turns */
+  ask(asker: string, question: Question): Promise<Answer> {
+    return new Promise((resolve, reject) => this.#quick.add(asker, { question, resolve, reject }));
+  }
+
+  close(): void {
+    this.#quick.close();
+    this.#slow.close();
+  }
+}

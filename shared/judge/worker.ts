@@ -1,0 +1,118 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { IsomorphError } from '../errors/isomorph-error.ts';
+import type { Answer, Question } from './question.ts';
+
+const RUN = fileURLToPath(new URL('../../bin/run.mjs', import.meta.url));
+
+/** Of JavaScript objects: a document of 16 MiB as values, and what an expression makes of it. */
+const HEAP_MIB = 512;
+/** How often a question that takes long is looked at. */
+const LOOK_MS = 50;
+/** For what uses no CPU and yet does not end, such as a stopped process. */
+const WALL_MS = 60_000;
+/** The kernel's unit in /proc, on every platform that Node runs on. */
+const TICK_MS = 10;
+
+/** CPU of a process so far in ms; undefined where the system does not tell. */
+async function cpuMs(pid: number): Promise<number | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  // Behind the name, which may hold anything: fields 14 and 15 of all.
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+}
+
+/** A process that answers one question at a time, until a question is the end of it. */
+export class JudgeWorker {
+  readonly #child: ChildProcess;
+  readonly #ready: Promise<void>;
+  #settle: ((answer: Answer) => void) | undefined;
+  #isAlive = true;
+
+  constructor() {
+    this.#child = fork(RUN, ['judge'], {
+      env: {},
+      execArgv: [`--max-old-space-size=${HEAP_MIB}`],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    this.#ready = new Promise((resolve, reject) => {
+      const gone = (): void => {
+        this.#isAlive = false;
+        reject(new IsomorphError('ERR_UNAVAILABLE', 'the process that judges predicates did not start'));
+        this.#settle?.({ kind: 'exceeded', limit: 'memory' });
+      };
+      this.#child.once('error', gone).once('exit', gone);
+      this.#child.on('message', (message: Answer | 'ready') => {
+        if (message === 'ready') resolve();
+        else this.#settle?.(message);
+      });
+    });
+    // Whoever asks is told.
+    this.#ready.catch(() => undefined);
+    this.#idle();
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  /**
+   * The answer, or that it would have cost more than `limitMs` of CPU: then this worker is no more. CPU and not time: on a
+   * busy machine the same questions are answered.
+   * @throws ERR_UNAVAILABLE when the process could not be started
+   */
+  async ask(question: Question, limitMs: number): Promise<Answer> {
+    this.#child.ref();
+    this.#child.channel?.ref();
+    try {
+      await this.#ready;
+      return await this.#answered(question, limitMs);
+    } finally {
+      this.#settle = undefined;
+      this.#idle();
+    }
+  }
+
+  end(): void {
+    this.#isAlive = false;
+    this.#child.kill('SIGKILL');
+  }
+
+  /** An idle worker keeps no program from ending. */
+  #idle(): void {
+    this.#child.unref();
+    this.#child.channel?.unref();
+  }
+
+  async #answered(question: Question, limitMs: number): Promise<Answer> {
+    const pid = this.#child.pid ?? 0;
+    const before = await cpuMs(pid);
+    const startedMs = performance.now();
+    return new Promise((resolve) => {
+      let timer: NodeJS.Timeout;
+      this.#settle = (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      };
+      const look = async (): Promise<void> => {
+        const wallMs = performance.now() - startedMs;
+        const now = before === undefined ? undefined : await cpuMs(pid);
+        const usedMs = now === undefined || before === undefined ? wallMs : now - before;
+        if (this.#settle === undefined) return;
+        if (usedMs < limitMs && wallMs < WALL_MS) timer = setTimeout(look, LOOK_MS);
+        else {
+          const settle = this.#settle;
+          this.#settle = undefined;
+          this.end();
+          settle({ kind: 'exceeded', limit: 'time' });
+        }
+      };
+      timer = setTimeout(look, LOOK_MS);
+      this.#child.send(question, (error) => {
+        if (error !== null) this.#settle?.({ kind: 'exceeded', limit: 'memory' });
+      });
+    });
+  }
+}
