@@ -7,6 +7,7 @@ export const PROGRAMS = {
   isomorph: 'cli/main.ts',
   service: 'services/main.ts',
   pglite: 'stack/postgres/pglite-main.ts',
+  judge: 'shared/judge/main.ts',
 };
 
 /** All that a program of ours can import, and the recipe itself. A source outside of these does not build. */

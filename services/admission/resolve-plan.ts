@@ -15,7 +15,8 @@ import {
   writePrefix,
 } from './resolve-step.ts';
 
-const validatePlan = validator(PlanSchema, 'ERR_SCHEMA');
+/** Whether a document has the form of a plan: what else it says is judged by what is known of it. */
+export const validatePlan = validator(PlanSchema, 'ERR_SCHEMA');
 
 const DEFAULT_POLICY = 'default';
 

@@ -6,15 +6,15 @@ import { parseSelector, type Selector, selectorCovers, selectorMatches } from '.
 import { canonicalWorldPath, joinWorldPath } from '../../shared/ids/world-path.ts';
 import type { AdmittedPredicate, AdmittedStep } from '../../shared/plan/admitted.ts';
 import type { Plan, PlanStep, PredicateCall } from '../../shared/plan/plan.ts';
-import { predicateFaults, predicateOf } from '../../shared/plan/predicates/index.ts';
+import { predicateOf } from '../../shared/plan/predicates/index.ts';
 import type { Policy, Processor } from '../../shared/plan/registry.ts';
-import { checkAgainst } from '../../shared/schema/validate.ts';
 import { type ConfiguredScratch, scratchFaults } from './check-scratch.ts';
 import type { KnownImages } from './images.ts';
+import type { KnownJudgements } from './judgements.ts';
 import { type KnownSecrets, secretFaults } from './secrets.ts';
 
 /** What a deployment can do; the rest of the world as admission sees it. */
-export interface Deployment extends ConfiguredScratch, KnownSecrets, KnownImages {
+export interface Deployment extends ConfiguredScratch, KnownSecrets, KnownImages, KnownJudgements {
   /** Where a step runs that names no adapter. */
   readonly defaultAdapter: Adapter;
   /** Adapters that a dispatcher of this deployment serves. */
@@ -171,7 +171,7 @@ export function resolvePredicate(
   call: PredicateCall,
   { base, pointer }: { readonly base?: string; readonly pointer: string },
 ): Resolved<AdmittedPredicate> {
-  const unusable = predicateFaults(call, pointer);
+  const unusable = rules.deployment.faultsAt(pointer);
   if (unusable.length > 0) return { value: { pointer, call }, faults: unusable };
   const resolved: Record<string, unknown> = { ...call };
   const faults: Fault[] = [];
@@ -260,7 +260,7 @@ export function resolveStep(context: Context, step: PlanStep, index: number): Re
       ...adapterFaults(context, adapter, { processor, pointer: `${pointer}/${named}` }),
       ...secretFaults(context, adapter, processor, `${pointer}/processor`),
       ...scratchFaults(deployment, step, processor, pointer),
-      ...checkAgainst(processor.inputs.params, step.params ?? {}, 'ERR_PARAMS', `${pointer}/params`),
+      ...deployment.faultsAt(`${pointer}/params`),
       ...inputs.faults,
     ],
   };

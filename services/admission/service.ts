@@ -1,5 +1,6 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { Journal } from '../../shared/journal/journal.ts';
+import type { Judge } from '../../shared/judge/judge.ts';
 import { ANONYMOUS } from '../../shared/ledger/events.ts';
 import { type Consumption, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
@@ -12,19 +13,25 @@ import type { ServiceDeps } from '../common/deps.ts';
 import { parseCancel, parseSubmission } from './command.ts';
 import { decideCancel, decideSubmit, type PlanDocument, rule } from './decide.ts';
 import { type KnownImages, lookUpImages } from './images.ts';
+import { type KnownJudgements, lookUpJudgements } from './judgements.ts';
 import { namedSteps } from './named.ts';
+import { validatePlan } from './resolve-plan.ts';
 import type { Deployment } from './resolve-step.ts';
 import { type KnownSecrets, lookUpSecrets } from './secrets.ts';
 
 export interface AdmissionDeps extends ServiceDeps {
   readonly store: ArtifactStore;
   readonly registry: Registry;
-  readonly deployment: Omit<Deployment, keyof KnownSecrets | keyof KnownImages>;
+  readonly deployment: Omit<Deployment, keyof KnownSecrets | keyof KnownImages | keyof KnownJudgements>;
   readonly secrets: SecretResolver;
+  readonly judge: Judge;
   readonly declareLeases: boolean;
 }
 
 const CONCURRENCY = 16;
+
+/** A document that is no plan is refused for that. */
+const NOT_ASKED: KnownJudgements = { faultsAt: () => [] };
 
 class Admission {
   readonly #deps: AdmissionDeps;
@@ -43,13 +50,15 @@ class Admission {
     const parsed = parseSubmission(data);
     if (!parsed.ok) return dead(parsed.fault, parsed.planId);
     const submission = parsed.value;
-    const { connection, registry, deployment, secrets, declareLeases, nowMs } = this.#deps;
+    const { connection, registry, deployment, secrets, judge, declareLeases, nowMs } = this.#deps;
     const steps = namedSteps(submission.document, registry);
-    const [knownSecrets, knownImages] = await Promise.all([
+    const plan = validatePlan(submission.document);
+    const [knownSecrets, knownImages, knownJudgements] = await Promise.all([
       lookUpSecrets(secrets, steps),
       lookUpImages(connection, steps, deployment),
+      plan.ok ? lookUpJudgements(judge, plan.value, registry) : NOT_ASKED,
     ]);
-    const ruling = rule(submission, registry, { ...deployment, ...knownSecrets, ...knownImages });
+    const ruling = rule(submission, registry, { ...deployment, ...knownSecrets, ...knownImages, ...knownJudgements });
     await this.#put(ruling.submitted);
     if (ruling.admitted !== undefined) await this.#put(ruling.admitted.document);
     const command = { ruling, principal: ANONYMOUS, commandSeq, nowMs: nowMs(), declareLeases };

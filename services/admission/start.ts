@@ -11,6 +11,7 @@ export async function start(opening: Opening): Promise<Opened> {
   const [defaultAdapter = 'mock'] = adapters;
   return startAdmission({
     ...deps,
+    judge: opening.judge(),
     secrets: await opening.secrets(),
     store: await opening.store(),
     registry: await loadRegistry(config.registryDir),

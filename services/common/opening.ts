@@ -1,6 +1,7 @@
 /** What a service is started with: its configuration, its connection, and what it opens by them. */
 import { readFile } from 'node:fs/promises';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { Judge } from '../../shared/judge/judge.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
 import type { ScratchOptions } from '../../shared/scratch/options.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
@@ -63,6 +64,11 @@ export class Opening implements OpeningContext {
         ...(gatewaySecret === undefined ? {} : { gatewaySecret }),
       }),
     );
+  }
+
+  /** Processes of this service's own, where what users wrote is evaluated. */
+  judge(): Judge {
+    return this.keep(new Judge());
   }
 
   async secrets() {

@@ -1,8 +1,10 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import type { Judge } from '../../shared/judge/judge.ts';
+import type { SentEvidence } from '../../shared/judge/question.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPredicate } from '../../shared/plan/admitted.ts';
 import { predicateOf } from '../../shared/plan/predicates/index.ts';
-import type { ArtifactEvidence, Evidence, PredicateResult, Read } from '../../shared/plan/predicates/predicate.ts';
+import type { ArtifactEvidence, PredicateResult, Read } from '../../shared/plan/predicates/predicate.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { isEvidence } from './decide.ts';
 
@@ -13,6 +15,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 
 interface Sight {
   readonly store: ArtifactStore;
+  readonly judge: Pick<Judge, 'predicate'>;
   readonly state: PlanState;
 }
 
@@ -32,28 +35,42 @@ async function readArtifact(
   }
 }
 
-/** Reads what predicates look at, then lets each judge. */
+async function evidenceOf(sight: Sight, reads: readonly Read[]): Promise<SentEvidence> {
+  const artifacts: [string, ArtifactEvidence][] = [];
+  const series: [string, number][] = [];
+  for (const read of reads) {
+    if (read.kind === 'artifact') {
+      const found = await readArtifact(sight, read);
+      if (found !== undefined) artifacts.push([read.path, found]);
+    } else {
+      const watermark = sight.state.series.get(read.series);
+      if (watermark !== undefined) series.push([read.series, watermark]);
+    }
+  }
+  return { artifacts, series };
+}
+
+/** A plan that has so many predicates too costly to judge is not asked for more: each costs seconds. */
+const MAX_COSTLY = 5;
+
+/** Reads what predicates look at, then lets each be judged. */
 export async function checkPredicates(
   sight: Sight,
   predicates: readonly AdmittedPredicate[],
 ): Promise<PredicateResult[]> {
   const results: PredicateResult[] = [];
+  let costly = 0;
   for (const { call } of predicates) {
     const predicate = predicateOf(call);
-    if (predicate === undefined) {
-      results.push({ ok: false, found: `this version knows no ${call.use}` });
-      continue;
+    if (predicate === undefined) results.push({ ok: false, found: `this version knows no ${call.use}` });
+    else if (costly >= MAX_COSTLY && predicate.hasProgram) {
+      results.push({ ok: false, found: `too costly to judge: ${MAX_COSTLY} predicates before it were` });
+    } else {
+      const evidence = await evidenceOf(sight, predicate.reads(call));
+      const { ok, found, isTooCostly } = await sight.judge.predicate(sight.state.planId, call, evidence);
+      results.push({ ok, found });
+      if (isTooCostly) costly += 1;
     }
-    const artifacts = new Map<string, ArtifactEvidence | undefined>();
-    for (const read of predicate.reads(call)) {
-      if (read.kind !== 'artifact') continue;
-      artifacts.set(read.path, await readArtifact(sight, read));
-    }
-    const evidence: Evidence = {
-      artifact: (path) => artifacts.get(path),
-      series: (name) => sight.state.series.get(name),
-    };
-    results.push(predicate.check(call, evidence));
   }
   return results;
 }

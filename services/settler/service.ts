@@ -1,5 +1,6 @@
 import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { Journal, type Snapshot } from '../../shared/journal/journal.ts';
+import type { Judge } from '../../shared/judge/judge.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { Consumption } from '../../shared/nats/consume.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
@@ -13,6 +14,7 @@ import { receiptOf } from './receipt.ts';
 
 export interface SettlerDeps extends ServiceDeps {
   readonly store: ArtifactStore;
+  readonly judge: Judge;
 }
 
 class Settler {
@@ -49,8 +51,8 @@ class Settler {
   }
 
   async #settlePlan(state: PlanState, plan: AdmittedPlan): Promise<void> {
-    const { store } = this.#deps;
-    const results = await checkPredicates({ store, state }, duePredicates(state, plan));
+    const { store, judge } = this.#deps;
+    const results = await checkPredicates({ store, judge, state }, duePredicates(state, plan));
     const command = { plan, checked: { from: state.predicates.length, results } };
     const { decision } = await this.#journal.append(state.planId, (now) => decideSettlePlan(now, command));
     const { status } = decision;

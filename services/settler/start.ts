@@ -3,4 +3,4 @@ import { startSettler } from './service.ts';
 
 /** The settler as its configuration says. */
 export const start = async (opening: Opening): Promise<Opened> =>
-  startSettler({ ...opening.deps, store: await opening.store() });
+  startSettler({ ...opening.deps, judge: opening.judge(), store: await opening.store() });

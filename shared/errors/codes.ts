@@ -114,6 +114,11 @@ export const ERROR_TABLE = {
   ERR_EXECUTION_LOST: row('The execution vanished with its runtime.', true, 'It is tried again by itself.'),
   ERR_CANCELLED: row('The plan was cancelled.', false, 'Submit it again if it was a mistake.'),
   ERR_PREDICATE: row('A success predicate does not hold.', false, 'Read what the predicate found.'),
+  ERR_TOO_COSTLY: row(
+    'Judging an expression, a schema or a value by it took more time or memory than one may.',
+    false,
+    'Make it simpler; move what is heavy into a processor.',
+  ),
 
   // Scratch
   ERR_RECEIPT: row(

@@ -1,10 +1,16 @@
-import type { ErrorCode } from '../errors/codes.ts';
 import { type Fault, fault, IsomorphError, unreachable } from '../errors/isomorph-error.ts';
 import type { PredicateCall } from '../plan/plan.ts';
-import { predicateFaults, predicateOf } from '../plan/predicates/index.ts';
+import { predicateOf } from '../plan/predicates/index.ts';
 import type { PredicateResult } from '../plan/predicates/predicate.ts';
 import { JudgePool, MAX_CPU_MS } from './pool.ts';
-import { type Answer, answer, type JudgeLimit, type Question, type SentEvidence } from './question.ts';
+import {
+  type Answer,
+  answer,
+  type FaultsQuestion,
+  type JudgeLimit,
+  type Question,
+  type SentEvidence,
+} from './question.ts';
 
 /** For a person: which limit, and what it is. */
 function costText(limit: JudgeLimit): string {
@@ -20,12 +26,9 @@ function costText(limit: JudgeLimit): string {
   }
 }
 
-export interface ValueQuestion {
-  readonly schema: unknown;
-  readonly value: unknown;
-  readonly code: ErrorCode;
-  /** Of the value in its document. */
-  readonly pointer: string;
+export interface JudgedPredicate extends PredicateResult {
+  /** It was ended by a limit, which `found` names. */
+  readonly isTooCostly: boolean;
 }
 
 /**
@@ -39,26 +42,21 @@ export class Judge {
    * Whether a predicate holds of its evidence. Too costly is a result like any other: it does not hold.
    * @throws ERR_UNAVAILABLE when no process can be started
    */
-  async predicate(asker: string, call: PredicateCall, evidence: SentEvidence): Promise<PredicateResult> {
+  async predicate(asker: string, call: PredicateCall, evidence: SentEvidence): Promise<JudgedPredicate> {
     const question: Question = { kind: 'predicate', call, evidence };
     const given = predicateOf(call)?.hasProgram === true ? await this.#pool.ask(asker, question) : answer(question);
-    if (given.kind === 'result') return given.result;
-    if (given.kind === 'exceeded') return { ok: false, found: costText(given.limit) };
+    if (given.kind === 'result') return { ...given.result, isTooCostly: false };
+    if (given.kind === 'exceeded') return { ok: false, found: costText(given.limit), isTooCostly: true };
     throw new IsomorphError('ERR_INTERNAL', 'the judge answered another question');
   }
 
-  /** Why a predicate cannot be used, with the place below `pointer`; none when it can. @throws ERR_UNAVAILABLE */
-  async callFaults(asker: string, call: PredicateCall, pointer: string): Promise<readonly Fault[]> {
-    if (predicateOf(call)?.hasProgram !== true) return predicateFaults(call, pointer);
-    return faultsOf(await this.#pool.ask(asker, { kind: 'call', call, pointer }), pointer);
+  /** What is wrong with a call, or with a value by its schema; nothing when nothing is. @throws ERR_UNAVAILABLE */
+  async faults(asker: string, question: FaultsQuestion): Promise<readonly Fault[]> {
+    const isPlain = question.kind === 'call' && predicateOf(question.call)?.hasProgram !== true;
+    return faultsOf(isPlain ? answer(question) : await this.#pool.ask(asker, question), question.pointer);
   }
 
-  /** Why a value does not fit a schema that somebody wrote; none when it does. @throws ERR_UNAVAILABLE */
-  async valueFaults(asker: string, question: ValueQuestion): Promise<readonly Fault[]> {
-    return faultsOf(await this.#pool.ask(asker, { kind: 'value', ...question }), question.pointer);
-  }
-
-  close(): void {
+  async close(): Promise<void> {
     this.#pool.close();
   }
 }
@@ -68,7 +66,9 @@ function faultsOf(given: Answer, pointer: string): readonly Fault[] {
     case 'faults':
       return given.faults;
     case 'exceeded':
-      return [fault('ERR_TOO_COSTLY', costText(given.limit), { pointer, expected: 'what can be judged within the limits' })];
+      return [
+        fault('ERR_TOO_COSTLY', costText(given.limit), { pointer, expected: 'what can be judged within the limits' }),
+      ];
     case 'result':
       throw new IsomorphError('ERR_INTERNAL', 'the judge answered another question');
   }

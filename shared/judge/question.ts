@@ -26,6 +26,9 @@ export type Question =
       readonly pointer: string;
     };
 
+/** One that is answered by what is wrong, at the place that it names. */
+export type FaultsQuestion = Extract<Question, { kind: 'call' | 'value' }>;
+
 /** What judging may use up. */
 export type JudgeLimit = 'time' | 'memory' | 'depth';
 

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { parseDocument } from 'yaml';
 import { type Fault, fault, IsomorphError } from '../errors/isomorph-error.ts';
 import { type Policy, PolicySchema, type Processor, ProcessorSchema } from '../plan/registry.ts';
-import { checkAgainst, type Validated, validator } from '../schema/validate.ts';
+import { compileSchema } from '../schema/user-schema.ts';
+import { type Validated, validator } from '../schema/validate.ts';
 
 export interface Registry {
   readonly processors: ReadonlyMap<string, Processor>;
@@ -25,17 +26,16 @@ function parseYaml(text: string): Validated<unknown> {
   return { ok: false, faults: [fault('ERR_SCHEMA', error.message)] };
 }
 
-/** Checks that the schema of params compiles: a broken one would refuse every plan. */
-function paramsFaults(processor: Processor): Fault[] {
-  return checkAgainst(processor.inputs.params, {}, 'ERR_SCHEMA', '/inputs/params').filter((one) =>
-    one.message.startsWith('the schema itself'),
-  );
+/** Checks that the schema of params is one that can be judged by: a broken one would refuse every plan. */
+function paramsFaults(processor: Processor): readonly Fault[] {
+  const compiled = compileSchema(processor.inputs.params, 'ERR_SCHEMA', '/inputs/params');
+  return compiled.ok ? [] : compiled.faults;
 }
 
 async function readFolder<T>(
   folder: string,
   validate: (value: unknown) => Validated<T>,
-  extra: (value: T) => Fault[],
+  extra: (value: T) => readonly Fault[],
 ): Promise<{ values: T[]; faults: RegistryFault[] }> {
   const values: T[] = [];
   const faults: RegistryFault[] = [];

@@ -79,33 +79,3 @@ export function validator<T extends TSchema>(
     return { ok: false, faults: toFaults(code, check.errors ?? [], base) };
   };
 }
-
-type UserSchema = Record<string, unknown>;
-type Check = (value: unknown, code: ErrorCode, base: string) => Fault[];
-
-/** Registry schemas are checked once a step; compiling costs a thousand times what checking does. */
-const compiled = new WeakMap<UserSchema, Check>();
-
-function compile(schema: UserSchema | boolean): Check {
-  // A fresh instance: user schemas may carry `$id`s that would collide or stay in the cache for ever.
-  const own = newAjv(true);
-  try {
-    const check = own.compile(schema);
-    return (value, code, base) => (check(value) ? [] : toFaults(code, check.errors ?? [], base));
-  } catch (error) {
-    const message = `the schema itself is not usable: ${(error as Error).message}`;
-    return (_, code, base) => [fault(code, message, { pointer: base })];
-  }
-}
-
-const isSchema = (schema: unknown): schema is UserSchema | boolean =>
-  typeof schema === 'boolean' || (typeof schema === 'object' && schema !== null && !Array.isArray(schema));
-
-/** Checks a value against a schema that came from a user: a schema that does not compile is a fault too. */
-export function checkAgainst(schema: unknown, value: unknown, code: ErrorCode, base: string): Fault[] {
-  if (!isSchema(schema)) return [fault(code, 'the schema itself is not usable: no object', { pointer: base })];
-  if (typeof schema === 'boolean') return compile(schema)(value, code, base);
-  const check = compiled.get(schema) ?? compile(schema);
-  compiled.set(schema, check);
-  return check(value, code, base);
-}

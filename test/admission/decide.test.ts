@@ -18,6 +18,7 @@ const test = suite('admission');
 const registry = await loadRegistry(fileURLToPath(new URL('../fixtures/registry', import.meta.url)));
 const deployment: Deployment = {
   pinnedImage: () => undefined,
+  faultsAt: () => [],
   defaultAdapter: 'mock',
   adapters: ['mock'],
   secretExists: () => true,

@@ -14,6 +14,7 @@ const test = suite('what a policy lets a plan do');
 const registry = await loadRegistry(fileURLToPath(new URL('../fixtures/registry', import.meta.url)));
 const deployment: Deployment = {
   pinnedImage: () => undefined,
+  faultsAt: () => [],
   defaultAdapter: 'mock',
   adapters: ['mock'],
   secretExists: () => true,

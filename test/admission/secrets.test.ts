@@ -28,7 +28,7 @@ async function faultsOf(secrets: SecretResolver) {
   if (!parsed.ok) throw new Error(parsed.fault.message);
   const known = await lookUpSecrets(secrets, namedSteps(parsed.value.document, registry));
   const scratch = { kv: undefined, queue: undefined };
-  const images = { pinnedImage: () => undefined };
+  const images = { pinnedImage: () => undefined, faultsAt: () => [] };
   const deployment = { defaultAdapter: 'mock', adapters: ['mock'], ...scratch, ...images, ...known } as Deployment;
   return rule(parsed.value, registry, deployment).faults.map(({ code, pointer, message }) => [code, pointer, message]);
 }
