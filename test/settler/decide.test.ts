@@ -9,6 +9,7 @@ import {
   unsettled,
 } from '../../services/settler/decide.ts';
 import { checkPredicates } from '../../services/settler/evidence.ts';
+import { Judge } from '../../shared/judge/judge.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
@@ -211,6 +212,7 @@ test('an object counts as evidence unless the ledger names it with another CID',
 
 test('a predicate does not judge bytes that the ledger names otherwise: they are as good as absent', async () => {
   const { store, dispose } = await makeFileStore();
+  const judge = new Judge();
   try {
     await store.putBytes({ worldPath: OUT, data: Buffer.from('{"ok":"forged"}'), contentType: 'application/json' });
     const plan = planOf([step('train')], {
@@ -219,7 +221,7 @@ test('a predicate does not judge bytes that the ledger names otherwise: they are
         { pointer: '/predicates/1', call: callOf('artifact.jmespath_ok@1', { expression: 'ok' }) },
       ],
     });
-    const check = (state: PlanState) => checkPredicates({ store, state }, plan.predicates);
+    const check = (state: PlanState) => checkPredicates({ store, judge, state }, plan.predicates);
     const named = await check(finishedChain().state);
     assert.equal(
       named.map(({ ok }) => ok),
@@ -229,6 +231,7 @@ test('a predicate does not judge bytes that the ledger names otherwise: they are
     const unnamed = await check(startedChain().append('dispatcher', [succeeded(ID, 5)]).state);
     assert.is(unnamed[0]?.ok, true);
   } finally {
+    await judge.close();
     await dispose();
   }
 });

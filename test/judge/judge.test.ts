@@ -1,0 +1,108 @@
+import * as assert from 'uvu/assert';
+import type { Fault } from '../../shared/errors/isomorph-error.ts';
+import { Judge } from '../../shared/judge/judge.ts';
+import type { SentEvidence } from '../../shared/judge/question.ts';
+import type { PredicateCall } from '../../shared/plan/plan.ts';
+import { suite } from '../harness/suite.ts';
+
+const test = suite('judge');
+
+const PATH = '/artifacts/inputs/x.json';
+
+const documentOf = (text: string): SentEvidence => ({
+  artifacts: [[PATH, { cid: 'blake3:00', size: text.length, bytes: Buffer.from(text) }]],
+  series: [],
+});
+
+const matches = (schema: unknown) => ({ use: 'json.schema_ok@1', path: PATH, schema }) as PredicateCall;
+const holds = (expression: string) => ({ use: 'artifact.jmespath_ok@1', path: PATH, expression }) as PredicateCall;
+
+const nested = (levels: number): string => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+const RECURSIVE = { type: ['object', 'integer'], additionalProperties: { $ref: '#' } };
+const STALLS = matches({ type: 'object', properties: { t: { type: 'string', pattern: '^(a+)+$' } } });
+const LONG_A = documentOf(JSON.stringify({ t: `${'a'.repeat(40)}!` }));
+const GROWS = holds(Array.from({ length: 26 }, () => '[@,@]').join('|'));
+
+let judge: Judge;
+test.before(() => {
+  judge = new Judge();
+});
+test.after(() => judge.close());
+
+test('usual predicates are judged, and say what they found', async () => {
+  const document = documentOf('{"n": 3, "list": []}');
+  assert.equal(await judge.predicate('p', holds('n > `2`'), document), { ok: true, found: 'true', isTooCostly: false });
+  assert.is((await judge.predicate('p', holds('list'), document)).ok, false);
+  assert.is((await judge.predicate('p', matches({ required: ['n'] }), document)).ok, true);
+  const misses = await judge.predicate('p', matches({ properties: { n: { maximum: 2 } } }), document);
+  assert.equal([misses.ok, misses.found], [false, '/n: it does not fit "maximum", expected maximum 2']);
+  const throws = await judge.predicate('p', holds('sum(n)'), document);
+  assert.is(throws.ok, false);
+});
+
+for (const [name, call, evidence, found] of [
+  ['a regular expression that backtracks without end', STALLS, LONG_A, /more than 2 s/],
+  ['an expression that doubles what it has', GROWS, documentOf('{"a": 1}'), /too costly to judge/],
+  ['an expression that pads', holds("length(pad_left('x',`100000000`,' '))"), documentOf('{}'), /too costly|100000000/],
+  ['a schema that is itself', matches({ $ref: '#' }), documentOf('{}'), /too deep|not usable/],
+  ['a document deeper than any', matches(RECURSIVE), documentOf(nested(6_000)), /more than 500 levels/],
+] as const) {
+  test(`${name} ends as a predicate that does not hold, and others are judged meanwhile`, async () => {
+    const [costly, usual] = await Promise.all([
+      judge.predicate('bad', call, evidence),
+      judge.predicate('good', holds('a'), documentOf('{"a": 1}')),
+    ]);
+    assert.is(costly.ok, false);
+    assert.match(costly.found, found);
+    assert.is(usual.ok, true);
+  });
+}
+
+test('names that every object has are not there', async () => {
+  const document = documentOf('{"a": 1}');
+  for (const call of [holds('constructor'), holds('a.toString'), matches({ required: ['constructor', 'toString'] })]) {
+    assert.is((await judge.predicate('p', call, document)).ok, false);
+  }
+});
+
+const placesOf = (faults: readonly Fault[]): unknown[] => faults.map(({ code, pointer }) => [code, pointer]);
+
+test('what cannot be used is told with its place before anything runs', async () => {
+  const call = (one: PredicateCall) => judge.faults('p', { kind: 'call', call: one, pointer: '/predicates/0' });
+  assert.equal(placesOf(await call(holds('foo['))), [['ERR_PREDICATE', '/predicates/0/expression']]);
+  assert.equal(placesOf(await call(matches({ type: 'strnig' }))), [['ERR_PREDICATE', '/predicates/0/schema']]);
+  assert.equal(placesOf(await call(matches({ propertees: {} }))), [
+    ['ERR_PREDICATE', '/predicates/0/schema/propertees'],
+  ]);
+  assert.equal(await call(matches({ 'x-note': 1, title: 't', examples: [1] })), []);
+  assert.equal(await call(holds('a.b')), []);
+});
+
+test('params are judged where they can be ended too', async () => {
+  const question = (schema: unknown, value: unknown) =>
+    judge.faults('p', { kind: 'value', schema, value, code: 'ERR_PARAMS', pointer: '/steps/0/params' });
+  const schema = {
+    type: 'object',
+    properties: { n: { type: 'integer' }, t: { pattern: '^(a+)+$' } },
+    additionalProperties: false,
+  };
+  assert.equal(await question(schema, { n: 1 }), []);
+  assert.equal(placesOf(await question(schema, { n: 'x' })), [['ERR_PARAMS', '/steps/0/params/n']]);
+  assert.equal(placesOf(await question(schema, { m: 1 })), [['ERR_PARAMS', '/steps/0/params/m']]);
+  assert.equal(placesOf(await question(schema, { t: `${'a'.repeat(40)}!` })), [['ERR_TOO_COSTLY', '/steps/0/params']]);
+});
+
+test('askers take turns: many costly questions of one do not keep another waiting for all of them', async () => {
+  const costly = Array.from({ length: 6 }, () => judge.predicate('bad', STALLS, LONG_A));
+  let ended = 0;
+  for (const one of costly)
+    void one.then(() => {
+      ended += 1;
+    });
+  const usual = await judge.predicate('good', holds('a'), documentOf('{"a": 1}'));
+  assert.is(usual.ok, true);
+  assert.ok(ended < costly.length);
+  for (const { isTooCostly } of await Promise.all(costly)) assert.ok(isTooCostly);
+});
+
+test.run();
