@@ -12,6 +12,7 @@ import { loadRegistry } from '../../shared/registry/registry.ts';
 import { probePlan } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 import { admittedChain, Chain, cancelRequested, START_MS, settled } from '../ledger/plan-history.ts';
+import { judgedHere } from './judged-here.ts';
 
 const test = suite('admission');
 
@@ -38,7 +39,8 @@ function submission(document: unknown): Submission {
   return parsed.value;
 }
 
-const rulingOf = (document: unknown): Ruling => rule(submission(document), registry, deployment);
+const rulingOf = (document: unknown): Ruling =>
+  rule(submission(document), registry, { ...deployment, ...judgedHere(document, registry) });
 
 /** The state of a plan after what was decided. */
 function after(state: PlanState, ruling: Ruling, options = OPTIONS): PlanState {

@@ -2,19 +2,20 @@ import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { parseSubmission } from '../../services/admission/command.ts';
 import { rule } from '../../services/admission/decide.ts';
+import type { KnownJudgements } from '../../services/admission/judgements.ts';
 import type { Deployment } from '../../services/admission/resolve-step.ts';
 import type { Fault } from '../../shared/errors/isomorph-error.ts';
 import type { Policy } from '../../shared/plan/registry.ts';
 import { loadRegistry } from '../../shared/registry/registry.ts';
 import { probePlan } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
+import { judgedHere } from './judged-here.ts';
 
 const test = suite('what a policy lets a plan do');
 
 const registry = await loadRegistry(fileURLToPath(new URL('../fixtures/registry', import.meta.url)));
-const deployment: Deployment = {
+const deployment: Omit<Deployment, keyof KnownJudgements> = {
   pinnedImage: () => undefined,
-  faultsAt: () => [],
   defaultAdapter: 'mock',
   adapters: ['mock'],
   secretExists: () => true,
@@ -33,10 +34,11 @@ function faultsOf(
   const [name, policy] = [...registry.policies][0] ?? [];
   if (name === undefined || policy === undefined) throw new Error('the fixtures have no policy');
   const policies = new Map([[name, { ...policy, ...changes }]]);
-  return rule(parsed.value, { ...registry, policies }, deployment).faults.map(({ code, pointer }: Fault) => [
-    code,
-    pointer,
-  ]);
+  return rule(
+    parsed.value,
+    { ...registry, policies },
+    { ...deployment, ...judgedHere(parsed.value.document, registry) },
+  ).faults.map(({ code, pointer }: Fault) => [code, pointer]);
 }
 
 const exists = (path: string) => ({ use: 'artifact.exists@1', path });

@@ -30,7 +30,7 @@ export const FLOORS: readonly (readonly Room[])[] = [
   [room('shared/world'), room('shared/scratch/kv'), room('shared/scratch/queue'), room('shared/runtime')],
   PRIMITIVES.map((primitive) => each(`${primitive}/drivers`)),
   of('/open.ts'),
-  [room('shared/registry'), room('shared/journal')],
+  [room('shared/registry'), room('shared/journal'), room('shared/judge')],
   [room('shared/projection')],
   [room('shared/fsck'), room('shared/client')],
   [room('services/common')],

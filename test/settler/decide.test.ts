@@ -9,8 +9,8 @@ import {
   unsettled,
 } from '../../services/settler/decide.ts';
 import { checkPredicates } from '../../services/settler/evidence.ts';
-import { Judge } from '../../shared/judge/judge.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
+import { Judge } from '../../shared/judge/judge.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import type { PredicateCall } from '../../shared/plan/plan.ts';
