@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import { parseCancel, parseSubmission } from '../../services/admission/command.ts';
 import { decideCancel, decideSubmit, rule } from '../../services/admission/decide.ts';
+import type { KnownJudgements } from '../../services/admission/judgements.ts';
 import { resolvePlan } from '../../services/admission/resolve-plan.ts';
 import type { Deployment } from '../../services/admission/resolve-step.ts';
 import type { Fault } from '../../shared/errors/isomorph-error.ts';
@@ -12,6 +13,8 @@ import { suite } from '../harness/suite.ts';
 import { dataOf } from '../ledger/given.ts';
 import { admittedChain } from '../ledger/plan-history.ts';
 import { processor } from '../plan/admitted-plan.ts';
+
+import { judgedHere } from './judged-here.ts';
 
 const test = suite('what a refused plan says');
 
@@ -48,7 +51,7 @@ const registryOf = (changes: Partial<Processor> = {}, policy: Partial<Policy> = 
   ]),
 });
 
-const DEPLOYMENT: Deployment = {
+const DEPLOYMENT: Omit<Deployment, keyof KnownJudgements> = {
   pinnedImage: () => undefined,
   defaultAdapter: 'mock',
   adapters: ['mock'],
@@ -76,7 +79,7 @@ interface Under {
 }
 
 function saidOf(document: Document, { registry = registryOf(), deployment = {} }: Under = {}): string[] {
-  const resolved = resolvePlan(document, registry, { ...DEPLOYMENT, ...deployment });
+  const resolved = resolvePlan(document, registry, { ...DEPLOYMENT, ...judgedHere(document, registry), ...deployment });
   return resolved.ok ? [] : resolved.faults.map(told);
 }
 
@@ -196,7 +199,7 @@ test('each refusal of a plan names what is wrong, where, and what would do', () 
     [
       stepOf({ params: { deep: 1 } }),
       {},
-      '/steps/0/params/deep ERR_PARAMS: must be boolean; expected a value of type boolean',
+      '/steps/0/params/deep ERR_PARAMS: it does not fit "type"; expected a value of type boolean',
     ],
   ];
   for (const [document, under, ...said] of cases) assert.equal(saidOf(document, under), said);
@@ -266,7 +269,7 @@ test('what is admitted has every default filled in, in the order in which it can
       predicates: [{ use: 'artifact.exists@1', path: '/artifacts/outputs/{plan_id}/late/log.txt' }],
     }),
     registryOf(),
-    { ...DEPLOYMENT, pinnedImage: (_adapter, image) => `${image}@pinned` },
+    { ...DEPLOYMENT, faultsAt: () => [], pinnedImage: (_adapter, image) => `${image}@pinned` },
   );
   if (!resolved.ok) throw new Error(told(resolved.faults[0] as Fault));
   const { steps, predicates, title, policy, processors, plan_id, budget_limit_usd_micro, v } = resolved.value.admitted;
@@ -304,6 +307,7 @@ test('what is admitted has every default filled in, in the order in which it can
   ]);
   const untitled = resolvePlan(planOf({ adapter: 'local' }), registryOf({ adapters: ['local'] }), {
     ...DEPLOYMENT,
+    faultsAt: () => [],
     adapters: ['local'],
   });
   assert.ok(untitled.ok && untitled.value.admitted.title === 'iris');
@@ -338,7 +342,10 @@ test('a command that is none is told as that', () => {
 test('another body under a taken id, and a plan that is not there, are told with what is known', () => {
   const parsed = parseSubmission(new TextEncoder().encode(JSON.stringify({ ...planOf(), plan_id: 'plan' })));
   if (!parsed.ok) throw new Error(parsed.fault.message);
-  const ruling = rule(parsed.value, registryOf(), DEPLOYMENT);
+  const ruling = rule(parsed.value, registryOf(), {
+    ...DEPLOYMENT,
+    ...judgedHere(parsed.value.document, registryOf()),
+  });
   const command = { ruling, nowMs: 0, principal: 'ann', commandSeq: 3, declareLeases: false };
   const conflict = decideSubmit(admittedChain('plan').state, command);
   assert.is(

@@ -73,6 +73,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'check-scratch.ts': [],
       'command.ts': [],
       'decide.ts': [],
+      'judgements.ts': [],
       'named.ts': [],
       'needs-graph.ts': ['admission/needs-graph'],
       'resolve-plan.ts': [],
