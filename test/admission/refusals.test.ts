@@ -368,7 +368,7 @@ test('what an admitted plan declares and stores is its own', () => {
   const leases = [{ selector: '/artifacts/inputs/', mode: 'read' }];
   const parsed = parseSubmission(new TextEncoder().encode(JSON.stringify(stepOf({ leases }))));
   if (!parsed.ok) throw new Error(parsed.fault.message);
-  const ruling = rule(parsed.value, registryOf(), DEPLOYMENT);
+  const ruling = rule(parsed.value, registryOf(), { ...DEPLOYMENT, faultsAt: () => [] });
   assert.match(ruling.admitted?.document.path ?? '', /^\/artifacts\/plans\/iris\/admitted-[0-9a-f]{16}\.json$/);
   const command = { ruling, nowMs: 0, principal: 'ann', commandSeq: 3, declareLeases: true };
   const { drafts } = decideSubmit(emptyState('iris'), command);
