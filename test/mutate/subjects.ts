@@ -30,6 +30,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'ledger/golden',
       'ledger/legal',
       'ledger/legal-model',
+      'ledger/meaning',
       'ledger/schemas',
       'ledger/verify',
     ],
