@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
 import { suite } from '../harness/suite.ts';
+import { eagerlyLoaded } from './eager.ts';
 import { floorTable, placeOf } from './floors.ts';
 import { circlesOf, graphOf, roomsOf } from './graph.ts';
 import { IMPORT_RULES } from './imports.ts';
@@ -63,10 +64,10 @@ const FAILING: Readonly<Record<string, SourceFile | readonly SourceFile[]>> = {
     { path: 'shared/ledger/x.ts', text: "import { createHash } from 'node:crypto';" },
     { path: 'shared/ids/x.ts', text: "const bytes = Buffer.from('x');" },
   ],
-  'provider SDKs are imported in drivers only': {
-    path: 'shared/world/artifact-store.ts',
-    text: "const s3 = await import('@aws-sdk/client-s3');",
-  },
+  'provider SDKs are imported in drivers only': [
+    { path: 'shared/world/artifact-store.ts', text: "const s3 = await import('@aws-sdk/client-s3');" },
+    { path: 'cli/x.ts', text: "const { build } = await import('esbuild');" },
+  ],
   'drivers are loaded when they are asked for': {
     path: 'shared/world/open.ts',
     text: "import { openFileStore } from './drivers/file/file.ts';",
@@ -112,10 +113,26 @@ test('nothing imports itself by a detour', async () => {
   process.stdout.write(`\n${floorTable()}\n`);
 });
 
+test('an SDK that is loaded with its opener is found, over however many files; one behind import() is not', () => {
+  const driver = { path: 'shared/scratch/queue/drivers/sqs/service.ts', text: "import { A } from '@aws-sdk/client-sqs';" };
+  const sqs = { path: 'shared/scratch/queue/drivers/sqs/sqs.ts', text: "import { x,\n  type Y } from './service.ts';" };
+  const found = (text: string): string[] =>
+    eagerlyLoaded([driver, sqs, { path: 'shared/scratch/queue/open.ts', text }]).map(({ path }) => path);
+  assert.equal(found("import { sqs } from './drivers/sqs/sqs.ts';"), ['shared/scratch/queue/open.ts']);
+  assert.equal(found("export * from './drivers/sqs/sqs.ts';"), ['shared/scratch/queue/open.ts']);
+  assert.equal(found("const { sqs } = await import('./drivers/sqs/sqs.ts');"), []);
+  assert.equal(found("import type { Sqs } from './drivers/sqs/sqs.ts';"), []);
+  const elsewhere = { path: 'cli/x.ts', text: "import * as esbuild from 'esbuild';" };
+  assert.equal(
+    eagerlyLoaded([elsewhere]).map(({ path }) => path),
+    ['cli/x.ts'],
+  );
+});
+
 test('the project keeps every rule', async () => {
   const files = await sources();
   assert.ok(files.length > 100);
-  const findings = files.flatMap((file) => RULES.flatMap((rule) => rule.check(file)));
+  const findings = [...files.flatMap((file) => RULES.flatMap((rule) => rule.check(file))), ...eagerlyLoaded(files)];
   assert.equal(
     findings.map(({ rule, path, message }) => `${path}: ${rule}: ${message}`),
     [],

@@ -13,7 +13,7 @@ const importRule = (name: string, check: Check): Rule => ({
     }),
 });
 
-const under = (file: string, ...folders: readonly string[]): boolean =>
+export const under = (file: string, ...folders: readonly string[]): boolean =>
   folders.some((folder) => file === folder || file.startsWith(`${folder}/`));
 
 const isOurs = (to: string): boolean => /\.(ts|mjs)$/.test(to) && to.includes('/') && !to.startsWith('..');
@@ -43,13 +43,17 @@ const PROVIDERS: readonly [packages: RegExp, places: readonly string[]][] = [
   [/^dockerode$/, ['shared/providers/docker', 'shared/runtime/drivers']],
   [/^@electric-sql\//, ['stack/postgres']],
   [/^dotenv$/, ['shared/secrets/drivers']],
+  [/^esbuild$/, ['shared/runtime/bundle.ts', 'bin/build']],
 ];
+
+/** The places of the provider that a package belongs to; undefined for any other package. */
+export const providerOf = (name: string): readonly string[] | undefined =>
+  PROVIDERS.find(([packages]) => packages.test(name))?.[1];
 
 export const providersInDrivers = importRule('provider SDKs are imported in drivers only', (file, to) => {
   if (under(file.path, 'test', 'bench')) return undefined;
-  const provider = PROVIDERS.find(([packages]) => packages.test(to));
-  if (provider === undefined || under(file.path, ...provider[1])) return undefined;
-  return `only ${provider[1].join(', ')} may`;
+  const places = providerOf(to);
+  return places === undefined || under(file.path, ...places) ? undefined : `only ${places.join(', ')} may`;
 });
 
 /** What a scheme opens is loaded when it is asked for: a driver costs nothing to those who use another. */
