@@ -1,5 +1,5 @@
-import { providerOf, under } from './imports.ts';
 import { target } from './graph.ts';
+import { providerOf, under } from './imports.ts';
 import type { Finding, SourceFile } from './rule.ts';
 
 /** Static imports and re-exports of values: what is loaded together with the file that has them. */
@@ -23,7 +23,11 @@ export function eagerlyLoaded(files: readonly SourceFile[]): Finding[] {
       const places = providerOf(sdk);
       if (places === undefined) continue;
       for (const loader of loadersOf(file, loads, places)) {
-        findings.push({ rule: LAZY, path: loader, message: `loads ${sdk} at its start, by ${file}: write await import()` });
+        findings.push({
+          rule: LAZY,
+          path: loader,
+          message: `loads ${sdk} at its start, by ${file}: write await import()`,
+        });
       }
     }
   }

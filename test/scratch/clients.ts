@@ -6,7 +6,7 @@ import type { ScratchOptions } from '../../shared/scratch/options.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
 import type { Queue } from '../../shared/scratch/queue/queue.ts';
 import type { RestartKind, UnderTest } from './conformance.ts';
-import { MAX_DELIVERIES } from './queue-conformance.ts';
+import { MAX_DELIVERIES } from './queue-case.ts';
 
 export interface ClientsOptions extends ScratchOptions {
   restart?(): Promise<void>;

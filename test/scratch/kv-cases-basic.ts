@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { bytes, freshPlanId, refused, text } from './conformance.ts';
-import type { KvCase } from './kv-conformance.ts';
+import type { KvCase } from './kv-case.ts';
 
 const KEYS = [
   'a',

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { bytes, refused, text } from './conformance.ts';
-import type { KvCase } from './kv-conformance.ts';
+import type { KvCase } from './kv-case.ts';
 
 const NO_INTEGERS = ['', ' ', '1.5', '1e3', 'x', ' 5', '5 ', '+5', '05', '-0', '0x10', '-', 'NaN', 'ä', '1\u0000'];
 

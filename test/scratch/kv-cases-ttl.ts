@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import type { KvCapabilities } from '../../shared/scratch/capabilities.ts';
 import type { Kv } from '../../shared/scratch/kv/kv.ts';
 import { bytes, type Needs, refused, text } from './conformance.ts';
-import type { KvCase } from './kv-conformance.ts';
+import type { KvCase } from './kv-case.ts';
 
 const hasTtl: Needs<KvCapabilities, Kv> = {
   offered: ({ ttl }) => ttl !== 'none',

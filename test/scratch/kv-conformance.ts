@@ -4,13 +4,13 @@
  */
 import type { KvCapabilities } from '../../shared/scratch/capabilities.ts';
 import type { Kv } from '../../shared/scratch/kv/kv.ts';
-import { type Case, type ConformanceOptions, runConformance, type UnderTest } from './conformance.ts';
+import { type ConformanceOptions, runConformance, type UnderTest } from './conformance.ts';
+import type { KvCase } from './kv-case.ts';
 import { kvBasicCases } from './kv-cases-basic.ts';
 import { kvCounterCases } from './kv-cases-counter.ts';
 import { kvTtlCases } from './kv-cases-ttl.ts';
 
 export type KvUnderTest = UnderTest<Kv>;
-export type KvCase = Case<Kv, KvCapabilities>;
 
 export const KV_CASES: readonly KvCase[] = [...kvBasicCases, ...kvTtlCases, ...kvCounterCases];
 

@@ -8,7 +8,7 @@ import type { QueueCapabilities } from '../../shared/scratch/capabilities.ts';
 import type { Queue, QueueMessage } from '../../shared/scratch/queue/queue.ts';
 import { bytes, refused, text, type UnderTest } from './conformance.ts';
 import { command, type ModelTest, type Real } from './model.ts';
-import { MAX_DELIVERIES } from './queue-conformance.ts';
+import { MAX_DELIVERIES } from './queue-case.ts';
 
 const TOPIC = 'jobs';
 const LONG_S = 3_600;

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { bytes, freshPlanId, refused, text } from './conformance.ts';
-import type { QueueCase } from './queue-conformance.ts';
+import type { QueueCase } from './queue-case.ts';
 import { AMPLE_S, assertEmpty, assertStats, assertTotal, next, publish, TOPIC, take } from './queue-steps.ts';
 
 export const queueBasicCases: readonly QueueCase[] = [

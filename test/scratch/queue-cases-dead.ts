@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { text } from './conformance.ts';
-import { MAX_DELIVERIES, type QueueCase } from './queue-conformance.ts';
+import { MAX_DELIVERIES, type QueueCase } from './queue-case.ts';
 import { assertEmpty, assertStats, next, publish, SHORT_S, TOPIC } from './queue-steps.ts';
 
 const DEAD = { topic: `${TOPIC}.dead` };

@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import type { QueueCapabilities } from '../../shared/scratch/capabilities.ts';
 import type { Queue } from '../../shared/scratch/queue/queue.ts';
 import { bytes, type Needs, refused, text } from './conformance.ts';
-import type { QueueCase } from './queue-conformance.ts';
+import type { QueueCase } from './queue-case.ts';
 import { assertEmpty, assertStats, next, publish, TOPIC, take } from './queue-steps.ts';
 
 const canDelay: Needs<QueueCapabilities, Queue> = {

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { freshPlanId, refused, text } from './conformance.ts';
-import type { QueueCase } from './queue-conformance.ts';
+import type { QueueCase } from './queue-case.ts';
 import { assertEmpty, assertStats, LONG_S, next, publish, SHORT_S, TOPIC } from './queue-steps.ts';
 
 const SHORT = { visibilityTimeoutS: SHORT_S };

@@ -4,17 +4,14 @@
  */
 import type { QueueCapabilities } from '../../shared/scratch/capabilities.ts';
 import type { Queue } from '../../shared/scratch/queue/queue.ts';
-import { type Case, type ConformanceOptions, runConformance, type UnderTest } from './conformance.ts';
+import { type ConformanceOptions, runConformance, type UnderTest } from './conformance.ts';
+import type { QueueCase } from './queue-case.ts';
 import { queueBasicCases } from './queue-cases-basic.ts';
 import { queueDeadCases } from './queue-cases-dead.ts';
 import { queueDelayCases } from './queue-cases-delay.ts';
 import { queueReceiptCases } from './queue-cases-receipt.ts';
 
-/** The clients of a queue under test give a message up after 3 deliveries. */
-export const MAX_DELIVERIES = 3;
-
 export type QueueUnderTest = UnderTest<Queue>;
-export type QueueCase = Case<Queue, QueueCapabilities>;
 
 export const QUEUE_CASES: readonly QueueCase[] = [
   ...queueBasicCases,

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import * as assert from 'uvu/assert';
 import { cidOf } from '../../shared/hash/cid.ts';
 import type { StoreCapabilities } from '../../shared/world/artifact-store.ts';
-import type { StoreCase } from './conformance.ts';
 import { bytesOf, collect, listAll, noise, pieces, putText, refusal, textOf } from './samples.ts';
+import type { StoreCase } from './store-under-test.ts';
 
 const writing: readonly StoreCase[] = [
   [

@@ -2,8 +2,8 @@
 import * as assert from 'uvu/assert';
 import { cidOf } from '../../shared/hash/cid.ts';
 import type { ArtifactStore, StoreCapabilities, UploadName } from '../../shared/world/artifact-store.ts';
-import type { StoreCase } from './conformance.ts';
 import { bytesOf, listAll, putText, refusal, textOf } from './samples.ts';
+import type { StoreCase } from './store-under-test.ts';
 
 const CSV = 'text/csv';
 const FIRST: UploadName = { uploadId: 'iris-001.profile.1', worldPath: '/artifacts/outputs/iris-001/profile/out.csv' };

@@ -1,8 +1,8 @@
 /** Conformance: presigned URLs are good for what they say and for nothing else. */
 import * as assert from 'uvu/assert';
 import type { ArtifactStore, StoreCapabilities } from '../../shared/world/artifact-store.ts';
-import type { StoreCase } from './conformance.ts';
 import { bytesOf, noise, putText, refusal } from './samples.ts';
+import type { StoreCase } from './store-under-test.ts';
 
 const PATH = '/artifacts/u/é (1)?#&+.txt';
 const UPLOAD = { uploadId: 'p.s.1', worldPath: '/artifacts/o/x', contentType: 'text/plain', maxBytes: 1000, ttlS: 60 };

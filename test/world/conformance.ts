@@ -2,32 +2,13 @@
  * What every ArtifactStore driver must do. A driver's own test hands over how to make a store and what it can;
  * `file.test.ts` shows it.
  */
-import type { ArtifactStore, StoreCapabilities } from '../../shared/world/artifact-store.ts';
+import type { StoreCapabilities } from '../../shared/world/artifact-store.ts';
 import type { Available } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
 import { objectCases } from './conformance-objects.ts';
 import { uploadCases } from './conformance-uploads.ts';
 import { urlCases } from './conformance-urls.ts';
-
-export interface Variant {
-  /** Signs URLs as a clock would that is off by this much. */
-  readonly clockOffsetMs?: number;
-  /** Signs URLs with a secret that the server does not know. */
-  readonly wrongSecret?: boolean;
-}
-
-/** A fresh, empty store on a backend that lasts until `dispose`. */
-export interface StoreUnderTest {
-  readonly store: ArtifactStore;
-  /** Another handle on the same data, as another process would open it. */
-  open(variant?: Variant): Promise<ArtifactStore>;
-  dispose(): Promise<void>;
-}
-
-export type MakeStore = () => Promise<StoreUnderTest>;
-
-/** A test of the suite: its name, and what it does with a store of its own. */
-export type StoreCase = readonly [title: string, run: (subject: StoreUnderTest) => Promise<void>];
+import type { MakeStore } from './store-under-test.ts';
 
 /** What a driver's test says beside how to make a store. */
 export interface ConformanceOptions {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { startGateway } from '../../services/gateway/artifact-server.ts';
 import { type FileArtifactStore, openFileStore } from '../../shared/world/drivers/file/file.ts';
-import type { StoreUnderTest, Variant } from './conformance.ts';
+import type { StoreUnderTest, Variant } from './store-under-test.ts';
 
 export interface FileStoreUnderTest extends StoreUnderTest {
   readonly folder: string;

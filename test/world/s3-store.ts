@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { openS3Store, type S3StoreOptions, unprobedS3Store } from '../../shared/world/drivers/s3/s3.ts';
 import type { Available } from '../harness/servers/index.ts';
-import { artifactStoreConformance, type StoreUnderTest, type Variant } from './conformance.ts';
+import { artifactStoreConformance } from './conformance.ts';
+import type { StoreUnderTest, Variant } from './store-under-test.ts';
 
 export interface S3Server {
   readonly url: string;

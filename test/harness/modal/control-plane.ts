@@ -38,11 +38,6 @@ export const PROTO_OPTIONS = { keepCase: true, defaults: true, longs: Number, en
 const CREDENTIALS: Credentials = { tokenId: 'ak-local', tokenSecret: 'as-local' };
 const MAX_MESSAGE_BYTES = 100 * 1024 * 1024;
 
-/** What the objects of the control plane take for the time; tests can move it on. */
-export interface Clock {
-  nowMs(): number;
-}
-
 type Service = (world: World) => Handlers;
 
 /** What is served, by the state it keeps: made once, so that a restart of the server forgets nothing. */

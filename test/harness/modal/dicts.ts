@@ -1,4 +1,4 @@
-import type { Clock } from './control-plane.ts';
+import type { Clock } from './clock.ts';
 import { NamedObjects, type ObjectRequest } from './objects.ts';
 import { type Handlers, invalid } from './rpc.ts';
 

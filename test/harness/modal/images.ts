@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { GENERIC, type GenericResult, type Handlers, notFound } from './rpc.ts';
-import type { World } from './world.ts';
 
 /** What a registry holds under a reference, as something this machine can start. */
 export interface ContainerImage {
@@ -57,7 +56,7 @@ export class Images {
 }
 
 /** A first build is streamed; what is built already is answered at once. */
-export const imageHandlers = ({ images }: World): Handlers => ({
+export const imageHandlers = ({ images }: { readonly images: Images }): Handlers => ({
   ImageGetOrCreate: (request: ImageRequest) => {
     const { id, result } = images.getOrCreate(request);
     return { image_id: id, ...(result === undefined ? {} : { result }) };

@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import type { Clock } from './control-plane.ts';
+import type { Clock } from './clock.ts';
 import { NamedObjects, type ObjectRequest } from './objects.ts';
 import { type CallContext, type Handlers, invalid, RpcError } from './rpc.ts';
 

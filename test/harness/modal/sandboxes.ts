@@ -1,8 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import { encodedToken } from './accounts.ts';
+import type { Clock } from './clock.ts';
+import type { Images } from './images.ts';
+import type { NamedObjects } from './objects.ts';
 import { notFound, RpcError } from './rpc.ts';
 import { Sandbox, type Tag } from './sandbox.ts';
-import type { World } from './world.ts';
 
 /** `Sandbox` of the proto. */
 export interface SandboxDefinition {
@@ -26,17 +28,25 @@ export const OWN_VARIABLES = ['MODAL_SANDBOX_ID', 'MODAL_TASK_ID', 'MODAL_IMAGE_
 
 const V1_DIGITS = 22;
 
+/** What a sandbox is made of. */
+interface Surroundings {
+  readonly clock: Clock;
+  readonly images: Images;
+  readonly volumes: NamedObjects<{ readonly folder: string }>;
+  folder(prefix: string): string;
+}
+
 /** Every sandbox there was, running or ended. */
 export class Sandboxes {
   readonly all: Sandbox[] = [];
   /** Whether tags of an ended sandbox can be read and set: Modal does not say. */
   tagsOutliveIt = true;
-  readonly #world: World;
+  readonly #world: Surroundings;
   readonly #killAll = (): void => {
     for (const sandbox of this.all) sandbox.kill({ status: 3 });
   };
 
-  constructor(world: World) {
+  constructor(world: Surroundings) {
     this.#world = world;
     process.once('exit', this.#killAll);
   }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { Clock } from './control-plane.ts';
+import type { Clock } from './clock.ts';
 import { Images } from './images.ts';
 import { NamedObjects } from './objects.ts';
 import { Sandboxes } from './sandboxes.ts';

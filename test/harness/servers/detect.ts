@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { access, constants, readdir } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Available } from './available.ts';
 import { findDocker } from './docker-proof.ts';
 import { forkyRoot, whyNoForky } from './forky.ts';
 
@@ -14,8 +15,6 @@ export type ProgramName = (typeof PROGRAM_NAMES)[number];
 
 export const SERVER_NAMES = [...PROGRAM_NAMES, 'ceph', 'moto', 'docker'] as const;
 export type ServerName = (typeof SERVER_NAMES)[number];
-
-export type Available = { readonly ok: true; readonly path: string } | { readonly ok: false; readonly reason: string };
 
 /** What the real one answers to `--version`: a name on PATH alone proves nothing. */
 const ANSWERS: Readonly<Record<ProgramName, RegExp>> = {

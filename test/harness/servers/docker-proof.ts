@@ -12,7 +12,7 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
-import type { Available } from './detect.ts';
+import type { Available } from './available.ts';
 import { findProgram, foreignSocket, startOwnDocker } from './docker.ts';
 
 const run = promisify(execFile);

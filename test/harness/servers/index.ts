@@ -1,7 +1,9 @@
 /** Servers for tests: `available` says what is there, `provision` installs on Debian as root, `start…` runs one. */
+
+export type { Available } from './available.ts';
 export { type CephOptions, type RunningCeph, startCeph } from './ceph.ts';
 export { type OpenPage, openInChromium } from './chromium.ts';
-export { type Available, available, findServer, SERVER_NAMES, type ServerName } from './detect.ts';
+export { available, findServer, SERVER_NAMES, type ServerName } from './detect.ts';
 export { type OwnDocker, type RunningDocker, startDocker, startOwnDocker } from './docker.ts';
 export { KERNEL_REFUSES } from './docker-proof.ts';
 export { startSqsServer } from './fauxqs.ts';
