@@ -1,4 +1,4 @@
-import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 
 /** One stored message, as DIRECT.GET returns it. */
@@ -30,17 +30,30 @@ interface Batch {
 const header = (message: Msg, name: string): string => message.headers?.get(name) ?? '';
 
 /**
+ * The answers to one request, until whoever reads them breaks off. The client's own `requestMany` takes an answer without
+ * a body for the last one: an empty message in a stream would end every reading of it for good.
+ */
+async function* answersOf(connection: NatsConnection, subject: string, query: string): AsyncGenerator<Msg> {
+  const inbox = createInbox();
+  const answers = connection.subscribe(inbox);
+  const timer = setTimeout(() => answers.unsubscribe(), BATCH_TIMEOUT_MS);
+  try {
+    connection.publish(subject, query, { reply: inbox });
+    yield* answers;
+  } finally {
+    clearTimeout(timer);
+    answers.unsubscribe();
+  }
+}
+
+/**
  * One DIRECT.GET batch (ADR-31 of NATS). The client's own `getBatch` leaves its subscription behind and cannot tell
  * a batch that was cut off from one that ended; here an answer without its end mark is an error.
  */
 async function readBatch(connection: NatsConnection, { stream, filter, fromSeq }: ReadOptions): Promise<Batch> {
   const query = JSON.stringify({ seq: fromSeq, next_by_subj: filter, batch: BATCH });
-  const replies = await connection.requestMany(`$JS.API.DIRECT.GET.${stream}`, query, {
-    strategy: 'sentinel',
-    maxWait: BATCH_TIMEOUT_MS,
-  });
   const messages: StoredMessage[] = [];
-  for await (const reply of replies) {
+  for await (const reply of answersOf(connection, `$JS.API.DIRECT.GET.${stream}`, query)) {
     const status = reply.headers?.code ?? 0;
     if (status === 404) return { messages, pending: 0 };
     if (status === 204) return { messages, pending: Number(header(reply, 'Nats-Num-Pending') || 0) };

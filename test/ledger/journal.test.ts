@@ -5,7 +5,7 @@ import { encodeCommit, seal } from '../../shared/ledger/chain.ts';
 import { hashEvent } from '../../shared/ledger/envelope.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { publish } from '../../shared/nats/publish.ts';
-import type { StoredMessage } from '../../shared/nats/read.ts';
+import { readStream, type StoredMessage } from '../../shared/nats/read.ts';
 import { suite } from '../harness/suite.ts';
 import { type Live, withLive } from './live.ts';
 import { admit, factsOf, journalOn, messagesOf, PLAN, recordOnce, sorted, verifiedEvents } from './live-journal.ts';
@@ -92,6 +92,25 @@ live('messages that are no event of the plan are told once each, and nothing bre
     foreign.map(({ subject }) => subject),
     [`ledger.${PLAN}.junk`, `ledger.${PLAN}.plan.submitted`, `ledger.${PLAN}.plan.settled`],
   );
+});
+
+live('an empty message is foreign like any other, and hides nothing behind it', async (server) => {
+  const connection = await server.connect();
+  await admit(journalOn(connection));
+  await publish(connection, `ledger.${PLAN}`, new Uint8Array());
+  await publish(connection, `ledger.${PLAN}.plan.settled`, new Uint8Array());
+  await journalOn(connection).append(PLAN, recordOnce(1));
+  const foreign: ForeignMessage[] = [];
+  const reader = new Journal({ connection, by: undefined, onForeign: (message) => foreign.push(message) });
+  assert.equal(sorted((await reader.load(PLAN)).state.facts), ['f1']);
+  assert.equal(
+    foreign.map(({ seq }) => seq),
+    [3],
+  );
+  const whole = [];
+  for await (const { seq } of readStream(connection, { stream: 'LEDGER', filter: 'ledger.>', fromSeq: 1 }))
+    whole.push(seq);
+  assert.equal(whole, [1, 2, 3, 4]);
 });
 
 live('an event that does not link is a broken chain for whoever reads or appends', async (server) => {
