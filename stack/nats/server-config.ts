@@ -7,6 +7,7 @@
  */
 import { COMMAND_SUBJECTS } from '../../shared/wire/commands.ts';
 import { ALL_DEAD } from '../../shared/wire/dead.ts';
+import { inEdition } from '../../shared/wire/consumers.ts';
 import { COMMITTED_LEDGER, LEDGER_STREAM, WHOLE_LEDGER } from '../../shared/wire/ledger.ts';
 import { ALL_LIVE } from '../../shared/wire/progress.ts';
 
@@ -33,6 +34,10 @@ const AUDITOR_REQUESTS = [`$JS.API.DIRECT.GET.${LEDGER_STREAM}`, `$JS.API.DIRECT
 
 export const NATS_USERS = ['admin', 'service', 'auditor', 'edge'] as const;
 export type NatsUser = (typeof NATS_USERS)[number];
+
+/** What a user is called in NATS. Services of an earlier edition, with the name of theirs, are refused. */
+export const loginName = (user: NatsUser): string => (user === 'service' ? inEdition(user) : user);
+
 export type Passwords = Readonly<Record<NatsUser, string>>;
 
 export interface ServerConfigOptions {
@@ -61,7 +66,11 @@ const MAX_PAYLOAD_BYTES = 1024 * 1024;
 /** The text of server.conf. It holds the passwords: whoever writes it keeps it from other users. */
 export function serverConfig(options: ServerConfigOptions): string {
   const { passwords } = options;
-  const user = (name: NatsUser, permissions?: object) => ({ user: name, password: passwords[name], permissions });
+  const user = (name: NatsUser, permissions?: object) => ({
+    user: loginName(name),
+    password: passwords[name],
+    permissions,
+  });
   const config = {
     server_name: 'isomorph-embedded',
     host: '127.0.0.1',

@@ -15,7 +15,7 @@ import {
   isPortFree,
 } from '../process.ts';
 import { type ListeningPorts, waitUntilReady } from './readiness.ts';
-import { NATS_USERS, type Passwords, serverConfig } from './server-config.ts';
+import { loginName, NATS_USERS, type Passwords, serverConfig } from './server-config.ts';
 
 export interface NatsLogin {
   readonly user: string;
@@ -93,7 +93,10 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   }
   const { child, ports } = started;
   await writePrivate(paths.ports, JSON.stringify(ports));
-  const login = (user: 'admin' | 'service' | 'auditor'): NatsLogin => ({ user, pass: passwords[user] });
+  const login = (user: 'admin' | 'service' | 'auditor'): NatsLogin => ({
+    user: loginName(user),
+    pass: passwords[user],
+  });
   return {
     url: `nats://127.0.0.1:${ports.port}`,
     port: ports.port,

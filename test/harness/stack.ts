@@ -39,6 +39,8 @@ export interface TestStackOptions {
   /** Default: the fixtures of the tests. */
   readonly registry?: string;
   readonly processors?: string;
+  /** Puts into the home what an earlier stack has left there. */
+  readonly prepare?: (home: string) => Promise<void>;
 }
 
 /** Waits for the first message that `isIt` accepts, subscribed before `act` runs. */
@@ -110,6 +112,7 @@ async function whenEnded(client: NatsConnection, planId: string, read: () => Pro
 /** The embedded stack on a home of its own, with the test processors. */
 export async function startTestStack(options: TestStackOptions = {}): Promise<TestStack> {
   const home = await mkdtemp(path.join(os.tmpdir(), 'isomorph-test-'));
+  await options.prepare?.(home);
   const stack = await startEmbeddedStack({
     home,
     env: {
