@@ -1,10 +1,32 @@
 import { type ConsumeOptions, type Consumption, consume } from '../../shared/nats/consume.ts';
 import { publishDead } from './dead.ts';
 import type { ServiceDeps } from './deps.ts';
+import { type StandingOptions, Standings } from './standing.ts';
 
-/** The consume loop as a service runs it: what can never be handled becomes a dead letter. */
-export const consumeFor = (
+type Options = Omit<ConsumeOptions, 'connection' | 'log' | 'bury'> & Partial<Pick<StandingOptions, 'keepQuarantined'>>;
+
+/**
+ * The consume loop as a service runs it: what can never be handled becomes a dead letter, and a message of a plan that a
+ * later version has written to is handed back.
+ */
+export function consumeFor(
   { connection, log }: Pick<ServiceDeps, 'connection' | 'log'>,
-  options: Omit<ConsumeOptions, 'connection' | 'log' | 'bury'>,
-): Promise<Consumption> =>
-  consume({ ...options, connection, log, bury: (message, given) => publishDead(connection, message, given) });
+  { keepQuarantined = false, ...options }: Options,
+): Promise<Consumption> {
+  const standings = new Standings({ log, keepQuarantined, random: Math.random });
+  return consume({
+    ...options,
+    connection,
+    log,
+    async handle(message, signal) {
+      try {
+        return await options.handle(message, signal);
+      } catch (error) {
+        const disposition = standings.dispositionOf(error);
+        if (disposition === undefined) throw error;
+        return disposition;
+      }
+    },
+    bury: (message, given) => publishDead(connection, message, given),
+  });
+}

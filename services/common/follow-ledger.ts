@@ -20,15 +20,17 @@ const PLANS_AT_ONCE = 64;
 export function followLedger({ deps, consumer, journal, react }: FollowOptions): Promise<Consumption> {
   return consumeFor(deps, {
     consumer,
+    keepQuarantined: true,
     concurrency: PLANS_AT_ONCE,
     keyOf: (message) => planOfSubject(message.subject) ?? '',
     async handle(message): Promise<Disposition> {
       const planId = planOfSubject(message.subject);
       const { subject, seq, data } = message;
-      // What is no event causes nothing; the journal has told of it.
-      const events = planId === undefined ? undefined : journal.observe(planId, { subject, seq, data, storedAt: '' });
-      if (planId === undefined || events === undefined) return DONE;
-      await react(events, await journal.load(planId, seq), seq);
+      if (planId === undefined) return DONE;
+      const events = journal.observe(planId, { subject, seq, data, storedAt: '' });
+      const snapshot = await journal.load(planId, seq);
+      // What is none of the chain causes nothing; the journal has told of it.
+      if (events !== undefined && !snapshot.foreign.has(seq)) await react(events, snapshot, seq);
       return DONE;
     },
   });

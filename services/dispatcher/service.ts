@@ -94,6 +94,7 @@ class Dispatcher {
       this.#answers.push(answerPins(connection, runtime, unknown));
       const consumption = await consumeFor(this.#deps, {
         consumer: workConsumer(adapter),
+        keepQuarantined: true,
         concurrency: slots,
         prefetch: slots,
         keyOf: (message) => String(message.seq),
@@ -108,6 +109,7 @@ class Dispatcher {
     for (const name of ['timers', 'purges'] as const) {
       const consumption = await consumeFor(this.#deps, {
         consumer: CONSUMERS[name],
+        keepQuarantined: true,
         concurrency: 8,
         keyOf: (message) => String(message.seq),
         handle: chores[name],

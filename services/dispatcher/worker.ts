@@ -2,7 +2,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { type Fault, fault, IsomorphError, unreachable } from '../../shared/errors/isomorph-error.ts';
 import type { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
-import type { Journal } from '../../shared/journal/journal.ts';
+import { checkStanding, type Journal } from '../../shared/journal/journal.ts';
 import type { EventData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
@@ -67,8 +67,10 @@ export class Worker {
   async handle(work: Work, signal: AbortSignal): Promise<Disposition> {
     const waitMs = untilMs(work.not_before, this.#deps.nowMs());
     if (waitMs > 0) return { kind: 'later', delayMs: waitMs };
-    const { state } = await this.#deps.journal.load(work.plan_id, work.ledger_seq);
+    const { state, standing } = await this.#deps.journal.read(work.plan_id, work.ledger_seq);
     const execution = state.executions.get(work.execution_id);
+    if (standing.kind === 'quarantined') await this.#endOverdue(execution);
+    checkStanding(work.plan_id, standing);
     if (execution === undefined) return dead(unknownExecution(work), work.plan_id);
     if (execution.end !== undefined) return this.#tidy(work.execution_id);
     const task = await this.#task(state, execution);
@@ -77,6 +79,13 @@ export class Worker {
         ? this.#start(task, state, signal)
         : this.#resume(task, state, execution.started, signal),
     );
+  }
+
+  /** A run of a quarantined plan gets no end in the ledger, but it ends. */
+  async #endOverdue(execution: Execution | undefined): Promise<void> {
+    const { started, executionId } = execution ?? {};
+    if (started === undefined || executionId === undefined) return;
+    if (untilMs(started.deadline, this.#deps.nowMs()) <= 0) await this.#deps.runtime.kill(executionId);
   }
 
   /** Ends what runs here of a plan; the runs then end as cancelled. */

@@ -154,6 +154,11 @@ export const ERROR_TABLE = {
     true,
     'Start services of the later version: they take the plan over, these read on and do not write to it.',
   ),
+  ERR_QUARANTINED: row(
+    'The ledger of the plan holds an event that is illegal where it stands: nothing is written to it any more.',
+    false,
+    'Find who wrote the event that is named; other plans go on. Submit the plan again under another id.',
+  ),
   ERR_COMMIT_INVALID: row('A service tried to append an illegal commit.', false, 'Report this as a bug.'),
   ERR_APPEND_CONTENDED: row('Too many writers met on one plan.', true, 'It is tried again by itself.'),
 

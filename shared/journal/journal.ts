@@ -3,21 +3,52 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { LRUCache } from 'lru-cache';
 import { backoffMs, delay } from '../async/delay.ts';
 import { KeyedQueue } from '../async/keyed-queue.ts';
-import { IsomorphError } from '../errors/isomorph-error.ts';
-import { checkLink, encodeCommit, headOf, seal } from '../ledger/chain.ts';
+import { IsomorphError, unreachable } from '../errors/isomorph-error.ts';
+import { encodeCommit, seal } from '../ledger/chain.ts';
 import type { Decision } from '../ledger/decider.ts';
+import type { RawEvent } from '../ledger/envelope.ts';
 import type { LedgerEvent, LedgerWriter } from '../ledger/events.ts';
 import { evolve } from '../ledger/evolve.ts';
-import { understood } from '../ledger/meaning.ts';
-import { emptyState, type PlanState } from '../ledger/state.ts';
+import { readMeaning } from '../ledger/meaning.ts';
+import { beginningOf, ChainReader, KNOWN, type Reading, type Standing } from '../ledger/reading.ts';
+import type { PlanState } from '../ledger/state.ts';
 import { readStream, type StoredMessage } from '../nats/read.ts';
 import { commitSubject, decodeCommit, LEDGER_STREAM, planSubjects } from '../wire/ledger.ts';
 
 /** A plan as far as it has been read. */
-export interface Snapshot {
-  readonly state: PlanState;
+export interface Snapshot extends Reading {
   /** Stream sequence of the last message of the plan's subtree, whatever it holds; 0 for an empty subtree. */
   readonly lastSeq: number;
+  /** Stream sequences of the messages that are none of its chain, and so were skipped. */
+  readonly foreign: ReadonlySet<number>;
+}
+
+const nothingOf = (planId: string): Snapshot => ({ ...beginningOf(planId), lastSeq: 0, foreign: new Set() });
+
+/**
+ * What a plan is not to be acted on for.
+ * @throws ERR_VERSION when a later version has written to it: it may be tried again, by a later version;
+ * ERR_QUARANTINED when an event of its chain is illegal
+ */
+export function checkStanding(planId: string, standing: Standing): void {
+  switch (standing.kind) {
+    case 'known':
+      return;
+    case 'newer': {
+      const { seq, why } = standing;
+      throw new IsomorphError('ERR_VERSION', `${planId} is newer than this version from seq ${seq} on: ${why}`);
+    }
+    case 'quarantined': {
+      const { seq, error } = standing;
+      throw new IsomorphError(
+        'ERR_QUARANTINED',
+        `${planId} is quarantined at seq ${seq}: ${error.message}`,
+        error.place,
+      );
+    }
+    default:
+      unreachable(standing);
+  }
 }
 
 export interface Appended<Outcome extends Decision = Decision> extends Snapshot {
@@ -27,7 +58,7 @@ export interface Appended<Outcome extends Decision = Decision> extends Snapshot 
   readonly events: readonly LedgerEvent[];
 }
 
-/** A message under `ledger.` that is no event of its plan. Readers skip it and tell. */
+/** A message under `ledger.` that is no event of its plan, or does not follow the one before. Readers skip it and tell. */
 export interface ForeignMessage {
   readonly subject: string;
   readonly seq: number;
@@ -77,11 +108,21 @@ export class Journal {
   }
 
   /**
-   * The plan as of stream sequence `atLeast` or later. Without `atLeast` it may be behind by what others wrote
-   * meanwhile; an append then meets a conflict and decides again.
-   * @throws ERR_CHAIN_BROKEN when the stored chain does not verify, ERR_UNAVAILABLE when it cannot be read.
+   * The plan as of stream sequence `atLeast` or later, for whoever acts on it. Without `atLeast` it may be behind by what
+   * others wrote meanwhile; an append then meets a conflict and decides again.
+   * @throws ERR_VERSION, ERR_QUARANTINED as {@link checkStanding}; ERR_UNAVAILABLE when it cannot be read
    */
   async load(planId: string, atLeast = 0): Promise<Snapshot> {
+    const snapshot = await this.read(planId, atLeast);
+    checkStanding(planId, snapshot.standing);
+    return snapshot;
+  }
+
+  /**
+   * The same whatever its standing: `state` is as far as the chain is known and legal.
+   * @throws ERR_UNAVAILABLE when it cannot be read
+   */
+  async read(planId: string, atLeast = 0): Promise<Snapshot> {
     const cached = this.#cache.get(planId);
     if (cached !== undefined && cached.lastSeq >= atLeast) return cached;
     return this.#queue.run(planId, () => this.#refresh(planId));
@@ -90,24 +131,29 @@ export class Journal {
   /**
    * Takes a ledger message that a consumer delivered into account, so that following a plan needs no reads.
    * A message that is not the next one of its plan changes nothing: {@link load} will read the gap.
-   * @returns its events; undefined when it is no event of the plan
+   * @returns those of its events that are known; undefined when it is no event of the plan. Whether it is in the chain
+   * at all, and legal there, the snapshot says.
    */
   observe(planId: string, message: StoredMessage): readonly LedgerEvent[] | undefined {
-    const events = this.#decode(planId, message);
-    if (events === undefined) return undefined;
-    const snapshot = this.#cache.get(planId) ?? { state: emptyState(planId), lastSeq: 0 };
-    if (message.seq > snapshot.lastSeq && events[0]?.seq === snapshot.state.head.seq + 1) {
-      this.#cache.set(planId, { state: advance(snapshot.state, events), lastSeq: message.seq });
+    const commit = commitOf(planId, message);
+    if (commit instanceof IsomorphError) return undefined;
+    const snapshot = this.#cache.get(planId) ?? nothingOf(planId);
+    if (message.seq > snapshot.lastSeq && commit[0]?.prev_hash === snapshot.head.hash) {
+      this.#cache.set(planId, this.#advance(planId, snapshot, [message]));
     }
-    return events;
+    return commit.flatMap((raw) => {
+      const meaning = readMeaning(raw);
+      return meaning.kind === 'event' ? meaning.event : [];
+    });
   }
 
   /**
    * Appends what `decide` returns for the current state, as one atomic commit. `decide` must be pure: it is called
    * again whenever another writer was first, and once more after an append whose outcome was unknown.
    * @returns the decision that counts, with what it wrote
-   * @throws ERR_COMMIT_INVALID for an illegal commit, ERR_TOO_LARGE beyond the limits, ERR_APPEND_CONTENDED after
-   * 64 lost races, ERR_UNAVAILABLE when the ledger cannot be reached.
+   * @throws ERR_VERSION, ERR_QUARANTINED when the plan gets no event from this version, ERR_COMMIT_INVALID for an illegal
+   * commit, ERR_TOO_LARGE beyond the limits, ERR_APPEND_CONTENDED after 64 lost races, ERR_UNAVAILABLE when the ledger
+   * cannot be reached.
    */
   append<Outcome extends Decision>(planId: string, decide: (state: PlanState) => Outcome): Promise<Appended<Outcome>> {
     return this.#queue.run(planId, () => this.#append(planId, decide));
@@ -123,18 +169,19 @@ export class Journal {
     // What may have been stored though nobody said so: a publish can outlive its connection and come late.
     const unconfirmed = new Map<string, Pick<Appended<Outcome>, 'decision' | 'events'>>();
     for (let round = 0; round < MAX_ROUNDS; round++) {
+      checkStanding(planId, snapshot.standing);
       const decision = decide(snapshot.state);
       if (decision.drafts.length === 0) return { ...snapshot, decision, events: [] };
-      const events = seal(snapshot.state.head, decision.drafts, { planId, by, nowMs: this.#nowMs() });
+      const events = seal(snapshot.head, decision.drafts, { planId, by, nowMs: this.#nowMs() });
       const state = evolve(snapshot.state, events);
       const publication = await this.#publish(planId, events, snapshot.lastSeq);
       if (publication.kind === 'stored') {
-        const stored = { state, lastSeq: publication.seq };
+        const stored = { ...snapshot, state, head: state.head, standing: KNOWN, lastSeq: publication.seq };
         this.#cache.set(planId, stored);
         return { ...stored, decision, events };
       }
       if (round > 0) await delay(backoffMs(round, { baseMs: 2, maxMs: 200, random: this.#random }));
-      const written: LedgerEvent[] = [];
+      const written: RawEvent[] = [];
       // From what the decision was made on, not from the cache: a consumer may have shown us our own commit meanwhile.
       snapshot = await this.#readFrom(planId, snapshot, written);
       // Not after a conflict: another writer may have decided the same in the same millisecond, to the same bytes.
@@ -163,48 +210,45 @@ export class Journal {
   }
 
   #refresh(planId: string): Promise<Snapshot> {
-    return this.#readFrom(planId, this.#cache.get(planId) ?? { state: emptyState(planId), lastSeq: 0 });
+    return this.#readFrom(planId, this.#cache.get(planId) ?? nothingOf(planId));
   }
 
-  /** Reads what the stream holds behind `known`; collects the new events into `seen`. */
-  async #readFrom(planId: string, known: Snapshot, seen: LedgerEvent[] = []): Promise<Snapshot> {
-    const fresh: LedgerEvent[] = [];
-    let { lastSeq } = known;
-    const messages = readStream(this.#connection, {
-      stream: LEDGER_STREAM,
-      filter: planSubjects(planId),
-      fromSeq: lastSeq + 1,
-    });
-    for await (const message of messages) {
-      fresh.push(...(this.#decode(planId, message) ?? []));
-      lastSeq = message.seq;
-    }
-    seen.push(...fresh);
-    const snapshot = { state: advance(known.state, fresh), lastSeq };
-    if ((this.#cache.get(planId)?.lastSeq ?? 0) < lastSeq) this.#cache.set(planId, snapshot);
+  /** Reads what the stream holds behind `known`; collects the events of the chain into `seen`. */
+  async #readFrom(planId: string, known: Snapshot, seen: RawEvent[] = []): Promise<Snapshot> {
+    const place = { stream: LEDGER_STREAM, filter: planSubjects(planId), fromSeq: known.lastSeq + 1 };
+    const messages: StoredMessage[] = [];
+    for await (const message of readStream(this.#connection, place)) messages.push(message);
+    const snapshot = this.#advance(planId, known, messages, seen);
+    if ((this.#cache.get(planId)?.lastSeq ?? 0) < snapshot.lastSeq) this.#cache.set(planId, snapshot);
     return snapshot;
   }
 
-  #decode(planId: string, message: StoredMessage): LedgerEvent[] | undefined {
-    try {
-      const events = decodeCommit(message.data, message.subject).map(({ raw }) => understood(raw));
-      if (events[0]?.plan_id !== planId) throw new IsomorphError('ERR_NOT_AN_EVENT', 'an event of another plan');
-      return events;
-    } catch (error) {
-      if (!(error instanceof IsomorphError) || error.code !== 'ERR_NOT_AN_EVENT') throw error;
-      this.#onForeign({ subject: message.subject, seq: message.seq, reason: error.message });
-      return undefined;
+  /** The snapshot after messages that follow it; what is none of the chain is told and passed over. */
+  #advance(planId: string, known: Snapshot, messages: readonly StoredMessage[], seen: RawEvent[] = []): Snapshot {
+    if (messages.length === 0) return known;
+    const reader = new ChainReader(known);
+    const foreign = new Set(known.foreign);
+    for (const message of messages) {
+      const commit = commitOf(planId, message);
+      const taken =
+        commit instanceof IsomorphError ? ({ kind: 'foreign', error: commit } as const) : reader.take(commit);
+      if (taken.kind === 'foreign') {
+        foreign.add(message.seq);
+        this.#onForeign({ subject: message.subject, seq: message.seq, reason: taken.error.message });
+      } else if (!(commit instanceof IsomorphError)) seen.push(...commit);
     }
+    return { ...reader.reading, lastSeq: messages.at(-1)?.seq ?? known.lastSeq, foreign };
   }
 }
 
-/** The state after events that must link to it. */
-function advance(state: PlanState, events: readonly LedgerEvent[]): PlanState {
-  if (events.length === 0) return state;
-  let { head } = state;
-  for (const event of events) {
-    checkLink(head, event);
-    head = headOf(event);
+/** The events of a message of the plan's subtree, or why it is none. */
+function commitOf(planId: string, { data, subject }: StoredMessage): RawEvent[] | IsomorphError {
+  try {
+    const commit = decodeCommit(data, subject).map(({ raw }) => raw);
+    if (commit[0]?.plan_id !== planId) throw new IsomorphError('ERR_NOT_AN_EVENT', 'an event of another plan');
+    return commit;
+  } catch (error) {
+    if (error instanceof IsomorphError && error.code === 'ERR_NOT_AN_EVENT') return error;
+    throw error;
   }
-  return evolve(state, events);
 }

@@ -6,8 +6,8 @@
  * message: inside CORE anyone could have an answer written to a ledger subject. ADR 0030.
  */
 import { COMMAND_SUBJECTS } from '../../shared/wire/commands.ts';
-import { ALL_DEAD } from '../../shared/wire/dead.ts';
 import { inEdition } from '../../shared/wire/consumers.ts';
+import { ALL_DEAD } from '../../shared/wire/dead.ts';
 import { COMMITTED_LEDGER, LEDGER_STREAM, WHOLE_LEDGER } from '../../shared/wire/ledger.ts';
 import { ALL_LIVE } from '../../shared/wire/progress.ts';
 

@@ -1,9 +1,11 @@
+import type { NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { type ForeignMessage, Journal } from '../../shared/journal/journal.ts';
+import { canonicalText } from '../../shared/hash/canonical.ts';
+import { type ForeignMessage, Journal, type Snapshot } from '../../shared/journal/journal.ts';
 import { encodeCommit, seal } from '../../shared/ledger/chain.ts';
-import { hashEvent } from '../../shared/ledger/envelope.ts';
-import type { LedgerEvent } from '../../shared/ledger/events.ts';
+import { hashEvent, type RawEvent } from '../../shared/ledger/envelope.ts';
+import type { Draft } from '../../shared/ledger/events.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { readStream, type StoredMessage } from '../../shared/nats/read.ts';
 import { suite } from '../harness/suite.ts';
@@ -113,19 +115,75 @@ live('an empty message is foreign like any other, and hides nothing behind it', 
   assert.equal(whole, [1, 2, 3, 4]);
 });
 
-live('an event that does not link is a broken chain for whoever reads or appends', async (server) => {
+/** An event behind the head, well linked, its fields changed by hand. */
+function behind(head: Snapshot['head'], draft: Draft, change: Record<string, unknown> = {}): RawEvent {
+  const [event] = seal(head, [draft], { planId: PLAN, by: 'admission', nowMs: Date.now() });
+  const { this_hash: _, ...open } = { ...event, ...change } as RawEvent;
+  return { ...open, this_hash: hashEvent(open) };
+}
+
+const store = (connection: NatsConnection, raw: RawEvent) =>
+  publish(connection, `ledger.${PLAN}.${raw.kind}`, canonicalText(raw));
+
+live('an event that does not link is passed over by whoever reads or appends, and told once', async (server) => {
   const connection = await server.connect();
-  const { state } = await admit(journalOn(connection));
-  const [event] = seal(state.head, [cancelRequested('client')], { planId: PLAN, by: 'admission', nowMs: Date.now() });
-  const forged = { ...event, prev_hash: `blake3:${'0'.repeat(64)}` } as LedgerEvent;
-  await publish(
-    connection,
-    `ledger.${PLAN}.plan.cancel_requested`,
-    encodeCommit([{ ...forged, this_hash: hashEvent(forged) }]),
+  const { head } = await admit(journalOn(connection));
+  const fork = behind({ ...head, hash: `blake3:${'0'.repeat(64)}` }, cancelRequested('client'));
+  const { seq } = await store(connection, fork);
+  const foreign: ForeignMessage[] = [];
+  const journal = new Journal({ connection, by: 'sampler', onForeign: (message) => foreign.push(message) });
+  const read = await journal.load(PLAN);
+  assert.is(read.state.cancelRequested, undefined);
+  assert.equal([...read.foreign], [seq]);
+  const { events } = await journal.append(PLAN, recordOnce(1));
+  assert.is(events[0]?.prev_hash, head.hash, 'the chain goes on behind its head');
+  await journal.load(PLAN, seq);
+  assert.equal(
+    foreign.map((message) => message.seq),
+    [seq],
   );
+});
+
+for (const [what, change] of [
+  ['a kind', { kind: 'plan.paused' }],
+  ['a version of a kind', { v: 9, data: { reason: 'client', note: 'later' } }],
+  ['a writer', { by: 'notary' }],
+] as const) {
+  live(`behind ${what} of a later version nothing is written, and readers go on`, async (server) => {
+    const connection = await server.connect();
+    const { head } = await admit(journalOn(connection));
+    const journal = journalOn(connection);
+    // It has the plan in its cache: the conflict of compare-and-set brings it to look.
+    await journal.load(PLAN);
+    const newer = behind(head, cancelRequested('client'), change);
+    const { seq } = await store(connection, newer);
+    assert.is(await codeOf(journal.append(PLAN, recordOnce(1))), 'ERR_VERSION');
+    assert.is(await codeOf(journalOn(connection).load(PLAN)), 'ERR_VERSION');
+    const read = await new Journal({ connection, by: undefined }).read(PLAN);
+    assert.equal([read.standing.kind, read.head.seq, read.head.hash], ['newer', 3, newer.this_hash]);
+    assert.is(read.state.head.seq, 2);
+    assert.equal((await messagesOf(connection)).at(-1)?.seq, seq, 'nothing was written behind it');
+  });
+}
+
+live('a plan with an illegal event gets no event any more, and others go on', async (server) => {
+  const connection = await server.connect();
+  const { head } = await admit(journalOn(connection));
+  const { seq } = await store(connection, behind(head, settled('succeeded', 7)));
   const journal = journalOn(connection);
-  assert.is(await codeOf(journal.load(PLAN)), 'ERR_CHAIN_BROKEN');
-  assert.is(await codeOf(journal.append(PLAN, recordOnce(1))), 'ERR_CHAIN_BROKEN');
+  assert.is(await codeOf(journal.append(PLAN, recordOnce(1))), 'ERR_QUARANTINED');
+  assert.is(await codeOf(journal.load(PLAN)), 'ERR_QUARANTINED');
+  await admit(journal, 'other');
+  const { standing } = await journal.read(PLAN);
+  assert.is(standing.kind, 'quarantined');
+  assert.is((await messagesOf(connection)).at(-1)?.seq, seq);
+});
+
+live('a known version with one field more is illegal, not newer', async (server) => {
+  const connection = await server.connect();
+  const { head } = await admit(journalOn(connection));
+  await store(connection, behind(head, cancelRequested('client'), { data: { reason: 'client', note: 'x' } }));
+  assert.is(await codeOf(journalOn(connection).append(PLAN, recordOnce(1))), 'ERR_QUARANTINED');
 });
 
 live('an illegal commit is refused before anything is written', async (server) => {
