@@ -1,4 +1,5 @@
 import type { Msg } from '@nats-io/transport-node';
+import type { RawEvent } from '../shared/ledger/envelope.ts';
 import type { LedgerEvent } from '../shared/ledger/events.ts';
 import { COMMANDS_STREAM } from '../shared/wire/commands.ts';
 import { deadSubject, parseDeadFault } from '../shared/wire/dead.ts';
@@ -10,7 +11,12 @@ import { Mailbox } from './mailbox.ts';
 import type { ShownFault } from './render/error.ts';
 
 export type FollowItem =
-  | { readonly kind: 'commit'; readonly events: readonly LedgerEvent[] }
+  | {
+      readonly kind: 'commit';
+      /** Those that this version knows, and those that it does not. */
+      readonly events: readonly LedgerEvent[];
+      readonly unknown: readonly RawEvent[];
+    }
   /** A message in the ledger that is no event. */
   | { readonly kind: 'foreign'; readonly seq: number; readonly reason: string }
   | { readonly kind: 'progress'; readonly planId: string; readonly progress: Progress }
@@ -61,8 +67,11 @@ export async function follow(context: Context, options: FollowOptions): Promise<
   await auditor.flush();
   const pump = async (): Promise<void> => {
     for await (const one of followLedger(auditor, planId, fromSeq, signal)) {
-      if (one.kind === 'commit') mailbox.put({ kind: 'commit', events: one.events });
-      else mailbox.put({ kind: 'foreign', seq: one.message.seq, reason: reasonOf(one.message.subject, one.error) });
+      if (one.kind === 'commit') {
+        const known = new Set(one.events.map(({ seq }) => seq));
+        const unknown = one.raws.filter(({ seq }) => !known.has(seq));
+        mailbox.put({ kind: 'commit', events: one.events, unknown });
+      } else mailbox.put({ kind: 'foreign', seq: one.message.seq, reason: reasonOf(one.message.subject, one.error) });
     }
   };
   pump().then(

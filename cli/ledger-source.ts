@@ -2,7 +2,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
 import type { RawEvent } from '../shared/ledger/envelope.ts';
 import type { LedgerEvent } from '../shared/ledger/events.ts';
-import { understood } from '../shared/ledger/meaning.ts';
+import { readMeaning } from '../shared/ledger/meaning.ts';
 import { lastSequenceOf, readStream, type StoredMessage } from '../shared/nats/read.ts';
 import { decodeCommit, LEDGER_STREAM, planSubjects, WHOLE_LEDGER } from '../shared/wire/ledger.ts';
 
@@ -11,15 +11,21 @@ export type LedgerMessage =
   | {
       readonly kind: 'commit';
       readonly message: StoredMessage;
+      /** All of it; `events` are those that this version knows. */
       readonly raws: readonly RawEvent[];
       readonly events: readonly LedgerEvent[];
     }
   | { readonly kind: 'foreign'; readonly message: StoredMessage; readonly error: IsomorphError };
 
+const knownEvent = (raw: RawEvent): LedgerEvent[] => {
+  const meaning = readMeaning(raw);
+  return meaning.kind === 'event' ? [meaning.event] : [];
+};
+
 export function decodeMessage(message: StoredMessage): LedgerMessage {
   try {
     const raws = decodeCommit(message.data, message.subject).map(({ raw }) => raw);
-    return { kind: 'commit', message, raws, events: raws.map(understood) };
+    return { kind: 'commit', message, raws, events: raws.flatMap(knownEvent) };
   } catch (error) {
     if (error instanceof IsomorphError && error.code === 'ERR_NOT_AN_EVENT') return { kind: 'foreign', message, error };
     throw error;

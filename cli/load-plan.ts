@@ -2,6 +2,7 @@ import { IsomorphError } from '../shared/errors/isomorph-error.ts';
 import { isPlanId } from '../shared/ids/ids.ts';
 import { AdmittedPlans } from '../shared/journal/admitted-plans.ts';
 import type { LedgerEvent } from '../shared/ledger/events.ts';
+import type { Reading } from '../shared/ledger/reading.ts';
 import type { PlanState } from '../shared/ledger/state.ts';
 import { type Verdict, Verifier } from '../shared/ledger/verify.ts';
 import type { AdmittedPlan } from '../shared/plan/admitted.ts';
@@ -17,8 +18,8 @@ export function checkPlanId(text: string): string {
 }
 
 /** A plan as the live ledger has it, verified on the way. */
-export interface LoadedPlan {
-  readonly state: PlanState;
+export interface LoadedPlan extends Reading {
+  /** Those that this version knows. */
   readonly events: readonly LedgerEvent[];
   readonly verdict: Verdict;
 }
@@ -31,12 +32,11 @@ export async function loadPlan(context: Context, planId: string): Promise<Loaded
   for await (const one of readLedger(await context.connection('auditor'), planId)) {
     const place = `message ${one.message.seq}`;
     if (one.kind === 'foreign') verifier.report(one.error, place);
-    else for (const event of one.events) verifier.event(event, place);
-    if (one.kind === 'commit') events.push(...one.events);
+    else if (verifier.commit(one.raws, place)) events.push(...one.events);
   }
-  const state = verifier.state(planId);
-  if (state === undefined) throw new IsomorphError('ERR_PLAN_UNKNOWN', `no plan ${planId} is in the ledger`);
-  return { state, events, verdict: verifier.verdict() };
+  const reading = verifier.reading(planId);
+  if (reading === undefined) throw new IsomorphError('ERR_PLAN_UNKNOWN', `no plan ${planId} is in the ledger`);
+  return { ...reading, events, verdict: verifier.verdict() };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { setInterval } from 'node:timers';
+import type { RawEvent } from '../shared/ledger/envelope.ts';
 import type { LedgerEvent } from '../shared/ledger/events.ts';
 import { scrubCredentials } from '../shared/text/scrub-credentials.ts';
 import type { FollowItem } from './follow.ts';
@@ -40,6 +41,7 @@ class JsonView implements View {
     switch (item.kind) {
       case 'commit':
         for (const event of item.events) this.#out.document({ type: 'event', event });
+        for (const event of item.unknown) this.#out.document({ type: 'unknown', event });
         break;
       case 'foreign':
         this.#out.document({ type: 'foreign', seq: item.seq, reason: item.reason });
@@ -81,6 +83,7 @@ class TextView implements View {
     switch (item.kind) {
       case 'commit':
         this.print(this.#commit(item.events));
+        this.print(item.unknown.map((raw) => this.#unknown(raw)));
         break;
       case 'foreign':
         this.print([
@@ -113,6 +116,12 @@ class TextView implements View {
     const at = start === undefined ? ' '.repeat(9) : elapsed(Date.now() - start);
     const plan = this.#options.manyPlans === true ? `${fit(planId, PLAN_WIDTH).padEnd(PLAN_WIDTH)}  ` : '';
     this.print([theme.dim(`${at}  ${plan}${GLYPH.note} ${step.padEnd(this.#stepWidth)}  ${percent}${plain(message)}`)]);
+  }
+
+  #unknown({ plan_id: planId, seq, kind, v }: RawEvent): string {
+    const { theme } = this.#out;
+    const what = `seq ${seq} of ${planId}, ${plain(kind)} of version ${v}, is not known to this version`;
+    return `${' '.repeat(9)}  ${theme.warn(GLYPH.warn)} ${what}`;
   }
 
   #commit(events: readonly LedgerEvent[]): string[] {

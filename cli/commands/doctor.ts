@@ -195,6 +195,28 @@ const postgres = guarded('postgres', async (context) => {
     : ok('postgres', found);
 });
 
+/** Plans that this deployment's projector cannot follow to their end, with the age of the oldest. */
+const plans = guarded('plans', async (context) => {
+  const pool = await context.pool();
+  if (pool === undefined) return ok('plans', 'not looked at: no projection is named');
+  const { rows: tables } = await pool.query<{ name: string | null }>(
+    `select to_regclass('isomorph.standings') as name`,
+  );
+  if (tables[0]?.name == null) return ok('plans', 'nothing projected yet');
+  const { rows } = await pool.query<{ standing: string; count: string; oldest: string; since: Date | null }>(
+    `select standing, count(*), min(plan_id) as oldest, min(known_until) as since from isomorph.standings group by standing`,
+  );
+  const found = rows.map(
+    ({ standing, count, oldest, since }) => `${count} ${standing}, such as ${oldest}, since ${since?.toISOString()}`,
+  );
+  if (found.length === 0) return ok('plans', 'all can be followed to their end');
+  return warn(
+    'plans',
+    found.join('; '),
+    'Start services of the version that wrote them; see `isomorph ledger verify`.',
+  );
+});
+
 const PROBE = { worldPath: '/artifacts/doctor/probe.txt', text: 'isomorph doctor was here\n' } as const;
 
 const store = guarded('artifacts', async (context) => {
@@ -208,7 +230,7 @@ const store = guarded('artifacts', async (context) => {
 });
 
 const MACHINE: readonly Check[] = [node, blake3, natsServer, disk, registry, secrets, scratch, stack];
-const RUNNING: readonly Check[] = [nats, postgres, store];
+const RUNNING: readonly Check[] = [nats, postgres, plans, store];
 
 const NAME_WIDTH = 12;
 

@@ -33,8 +33,8 @@ async function* exportOf(context: Context, planId: string, exported: Exported): 
       context.out.note(`message ${one.message.seq} is no event, skipped: ${one.error.message}`);
       continue;
     }
-    exported.events += one.events.length;
-    exported.head = one.events.at(-1)?.this_hash;
+    exported.events += one.raws.length;
+    exported.head = one.raws.at(-1)?.this_hash;
     yield one.message.data;
     yield LINE_FEED;
   }
@@ -87,7 +87,7 @@ async function verifyLive(context: Context): Promise<Verdict> {
   for await (const one of readLedger(await context.connection('auditor'), undefined)) {
     const place = `message ${one.message.seq}`;
     if (one.kind === 'foreign') verifier.report(one.error, place);
-    else for (const raw of one.raws) verifier.event(raw, place);
+    else verifier.commit(one.raws, place);
   }
   return verifier.verdict();
 }
@@ -110,7 +110,7 @@ async function headOfAll(context: Context): Promise<number> {
   const connection = await context.connection('auditor');
   const heads = new Map<string, { seq: number; hash: string; kind: string }>();
   for await (const one of readLedger(connection, undefined)) {
-    const last = one.kind === 'commit' ? one.events.at(-1) : undefined;
+    const last = one.kind === 'commit' ? one.raws.at(-1) : undefined;
     if (last !== undefined) heads.set(last.plan_id, { seq: last.seq, hash: last.this_hash, kind: last.kind });
   }
   const columns = [{ title: 'plan' }, { title: 'events', align: 'right' }, { title: 'head' }] as const;
@@ -125,8 +125,8 @@ async function headOfAll(context: Context): Promise<number> {
 export async function head(context: Context, planId: string | undefined): Promise<number> {
   if (planId === undefined) return headOfAll(context);
   const { out } = context;
-  const { state, events } = await loadPlan(context, planId);
-  const { hash, seq, ts } = state.head;
+  const { state, head: last, events } = await loadPlan(context, planId);
+  const { hash, seq, ts } = last;
   out.lines(hash ?? '', out.theme.dim(`  seq ${seq}, ${events.at(-1)?.kind}, ${ts}`));
   out.document({ plan_id: planId, seq, head_hash: hash, ts, kind: events.at(-1)?.kind, phase: state.phase });
   return 0;

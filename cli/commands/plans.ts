@@ -10,9 +10,10 @@ export interface PlansOptions {
 const NOT_PROJECTED = new Set(['3F000', '42P01']);
 
 const QUERY = `
-  select p.plan_id, p.status, p.title, p.steps::float8 as steps, p.submitted_at, p.settled_at,
+  select p.plan_id, coalesce(n.standing, p.status) as status, p.title, p.steps::float8 as steps, p.submitted_at, p.settled_at,
          b.spent_usd_micro::float8 as spent_usd_micro
   from isomorph.plans p left join isomorph.budgets b using (plan_id)
+    left join isomorph.standings n using (plan_id)
   order by p.submitted_at desc nulls last, p.plan_id limit $1`;
 
 type Queried = Omit<ListedPlan, 'submitted_at' | 'settled_at'> & { submitted_at: Date | null; settled_at: Date | null };
@@ -38,15 +39,15 @@ async function fromLedger(context: Context, limit: number): Promise<ListedPlan[]
   const { readLedger } = await import('../ledger-source.ts');
   const verifier = new Verifier();
   for await (const one of readLedger(await context.connection('auditor'), undefined)) {
-    if (one.kind === 'commit') for (const event of one.events) verifier.event(event, `message ${one.message.seq}`);
+    if (one.kind === 'commit') verifier.commit(one.raws, `message ${one.message.seq}`);
   }
   const plans = verifier.verdict().plans.flatMap(({ planId }): ListedPlan[] => {
-    const state = verifier.state(planId);
-    if (state === undefined) return [];
-    const { plans: rows, budgets } = rowsOf(state, undefined);
+    const reading = verifier.reading(planId);
+    if (reading === undefined) return [];
+    const { plans: rows, budgets, standings } = rowsOf(reading, undefined);
     return rows.map(({ status, title, steps, submitted_at, settled_at }) => ({
       plan_id: planId,
-      status: status ?? state.phase,
+      status: standings[0]?.standing ?? status ?? reading.state.phase,
       title,
       steps,
       submitted_at,

@@ -4,10 +4,11 @@ import { admittedOf, type LoadedPlan, loadPlan } from '../load-plan.ts';
 import { type PlanView, planLines } from '../render/plan.ts';
 import { verdictDocument } from '../render/verdict.ts';
 
-export async function viewOf(context: Context, { state, events, verdict }: LoadedPlan): Promise<PlanView> {
-  const rows = rowsOf(state, await admittedOf(context, state));
+export async function viewOf(context: Context, loaded: LoadedPlan): Promise<PlanView> {
+  const { state, head, verdict } = loaded;
+  const rows = rowsOf(loaded, await admittedOf(context, state));
   const { predicates } = state;
-  return { rows, predicates, events: events.length, verified: verdict.findings.length === 0 };
+  return { rows, predicates, events: head.seq, verified: verdict.findings.length === 0 };
 }
 
 export const viewDocument = ({ rows, predicates }: PlanView, { verdict }: LoadedPlan): unknown => {

@@ -20,6 +20,7 @@ export function statusCell(status: string | null, theme: Theme): Cell {
     case 'succeeded':
       return { text, paint: theme.good };
     case 'failed':
+    case 'quarantined':
     case 'rejected':
     case 'lost':
       return { text, paint: theme.bad };
@@ -29,6 +30,7 @@ export function statusCell(status: string | null, theme: Theme): Cell {
       return { text, paint: theme.accent };
     case 'cancelled':
     case 'cancelling':
+    case 'newer':
       return { text, paint: theme.warn };
     default:
       return { text, paint: theme.dim };
@@ -42,6 +44,12 @@ function tookText({ submitted_at: from, settled_at: to }: Row<'plans'>): string 
   if (from === null) return '';
   const at = `submitted ${moment(from)}`;
   return to === null ? at : `${at}, took ${duration(Date.parse(to) - Date.parse(from))}`;
+}
+
+function standingText(row: Row<'standings'> | undefined): string {
+  if (row === undefined) return '';
+  const what = row.standing === 'newer' ? 'intact, newer than this version' : 'quarantined, no event any more';
+  return `${what} from seq ${row.seq} on: ${plain(row.reason ?? '')}`;
 }
 
 function headerLines({ rows, events, verified }: PlanView, theme: Theme): string[] {
@@ -64,6 +72,7 @@ function headerLines({ rows, events, verified }: PlanView, theme: Theme): string
       `${plural(events, 'event')}, ${verified ? 'chain verified' : 'CHAIN BROKEN: see `isomorph ledger verify`'}`,
     ],
     ['head', plan.head_hash ?? ''],
+    ['standing', standingText(rows.standings[0])],
   ];
   const title = plan.title === null || plan.title === plan.plan_id ? '' : `  ${plain(plan.title)}`;
   return [

@@ -19,6 +19,16 @@ export function findingLines({ place, planId, seq, code, message, expected }: Fi
   ];
 }
 
+/** What a reader of this version cannot say of a plan; empty for one that it knows to its end. */
+function standingLines({ planId, standing }: PlanVerdict, theme: Theme): string[] {
+  if (standing.kind !== 'newer') return [];
+  const { seq, why } = standing;
+  const text = `${planId} is intact and newer than this version from seq ${seq} on, where ${why}: what follows was checked for its form, hashes and links only`;
+  return wrap(plain(text), theme.columns - 6).map((line, index) =>
+    index === 0 ? `  ${theme.warn(GLYPH.warn)} ${line}` : `    ${line}`,
+  );
+}
+
 function planLine({ planId, events, headHash, complete, phase }: PlanVerdict, theme: Theme): string[] {
   const state = complete ? '' : `, still ${phase}`;
   return [`  ${planId}: ${plural(events, 'event')}${state}`, theme.dim(`    head ${headHash}`)];
@@ -38,6 +48,7 @@ export function verdictLines(verdict: Verdict, theme: Theme): string[] {
     first,
     ...findings.slice(0, SHOWN_FINDINGS).flatMap((one) => findingLines(one, theme)),
     ...(more > 0 ? [`  and ${more} more findings: --json has all`] : []),
+    ...plans.flatMap((plan) => standingLines(plan, theme)).slice(0, SHOWN_FINDINGS),
     ...(good ? shown : []),
   ];
 }
@@ -46,12 +57,14 @@ export function verdictLines(verdict: Verdict, theme: Theme): string[] {
 export const verdictDocument = ({ events, plans, findings }: Verdict): unknown => ({
   ok: findings.length === 0,
   events,
-  plans: plans.map(({ planId, events: count, headHash, phase, complete }) => ({
+  plans: plans.map(({ planId, events: count, headHash, phase, complete, standing }) => ({
     plan_id: planId,
     events: count,
     head_hash: headHash,
     phase,
     complete,
+    standing: standing.kind,
+    ...(standing.kind === 'known' ? {} : { standing_seq: standing.seq }),
   })),
   findings: findings.map(({ place, planId, seq, code, message, expected }) => ({
     place,

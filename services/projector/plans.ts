@@ -3,18 +3,15 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
-import { checkLink, headOf } from '../../shared/ledger/chain.ts';
 import { decodeLine } from '../../shared/ledger/envelope.ts';
-import { evolve } from '../../shared/ledger/evolve.ts';
-import { understood } from '../../shared/ledger/meaning.ts';
-import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
+import { beginningOf, ChainReader, type Reading } from '../../shared/ledger/reading.ts';
 import { rowsOf } from '../../shared/projection/rows.ts';
 import type { Rows } from '../../shared/projection/tables.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 
 /** A plan as it stands in Postgres. `rows` is undefined when it was read from its events, so its rows are not known. */
 export interface Projected {
-  readonly state: PlanState;
+  readonly reading: Reading;
   readonly rows: Rows | undefined;
 }
 
@@ -22,23 +19,21 @@ export interface Projected {
 const MAX_PLANS = 5_000;
 const MAX_ROWS = 200_000;
 
-const rowCount = ({ state, rows }: Projected): number =>
+const rowCount = ({ reading: { state }, rows }: Projected): number =>
   1 + state.facts.size + state.executions.size + state.artifacts.size + (rows?.steps.length ?? 0);
 
 /**
- * The state of one plan from its rows in Postgres, verified like any other ledger.
+ * One plan from its rows in Postgres, verified like any other ledger.
  * @throws ERR_CHAIN_BROKEN when they are not what was written
  */
-function rebuild(planId: string, lines: readonly string[]): PlanState {
-  const empty = emptyState(planId);
-  let { head } = empty;
+function rebuild(planId: string, lines: readonly string[]): Reading {
+  const reader = new ChainReader(beginningOf(planId));
   try {
-    const events = lines.map((line) => understood(decodeLine(line)));
-    for (const event of events) {
-      checkLink(head, event);
-      head = headOf(event);
+    for (const line of lines) {
+      const taken = reader.take([decodeLine(line)]);
+      if (taken.kind === 'foreign') throw taken.error;
     }
-    return evolve(empty, events);
+    return reader.reading;
   } catch (error) {
     if (!(error instanceof IsomorphError)) throw error;
     throw new IsomorphError('ERR_CHAIN_BROKEN', `isomorph.events was altered: ${error.message}`, error.place, error);
@@ -71,8 +66,18 @@ export class Plans {
       if (cached === undefined) unknown.push(planId);
       else found.set(planId, cached);
     }
-    for (const state of await this.#read(unknown, position)) found.set(state.planId, { state, rows: undefined });
+    for (const reading of await this.#read(unknown, position)) {
+      found.set(reading.state.planId, { reading, rows: undefined });
+    }
     return found;
+  }
+
+  /** Plans that the version which projected them could not follow: this one may. */
+  async unfollowed(): Promise<string[]> {
+    const { rows } = await this.#pool.query<{ plan_id: string }>(
+      'select plan_id from isomorph.standings order by plan_id',
+    );
+    return rows.map(({ plan_id: planId }) => planId);
   }
 
   keep(planId: string, projected: Projected): void {
@@ -89,21 +94,22 @@ export class Plans {
    * not the projection.
    * @throws ERR_UNAVAILABLE when the store cannot be asked
    */
-  async rows(state: PlanState): Promise<Rows> {
-    if (state.admitted === undefined) return rowsOf(state, undefined);
+  async rows(reading: Reading): Promise<Rows> {
+    const { state } = reading;
+    if (state.admitted === undefined) return rowsOf(reading, undefined);
     try {
-      return rowsOf(state, await this.#documents.of(state));
+      return rowsOf(reading, await this.#documents.of(state));
     } catch (error) {
       if (error instanceof IsomorphError && error.retryable) throw error;
       this.#log.warn(
         { err: error, plan_id: state.planId, path: state.admitted.admitted_path },
         'the admitted document cannot be used: the plan is projected without its steps',
       );
-      return rowsOf(state, undefined);
+      return rowsOf(reading, undefined);
     }
   }
 
-  async #read(planIds: readonly string[], position: number): Promise<PlanState[]> {
+  async #read(planIds: readonly string[], position: number): Promise<Reading[]> {
     if (planIds.length === 0) return [];
     const { rows } = await this.#pool.query<{ plan_id: string; bytes: Buffer }>(
       `select plan_id, bytes from isomorph.events where plan_id = any($1) and stream_seq <= $2

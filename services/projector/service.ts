@@ -3,15 +3,17 @@ import pLimit from 'p-limit';
 import type pg from 'pg';
 import { backoffMs, delay } from '../../shared/async/delay.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import type { Reading } from '../../shared/ledger/reading.ts';
 import type { Consumption } from '../../shared/nats/consume.ts';
 import { readStream, type StoredMessage } from '../../shared/nats/read.ts';
 import { migrate } from '../../shared/projection/migrate.ts';
 import { isPassing } from '../../shared/projection/postgres.ts';
+import type { Rows } from '../../shared/projection/tables.ts';
 import { LEDGER_STREAM, WHOLE_LEDGER } from '../../shared/wire/ledger.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { changesOf, mergeChanges } from './changes.ts';
-import { type Break, type Decision, decide, plansOf } from './decide.ts';
+import { type Decision, decide, type Halted, plansOf } from './decide.ts';
 import { Plans } from './plans.ts';
 import { Waker } from './waker.ts';
 import { readPosition, writeBatch } from './write.ts';
@@ -24,8 +26,8 @@ export interface ProjectorDeps extends ServiceDeps {
 
 export interface Projection extends Consumption {
   /**
-   * Rejects when the projector has halted, since going on would hide that the ledger is broken: ERR_CHAIN_BROKEN or
-   * ERR_COMMIT_INVALID. Never resolves.
+   * Rejects when the projector has halted, since Postgres holds what this ledger does not: ERR_CHAIN_BROKEN. Never
+   * resolves.
    */
   readonly failure: Promise<never>;
 }
@@ -50,6 +52,7 @@ class Projector implements Projection {
   #loop: Promise<void> | undefined;
   /** What Postgres is believed to hold; undefined when that has to be read. */
   #position: number | undefined;
+  #judgedAnew = false;
 
   constructor(deps: ProjectorDeps) {
     this.#deps = deps;
@@ -97,9 +100,11 @@ class Projector implements Projection {
     this.#deps.log[passing ? 'warn' : 'error']({ err: error }, 'projecting was interrupted; it is tried again');
   }
 
-  #halt(error: IsomorphError, broken?: Break): void {
-    const place = broken && { plan_id: broken.planId, seq: broken.seq, stream_seq: broken.streamSeq };
-    this.#deps.log.fatal({ err: error, ...place, ...error.place }, 'the ledger is broken: the projector halts');
+  #halt(error: IsomorphError): void {
+    this.#deps.log.fatal(
+      { err: error, ...error.place },
+      'the projection is not that of this ledger: the projector halts',
+    );
     this.#abort.abort();
     this.#reject(error);
   }
@@ -107,6 +112,8 @@ class Projector implements Projection {
   /** Projects what there is. Returns whether there was something. */
   async #catchUp(): Promise<boolean> {
     if (this.#position === undefined || this.#waker.takeReconnected()) this.#position = await this.#confirmedPosition();
+    if (!this.#judgedAnew) await this.#judgeAnew(this.#position);
+    this.#judgedAnew = true;
     const source = { stream: LEDGER_STREAM, filter: WHOLE_LEDGER, fromSeq: this.#position + 1 };
     let batch: StoredMessage[] = [];
     let bytes = 0;
@@ -152,27 +159,47 @@ class Projector implements Projection {
     const from = this.#position;
     if (from === undefined) throw new IsomorphError('ERR_INTERNAL', 'a batch without a position');
     const before = await this.#plans.load(plansOf(messages), from);
-    const decision = decide(new Map([...before].map(([planId, { state }]) => [planId, state])), messages);
+    const decision = decide(new Map([...before].map(([planId, { reading }]) => [planId, reading])), messages);
     await this.#write(from, before, decision);
     for (const foreign of decision.foreign) this.#deps.onForeign(foreign);
-    if (decision.broken === undefined) return;
-    const { error, streamSeq } = decision.broken;
-    const told = new IsomorphError(error.code, `message ${streamSeq}: ${error.message}`, error.place, error);
-    this.#halt(told, decision.broken);
+    for (const halted of decision.halted) this.#tellOfStanding(halted);
   }
 
-  /** Even a batch of nothing is written: that it can be proves that no other projector made the states stale. */
+  #tellOfStanding({ planId, streamSeq, standing }: Halted): void {
+    const place = { plan_id: planId, seq: standing.seq, stream_seq: streamSeq };
+    if (standing.kind === 'newer') {
+      this.#deps.log.warn({ ...place, reason: standing.why }, 'a plan is intact and newer than this version');
+    } else this.#deps.log.error({ ...place, err: standing.error }, 'a plan is quarantined: an event of it is illegal');
+  }
+
   async #write(from: number, before: Awaited<ReturnType<Plans['load']>>, decision: Decision): Promise<void> {
-    const { events, foreign, states, position: to = from } = decision;
-    const after = await Promise.all(
-      [...states.values()].map((state) =>
-        this.#documentsAtOnce(async () => ({ state, rows: await this.#plans.rows(state) })),
+    const { events, foreign, readings, position: to = from } = decision;
+    const after = await this.#rowsOf([...readings.values()]);
+    const changes = mergeChanges(
+      after.map(({ reading, rows }) => changesOf(before.get(reading.state.planId)?.rows, rows)),
+    );
+    await writeBatch(this.#deps.pool, { from, to, events, foreign, changes });
+    for (const one of after) this.#plans.keep(one.reading.state.planId, one);
+    this.#position = to;
+  }
+
+  #rowsOf(readings: readonly Reading[]): Promise<{ reading: Reading; rows: Rows }[]> {
+    return Promise.all(
+      readings.map((reading) =>
+        this.#documentsAtOnce(async () => ({ reading, rows: await this.#plans.rows(reading) })),
       ),
     );
-    const changes = mergeChanges(after.map(({ state, rows }) => changesOf(before.get(state.planId)?.rows, rows)));
-    await writeBatch(this.#deps.pool, { from, to, events, foreign, changes });
-    for (const one of after) this.#plans.keep(one.state.planId, one);
-    this.#position = to;
+  }
+
+  /** What an earlier version could not follow may be plain to this one. */
+  async #judgeAnew(position: number): Promise<void> {
+    const anew = await this.#plans.unfollowed();
+    if (anew.length === 0) return;
+    const loaded = await this.#plans.load(anew, position);
+    const after = await this.#rowsOf([...loaded.values()].map(({ reading }) => reading));
+    const changes = mergeChanges(after.map(({ rows }) => changesOf(undefined, rows)));
+    await writeBatch(this.#deps.pool, { from: position, to: position, events: [], foreign: [], changes, anew });
+    this.#deps.log.info({ plans: anew.length }, 'plans that could not be followed before were judged anew');
   }
 }
 

@@ -26,6 +26,8 @@ export interface Batch {
   readonly events: readonly ProjectedEvent[];
   readonly foreign: readonly ForeignMessage[];
   readonly changes: Changes;
+  /** Plans that are judged anew: what was said of their standing goes first. */
+  readonly anew?: readonly string[];
 }
 
 /** First of all, so that a second projector waits here and then finds that it was second. */
@@ -44,20 +46,20 @@ async function checkExisting(client: pg.PoolClient, events: readonly ProjectedEv
      join unnest($1::text[], $2::bigint[], $3::bytea[]) as given(plan_id, seq, bytes) using (plan_id, seq)
      where events.bytes <> given.bytes order by plan_id, seq limit 1`,
     [
-      events.map(({ event }) => event.plan_id),
-      events.map(({ event }) => event.seq),
+      events.map(({ raw }) => raw.plan_id),
+      events.map(({ raw }) => raw.seq),
       events.map(({ line }) => Buffer.from(line)),
     ],
   );
   const [row] = rows;
   if (row === undefined) return;
-  const stored = events.find(({ event }) => event.plan_id === row.plan_id && event.seq === Number(row.seq));
+  const stored = events.find(({ raw }) => raw.plan_id === row.plan_id && raw.seq === Number(row.seq));
   throw new IsomorphError(
     'ERR_CHAIN_BROKEN',
     `isomorph.events holds other bytes for seq ${row.seq} of ${row.plan_id}`,
     {
       pointer: `message ${stored?.streamSeq}`,
-      expected: stored?.event.this_hash ?? 'the bytes of the ledger',
+      expected: stored?.raw.this_hash ?? 'the bytes of the ledger',
     },
   );
 }
@@ -73,13 +75,13 @@ async function insertEvents(client: pg.PoolClient, events: readonly ProjectedEve
     [
       events.map(({ streamSeq }) => streamSeq),
       events.map(({ indexInCommit }) => indexInCommit),
-      events.map(({ event }) => event.plan_id),
-      events.map(({ event }) => event.seq),
-      events.map(({ event }) => event.kind),
-      events.map(({ event }) => event.by),
-      events.map(({ event }) => instant(event.ts)),
-      events.map(({ event }) => event.this_hash),
-      events.map(({ event }) => event.prev_hash),
+      events.map(({ raw }) => raw.plan_id),
+      events.map(({ raw }) => raw.seq),
+      events.map(({ raw }) => raw.kind),
+      events.map(({ raw }) => raw.by),
+      events.map(({ raw }) => instant(raw.ts)),
+      events.map(({ raw }) => raw.this_hash),
+      events.map(({ raw }) => raw.prev_hash),
       events.map(({ line }) => Buffer.from(line)),
       events.map(({ raw }) => jsonbText(JSON.stringify(raw.data))),
     ],
@@ -109,6 +111,8 @@ export const writeBatch = (pool: pg.Pool, batch: Batch): Promise<void> =>
   transaction(pool, async (client) => {
     await movePosition(client, batch);
     await insertEvents(client, batch.events);
+    if (batch.anew !== undefined)
+      await client.query('delete from isomorph.standings where plan_id = any($1)', [batch.anew]);
     for (const table of TABLE_NAMES) await upsert(client, table, batch.changes[table]);
     await insertForeign(client, batch.foreign);
   });

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { AdmittedPlans } from '../journal/admitted-plans.ts';
-import type { PlanState } from '../ledger/state.ts';
+import type { Reading } from '../ledger/reading.ts';
 import { transaction } from '../projection/postgres.ts';
 import { rowsOf } from '../projection/rows.ts';
 import { decodeStored, selectList } from '../projection/sql.ts';
@@ -128,9 +128,9 @@ export class RowComparison {
     const broken = new Set(findings.map(({ planId }) => planId));
     const expected = new Map<string, Expected>();
     for (const { planId } of plans) {
-      const state = reader.verifier.state(planId);
-      if (state === undefined || broken.has(planId) || !inRange(planId, range)) continue;
-      expected.set(planId, await this.#expected(state));
+      const reading = reader.verifier.reading(planId);
+      if (reading === undefined || broken.has(planId) || !inRange(planId, range)) continue;
+      expected.set(planId, await this.#expected(reading));
     }
     for (const table of TABLE_NAMES) {
       const found = (rows.get(table) ?? []).map((row) => decodeRow(table, row));
@@ -162,14 +162,15 @@ export class RowComparison {
     }
   }
 
-  async #expected(state: PlanState): Promise<Expected> {
-    if (state.admitted === undefined) return { rows: rowsOf(state, undefined), whole: true };
+  async #expected(reading: Reading): Promise<Expected> {
+    const { state } = reading;
+    if (state.admitted === undefined) return { rows: rowsOf(reading, undefined), whole: true };
     try {
-      return { rows: rowsOf(state, await this.#documents.of(state)), whole: true };
+      return { rows: rowsOf(reading, await this.#documents.of(state)), whole: true };
     } catch (error) {
       // That it is missing or altered is told where the artifacts are checked.
       if (!(error instanceof IsomorphError) || error.retryable) throw error;
-      return { rows: rowsOf(state, undefined), whole: false };
+      return { rows: rowsOf(reading, undefined), whole: false };
     }
   }
 }

@@ -1,9 +1,10 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../errors/isomorph-error.ts';
+import type { EventLine, RawEvent } from '../ledger/envelope.ts';
+import { readMeaning } from '../ledger/meaning.ts';
 import { Verifier } from '../ledger/verify.ts';
 import { readStream, type StoredMessage } from '../nats/read.ts';
-import { commitLines, type EventLine } from '../projection/commit.ts';
-import { LEDGER_STREAM, WHOLE_LEDGER } from '../wire/ledger.ts';
+import { decodeCommit, LEDGER_STREAM, WHOLE_LEDGER } from '../wire/ledger.ts';
 import { type NamedArtifact, namedArtifacts } from './named-artifacts.ts';
 
 /** A message of the ledger stream, judged. */
@@ -75,8 +76,13 @@ export class LedgerReader {
     const { seq, subject } = message;
     const place = `message ${seq}`;
     try {
-      const events = commitLines(message);
-      for (const one of events) this.#take(one, place);
+      const events = decodeCommit(message.data, subject);
+      const linked = this.verifier.commit(
+        events.map(({ raw }) => raw),
+        place,
+      );
+      if (!linked) return { seq, subject, events: [], foreign: 'it does not follow the event before it' };
+      for (const { raw } of events) this.#collect(raw);
       return { seq, subject, events, foreign: undefined };
     } catch (error) {
       if (!(error instanceof IsomorphError)) throw error;
@@ -85,8 +91,11 @@ export class LedgerReader {
     }
   }
 
-  #take({ event, raw }: EventLine, place: string): void {
-    this.verifier.event(raw, place);
+  /** What an event names that is not known here, the version that wrote it will check. */
+  #collect(raw: RawEvent): void {
+    const meaning = readMeaning(raw);
+    if (meaning.kind !== 'event') return;
+    const { event } = meaning;
     for (const named of namedArtifacts(event)) {
       const key = `${named.cid} ${named.path}`;
       if (!this.artifacts.has(key)) this.artifacts.set(key, { ...named, planId: event.plan_id, seq: event.seq });

@@ -31,6 +31,9 @@ export const beginningOf = (planId: string): Reading => ({
   standing: KNOWN,
 });
 
+/** A chain that was folded without a reader: known to its end. */
+export const knownReading = (state: PlanState): Reading => ({ state, head: state.head, standing: KNOWN });
+
 /** What became of a commit. */
 export type Taken =
   /** In the chain; `events` are those of it that are known and legal, and so changed the state. */

@@ -1,6 +1,6 @@
 import { IsomorphError, toFault } from '../errors/isomorph-error.ts';
 import { checkHash, parseLine, type RawEvent } from './envelope.ts';
-import { beginningOf, ChainReader, type Standing } from './reading.ts';
+import { beginningOf, ChainReader, type Reading, type Standing } from './reading.ts';
 import type { PlanState } from './state.ts';
 
 /** One thing that is wrong with a ledger, and where. */
@@ -72,6 +72,33 @@ export class Verifier {
     return raw;
   }
 
+  /**
+   * One commit of the stream, decoded. One that does not link is none of the chain: it is told, and the plan goes on.
+   * @returns whether it is in the chain
+   */
+  commit(raws: readonly RawEvent[], place: string): boolean {
+    const [first] = raws;
+    if (first === undefined) return false;
+    const plan = this.#planOf(first.plan_id);
+    const { standing: before } = plan.reader.reading;
+    const taken = plan.reader.take(raws);
+    if (taken.kind === 'foreign') {
+      this.report(taken.error, place);
+      return false;
+    }
+    this.#plans.set(first.plan_id, plan);
+    for (const raw of raws) this.#count(raw);
+    const { standing } = plan.reader.reading;
+    if (standing !== before && standing.kind === 'quarantined') {
+      this.report(
+        standing.error,
+        place,
+        raws.find(({ seq }) => seq === standing.seq),
+      );
+    }
+    return true;
+  }
+
   /** An event that was decoded: in canonical form, with the hash that it says. */
   event(raw: RawEvent, place: string): void {
     this.#take(this.#count(raw), raw, place);
@@ -96,7 +123,11 @@ export class Verifier {
   }
 
   state(planId: string): PlanState | undefined {
-    return this.#plans.get(planId)?.reader.reading.state;
+    return this.reading(planId)?.state;
+  }
+
+  reading(planId: string): Reading | undefined {
+    return this.#plans.get(planId)?.reader.reading;
   }
 
   verdict(): Verdict {
@@ -110,12 +141,16 @@ export class Verifier {
   }
 
   #count({ plan_id: planId, kind }: RawEvent): Plan {
-    const plan = this.#plans.get(planId) ?? { reader: new ChainReader(beginningOf(planId)), events: 0, lastKind: '' };
+    const plan = this.#planOf(planId);
     this.#plans.set(planId, plan);
     this.#events += 1;
     plan.events += 1;
     plan.lastKind = kind;
     return plan;
+  }
+
+  #planOf(planId: string): Plan {
+    return this.#plans.get(planId) ?? { reader: new ChainReader(beginningOf(planId)), events: 0, lastKind: '' };
   }
 
   #broken(plan: Plan, raw: RawEvent, error: unknown, place: string): void {

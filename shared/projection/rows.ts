@@ -1,4 +1,6 @@
 import { unreachable } from '../errors/isomorph-error.ts';
+import type { Head } from '../ledger/chain.ts';
+import type { Reading, Standing } from '../ledger/reading.ts';
 import type { Execution, PlanState } from '../ledger/state.ts';
 import type { AdmittedPlan, AdmittedStep } from '../plan/admitted.ts';
 import { progressOf, type StepProgress } from '../plan/progress.ts';
@@ -24,8 +26,8 @@ function planStatus(state: PlanState): PlanStatus {
 
 const NO_FAULTS: readonly never[] = [];
 
-function planRow(state: PlanState, plan: AdmittedPlan | undefined): Row<'plans'> {
-  const { submitted, admitted, head } = state;
+function planRow(state: PlanState, plan: AdmittedPlan | undefined, head: Head): Row<'plans'> {
+  const { submitted, admitted } = state;
   return {
     plan_id: state.planId,
     phase: state.phase,
@@ -149,12 +151,19 @@ const receiptRows = (state: PlanState): Row<'receipts'>[] =>
         },
   );
 
+function standingRows({ planId, head }: PlanState, standing: Standing): Row<'standings'>[] {
+  if (standing.kind === 'known') return [];
+  const reason = standing.kind === 'newer' ? standing.why : standing.error.message;
+  return [{ plan_id: planId, standing: standing.kind, seq: standing.seq, reason, known_until: head.ts }];
+}
+
 /**
  * What the ledger says of one plan, as rows: the projector writes them and fsck expects them. Pure. Rows never vanish
- * as a plan goes on, and of a value that did not change the same object is given.
+ * as a plan goes on (that of its standing goes when another version reads it), and of a value that did not change the same object is given.
+ * @param reading of its chain; of one that is not known to its end the rows are as far as it is, and say so
  * @param plan its admitted document; without it there are no rows of steps and no title
  */
-export function rowsOf(state: PlanState, plan: AdmittedPlan | undefined): Rows {
+export function rowsOf({ state, head, standing }: Reading, plan: AdmittedPlan | undefined): Rows {
   const progress = plan === undefined ? undefined : progressOf(state, plan);
   const steps = (plan?.steps ?? []).map((step, position) =>
     stepRow(state, step, position, progress?.steps.get(step.id) ?? { status: 'waiting' }),
@@ -167,11 +176,12 @@ export function rowsOf(state: PlanState, plan: AdmittedPlan | undefined): Rows {
     spent_usd_micro: spent,
   };
   return {
-    plans: [planRow(state, plan)],
+    plans: [planRow(state, plan, head)],
     steps,
     executions: [...state.executions.values()].map((execution) => executionRow(state, execution)),
     artifacts: artifactRows(state),
     receipts: receiptRows(state),
     budgets: state.admitted === undefined ? [] : [budget],
+    standings: standingRows(state, standing),
   };
 }

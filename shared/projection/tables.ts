@@ -107,6 +107,10 @@ export const TABLES = {
     key: ['plan_id'],
     columns: { plan_id: 'text', limit_usd_micro: 'bigint', held_usd_micro: 'bigint', spent_usd_micro: 'bigint' },
   },
+  standings: {
+    key: ['plan_id'],
+    columns: { plan_id: 'text', standing: 'text', seq: 'bigint', reason: 'text', known_until: 'timestamptz' },
+  },
 } as const satisfies Record<string, TableShape>;
 
 export type TableName = keyof typeof TABLES;

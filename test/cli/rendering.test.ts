@@ -8,6 +8,7 @@ import { bytes, duration, fit, money, plain, wrap } from '../../cli/render/text.
 import { theme } from '../../cli/render/theme.ts';
 import { rawLine, timelineLines } from '../../cli/render/timeline.ts';
 import { fold } from '../../shared/ledger/evolve.ts';
+import { knownReading } from '../../shared/ledger/reading.ts';
 import { rowsOf } from '../../shared/projection/rows.ts';
 import { suite } from '../harness/suite.ts';
 import { commitsOf, START_MS, sealAll } from './chain-fixture.ts';
@@ -65,7 +66,12 @@ test('every event has a line for an auditor', () => {
 
 test('a plan is shown with its steps, failed attempts, outputs, predicates and receipts', () => {
   const state = fold('p', sealAll('p', commitsOf('p')).flat());
-  const view = { rows: rowsOf(state, undefined), predicates: state.predicates, events: 20, verified: true };
+  const view = {
+    rows: rowsOf(knownReading(state), undefined),
+    predicates: state.predicates,
+    events: 20,
+    verified: true,
+  };
   const lines = planLines(view, PLAIN);
   assert.equal(lines.slice(0, 9), [
     'p  succeeded',

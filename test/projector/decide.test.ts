@@ -5,6 +5,7 @@ import { EMPTY_HEAD, encodeCommit, type Head, headOf } from '../../shared/ledger
 import { hashEvent } from '../../shared/ledger/envelope.ts';
 import type { Draft, LedgerEvent } from '../../shared/ledger/events.ts';
 import { fold } from '../../shared/ledger/evolve.ts';
+import { knownReading } from '../../shared/ledger/reading.ts';
 import type { StoredMessage } from '../../shared/nats/read.ts';
 import { commitSubject } from '../../shared/wire/ledger.ts';
 import { suite } from '../harness/suite.ts';
@@ -69,7 +70,7 @@ test('takes in commits of several plans, with exact lines and the place of each 
   assert.equal(plansOf(messages), ['a', 'b']);
   const decision = decide(new Map(), messages);
   assert.equal(
-    decision.events.map(({ streamSeq, indexInCommit, event }) => [streamSeq, indexInCommit, event.plan_id, event.seq]),
+    decision.events.map(({ streamSeq, indexInCommit, raw }) => [streamSeq, indexInCommit, raw.plan_id, raw.seq]),
     [
       [7, 0, 'a', 1],
       [7, 1, 'a', 2],
@@ -81,36 +82,44 @@ test('takes in commits of several plans, with exact lines and the place of each 
     decision.events.map(({ line }) => line).join('\n'),
     messages.map(({ data }) => `${Buffer.from(data)}`).join('\n'),
   );
-  assert.equal(decision.states.get('a'), fold('a', [...a, ...more]));
+  assert.equal(decision.readings.get('a')?.state, fold('a', [...a, ...more]));
   assert.is(decision.position, 9);
-  assert.is(decision.broken, undefined);
+  assert.equal([decision.halted, decision.foreign], [[], []]);
 });
 
 test('goes on from known states, and leaves them as they are', () => {
   const a = sealed('a', EMPTY_HEAD, SUBMITTED, ADMITTED);
-  const before = new Map([['a', fold('a', a)]]);
+  const before = new Map([['a', knownReading(fold('a', a))]]);
   const decision = decide(before, messagesOf(3, sealed('a', lastHead(a), CANCEL)));
-  assert.is(decision.states.get('a')?.head.seq, 3);
-  assert.is(before.get('a')?.head.seq, 2);
+  assert.is(decision.readings.get('a')?.state.head.seq, 3);
+  assert.is(before.get('a')?.state.head.seq, 2);
 });
 
-const isBroken = (what: string, make: (a: LedgerEvent[], b: LedgerEvent[]) => LedgerEvent[], field: string) =>
-  test(`a ${what} breaks at its place; what is in front of it is taken in, of every plan`, () => {
+const isForeign = (what: string, make: (a: LedgerEvent[], b: LedgerEvent[]) => LedgerEvent[], field: string) =>
+  test(`a ${what} is none of the chain: told at its place and passed over, and every plan goes on`, () => {
     const a = sealed('a', EMPTY_HEAD, SUBMITTED, ADMITTED);
     const b = sealed('b', EMPTY_HEAD, SUBMITTED);
-    const bad = make(a, b);
-    const messages = messagesOf(1, a, b, bad, sealed('c', EMPTY_HEAD, SUBMITTED));
-    const { broken, position, states, events } = decide(new Map(), messages);
-    assert.equal([broken?.planId, broken?.streamSeq, broken?.error.code], ['a', 3, 'ERR_CHAIN_BROKEN']);
-    assert.is(broken?.error.place.pointer, field);
-    assert.is(position, 2);
-    assert.equal([...states.keys()], ['a', 'b']);
-    assert.is(events.length, 3);
+    const messages = messagesOf(
+      1,
+      a,
+      b,
+      make(a, b),
+      sealed('c', EMPTY_HEAD, SUBMITTED),
+      sealed('a', lastHead(a), CANCEL),
+    );
+    const { halted, position, readings, events, foreign } = decide(new Map(), messages);
+    assert.equal(
+      foreign.map(({ seq }) => seq),
+      [3],
+    );
+    assert.match(foreign[0]?.reason ?? '', field.slice(1));
+    assert.equal([halted, position, events.length], [[], 5, 5]);
+    assert.is(readings.get('a')?.state.head.seq, 3, 'the plan itself goes on too');
   });
 
-isBroken('gap', (a) => sealed('a', { ...lastHead(a), seq: 3 }, CANCEL), '/seq');
-isBroken('repeated commit', (a) => a, '/seq');
-isBroken(
+isForeign('gap', (a) => sealed('a', { ...lastHead(a), seq: 3 }, CANCEL), '/seq');
+isForeign('repeated commit', (a) => a, '/seq');
+isForeign(
   'link to another event',
   (a) => sealed('a', { ...lastHead(a), hash: a[0]?.this_hash ?? null }, CANCEL),
   '/prev_hash',
@@ -118,15 +127,15 @@ isBroken(
 test('a message whose event does not hash to what it says is foreign', () => {
   const a = sealed('a', EMPTY_HEAD, SUBMITTED, ADMITTED);
   const changed = sealed('a', lastHead(a), CANCEL).map((event) => ({ ...event, by: 'settler' as const }));
-  const { broken, foreign, position } = decide(new Map(), messagesOf(1, a, changed));
-  assert.equal([broken, position], [undefined, 2]);
+  const { halted, foreign, position } = decide(new Map(), messagesOf(1, a, changed));
+  assert.equal([halted, position], [[], 2]);
   assert.equal(
     foreign.map(({ seq }) => seq),
     [2],
   );
 });
 
-isBroken(
+isForeign(
   'clock that ran back',
   (a) =>
     sealed('a', lastHead(a), CANCEL).map((event) => {
@@ -135,7 +144,7 @@ isBroken(
     }),
   '/ts',
 );
-isBroken(
+isForeign(
   'second event of a commit that does not follow',
   (a) => {
     const [good, bad] = sealed('a', lastHead(a), CANCEL, CANCEL);
@@ -145,24 +154,36 @@ isBroken(
   '/prev_hash',
 );
 
-test('an event that is linked well but illegal breaks too: the budget and the lifecycle are part of the ledger', () => {
+test('an event that is linked well but illegal quarantines its plan; its events are kept, and the others go on', () => {
   const a = sealed('a', EMPTY_HEAD, SUBMITTED, ADMITTED);
   const good = sealed('a', lastHead(a), reserve('a.s.1', 60));
   const over = sealed('a', lastHead(good), reserve('a.t.1', 60));
   const after = sealed('a', lastHead(over), CANCEL);
   const b = sealed('b', EMPTY_HEAD, SUBMITTED, ADMITTED);
-  const late = sealed('b', lastHead(b), SETTLED, CANCEL);
-  const decision = decide(new Map(), messagesOf(1, a, b, good, over, after, late));
-  assert.equal([decision.broken?.planId, decision.broken?.seq, decision.broken?.streamSeq], ['a', 4, 4]);
-  assert.is(decision.broken?.error.code, 'ERR_COMMIT_INVALID');
-  assert.is(decision.position, 3);
-  assert.is(decision.states.get('a')?.budget.held, 60);
-  const first = decide(new Map(), messagesOf(1, a, b, late, good, over));
+  const decision = decide(new Map(), messagesOf(1, a, b, good, over, after, sealed('b', lastHead(b), SETTLED)));
   assert.equal(
-    [first.broken?.planId, first.broken?.streamSeq, first.position],
-    ['b', 3, 2],
-    'the first of two is told',
+    decision.halted.map(({ planId, streamSeq, standing }) => [planId, streamSeq, standing.kind, standing.seq]),
+    [['a', 4, 'quarantined', 4]],
   );
+  const reading = decision.readings.get('a');
+  assert.equal([reading?.state.budget.held, reading?.state.head.seq, reading?.head.seq], [60, 3, 5]);
+  assert.is(decision.readings.get('b')?.state.phase, 'settled');
+  assert.equal([decision.position, decision.events.length], [6, 8]);
+  const later = decide(decision.readings, messagesOf(7, sealed('a', lastHead(after), CANCEL)));
+  assert.equal([later.halted, later.events.length], [[], 1], 'told once');
+});
+
+test('an event of a later version is kept and marks its plan; the others go on', () => {
+  const a = sealed('a', EMPTY_HEAD, SUBMITTED, ADMITTED);
+  const [known] = sealed('a', lastHead(a), CANCEL);
+  const { this_hash: _, ...open } = { ...known, v: 9 } as LedgerEvent;
+  const newer = { ...open, this_hash: hashEvent(open) } as LedgerEvent;
+  const decision = decide(new Map(), messagesOf(1, a, [newer], sealed('b', EMPTY_HEAD, SUBMITTED)));
+  assert.equal(
+    decision.halted.map(({ planId, standing }) => [planId, standing.kind, standing.seq]),
+    [['a', 'newer', 3]],
+  );
+  assert.equal([decision.events.length, decision.position, decision.foreign], [4, 3, []]);
 });
 
 test('foreign messages are told and passed over, even when nothing else is there', () => {
@@ -187,15 +208,9 @@ test('foreign messages are told and passed over, even when nothing else is there
     [1, 2, 3, 4, 5, 6],
   );
   assert.ok(decision.foreign.every(({ reason }) => reason.length > 0));
-  assert.equal([decision.position, decision.events.length, decision.broken], [7, 1, undefined]);
+  assert.equal([decision.position, decision.events.length, decision.halted], [7, 1, []]);
   const only = decide(new Map(), foreign);
-  assert.equal([only.position, only.events.length, only.states.size], [6, 0, 0]);
-});
-
-test('a break in front of everything leaves the position where it was', () => {
-  const decision = decide(new Map(), messagesOf(9, sealed('a', { seq: 4, hash: null, ts: null }, CANCEL)));
-  assert.is(decision.position, undefined);
-  assert.is(decision.broken?.streamSeq, 9);
+  assert.equal([only.position, only.events.length, only.readings.size], [6, 0, 0]);
 });
 
 test.run();

@@ -1,9 +1,12 @@
 import * as assert from 'uvu/assert';
 import type { Projection } from '../../services/projector/service.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { fsck } from '../../shared/fsck/fsck.ts';
+import { canonicalText } from '../../shared/hash/canonical.ts';
+import { Journal } from '../../shared/journal/journal.ts';
 import { encodeCommit, seal } from '../../shared/ledger/chain.ts';
 import { hashEvent } from '../../shared/ledger/envelope.ts';
-import type { Draft } from '../../shared/ledger/events.ts';
+import type { Draft, LedgerEvent } from '../../shared/ledger/events.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { commitSubject } from '../../shared/wire/ledger.ts';
 import { suite } from '../harness/suite.ts';
@@ -41,7 +44,7 @@ const SUBMITTED: Draft = {
   },
 };
 
-test('a broken link halts: what is in front of it is there, nothing behind it, and the place is told', async () => {
+test('an event that does not link is flagged, told once and passed over; its plan and the others go on', async () => {
   await withWorld(postgres, async (world) => {
     await world.author.submit('good', ['only']);
     await world.author.submit('bad', ['only']);
@@ -58,27 +61,66 @@ test('a broken link halts: what is in front of it is there, nothing behind it, a
     const [last] = forged;
     assert.ok(last);
     const { seq: brokenAt } = await publish(world.connection, commitSubject(last), encodeCommit(forged));
-    await world.author.submit('later', ['only']);
-
+    const end = await world.author.submit('later', ['only']);
     const projection = await world.startProjector();
-    const failure = await failureOf(projection);
-    assert.is(failure.code, 'ERR_CHAIN_BROKEN');
-    assert.match(failure.message, `message ${brokenAt}: seq 3 of bad`);
-    assert.is(failure.place.pointer, '/prev_hash');
-    const [fatal] = world.logged.filter(({ level }) => level >= FATAL);
-    assert.equal([fatal?.plan_id, fatal?.seq, fatal?.stream_seq], ['bad', 3, brokenAt]);
-    assert.match(String(fatal?.expected), 'blake3:');
-    const plans = await world.query('select plan_id from isomorph.plans order by plan_id');
-    assert.equal(plans, [{ plan_id: 'bad' }, { plan_id: 'good' }]);
-    const [position] = await world.query('select stream_seq from isomorph.position');
-    assert.is(Number(position?.stream_seq), brokenAt - 1);
+    await world.projectedTo(end);
     await projection.stop();
-
-    const again = await world.startProjector();
-    assert.is((await failureOf(again)).message, failure.message);
-    await again.stop();
+    assert.equal(await world.query('select stream_seq from isomorph.foreign_messages'), [
+      { stream_seq: `${brokenAt}` },
+    ]);
+    assert.equal(
+      world.foreign.map((message) => message.seq),
+      [brokenAt],
+    );
+    assert.match(world.foreign[0]?.reason ?? '', 'seq 3 of bad: prev_hash is wrong');
+    const plans = await world.query('select plan_id, phase, head_seq from isomorph.plans order by plan_id');
+    assert.equal(
+      plans,
+      ['bad', 'good', 'later'].map((plan_id) => ({ plan_id, phase: 'admitted', head_seq: '2' })),
+    );
   });
 });
+
+for (const [standing, change] of [
+  ['newer', { v: 9 }],
+  ['quarantined', { data: { reason: 'client', note: 'of no version' } }],
+] as const) {
+  test(`a plan that is ${standing} is marked, keeps its bytes, and the others go on; fsck agrees`, async () => {
+    await withWorld(postgres, async (world) => {
+      await world.author.submit('odd', ['only']);
+      const { head } = await new Journal({ connection: world.connection, by: undefined }).read('odd');
+      const cancel = { kind: 'plan.cancel_requested', data: { reason: 'client' } } as const;
+      const [event] = seal(head, [cancel], { planId: 'odd', by: 'admission', nowMs: Date.now() });
+      const { this_hash: _, ...open } = { ...event, ...change } as LedgerEvent;
+      const odd = { ...open, this_hash: hashEvent(open) } as LedgerEvent;
+      await publish(world.connection, commitSubject(odd), encodeCommit([odd]));
+      const end = await world.author.wholeLife('life');
+      const first = await world.startProjector();
+      await world.projectedTo(end);
+      await first.stop();
+      const marks = () => world.query('select plan_id, standing, seq from isomorph.standings');
+      assert.equal(await marks(), [{ plan_id: 'odd', standing, seq: '3' }]);
+      const [row] = await world.query<{ bytes: Buffer }>(
+        "select bytes from isomorph.events where plan_id = 'odd' and seq = 3",
+      );
+      assert.is(row?.bytes.toString(), canonicalText(odd));
+      assert.equal(await world.query("select phase from isomorph.plans where plan_id = 'life'"), [
+        { phase: 'settled' },
+      ]);
+      const { findings } = await fsck({ connection: world.connection, pool: world.pool, store: world.store });
+      assert.equal(
+        findings.map(({ code, seq }) => [code, seq]),
+        standing === 'newer' ? [] : [['ERR_COMMIT_INVALID', 3]],
+      );
+      // What another version could not follow is judged anew at the start; this one marks what it cannot itself.
+      await world.query("insert into isomorph.standings values ('life', 'newer', 9, 'by a version before', null)");
+      const second = await world.startProjector();
+      await world.projectedTo(await world.author.submit('after', ['only']));
+      await second.stop();
+      assert.equal(await marks(), [{ plan_id: 'odd', standing, seq: '3' }]);
+    });
+  });
+}
 
 test('a message that is no event is flagged, told once, and skipped', async () => {
   await withWorld(postgres, async (world) => {

@@ -170,8 +170,8 @@ test('of two batches made for one position, one is written whole and the other n
     const messages = await ledgerOf(world);
     // One projector was quicker: it has both plans, the other only the first.
     const batches = [messages, messages.slice(0, 1)].map((some): Batch => {
-      const { events, foreign, states, position: to = 0 } = decide(new Map(), some);
-      const changes = mergeChanges([...states.values()].map((state) => changesOf(undefined, rowsOf(state, undefined))));
+      const { events, foreign, readings, position: to = 0 } = decide(new Map(), some);
+      const changes = mergeChanges([...readings.values()].map((one) => changesOf(undefined, rowsOf(one, undefined))));
       return { from: 0, to, events, foreign, changes };
     });
     const [first, second] = await Promise.allSettled(batches.map((batch) => writeBatch(world.newPool(), batch)));

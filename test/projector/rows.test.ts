@@ -4,8 +4,9 @@ import { cidOf } from '../../shared/hash/cid.ts';
 import { EMPTY_HEAD } from '../../shared/ledger/chain.ts';
 import type { Draft } from '../../shared/ledger/events.ts';
 import { fold } from '../../shared/ledger/evolve.ts';
+import { knownReading } from '../../shared/ledger/reading.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
-import { rowsOf } from '../../shared/projection/rows.ts';
+import { rowsOf as rowsOfReading } from '../../shared/projection/rows.ts';
 import { encodeCell, instant, jsonbText, TABLE_NAMES } from '../../shared/projection/tables.ts';
 import { suite } from '../harness/suite.ts';
 import { sealedByWriters } from '../ledger/plan-history.ts';
@@ -102,6 +103,8 @@ const stateOf = (...drafts: Draft[]): PlanState =>
 
 const PLAN = admittedPlan('p', ['a', 'b', 'c']);
 
+const rowsOf = (state: PlanState, plan: typeof PLAN | undefined) => rowsOfReading(knownReading(state), plan);
+
 const statuses = (state: PlanState) => {
   const rows = rowsOf(state, PLAN);
   return [rows.plans[0]?.status, ...rows.steps.map(({ status }) => status)];
@@ -189,6 +192,7 @@ test('only rows that changed are written: of a plan that goes on, and all when i
       ['artifacts', 0],
       ['receipts', 0],
       ['budgets', 0],
+      ['standings', 0],
     ],
   );
   assert.equal(changesOf(undefined, now), now);
