@@ -127,7 +127,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
   const client = await connectNats({ url: nats.url, name: 'test-client' });
   const core = await connectNats({ url: nats.serviceUrl, name: 'test-core' });
   const store = await openArtifactStore(artifacts.url);
-  const read = (planId: string): Promise<Snapshot> => new Journal({ connection: core, by: undefined }).load(planId);
+  const read = (planId: string): Promise<Snapshot> => new Journal({ connection: core, by: undefined }).read(planId);
   return {
     stack,
     home,
