@@ -10,7 +10,7 @@ export const ACK_WAIT_MS = 10_000;
 /**
  * Raised when services of the version before must not run beside this one. It stands in the name of every durable
  * consumer and of the services' user of NATS: setup moves what waits to the new names, and a service that was left
- * running gets no work and cannot write (ADR 70).
+ * running gets no work and cannot write (ADR 72).
  */
 const EDITION = 2;
 
