@@ -83,7 +83,7 @@ export class Verifier {
     const { standing: before } = plan.reader.reading;
     const taken = plan.reader.take(raws);
     if (taken.kind === 'foreign') {
-      this.report(taken.error, place);
+      this.report(taken.error, place, first);
       return false;
     }
     this.#plans.set(first.plan_id, plan);
