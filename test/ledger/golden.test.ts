@@ -5,6 +5,7 @@ import { decodeLine } from '../../shared/ledger/envelope.ts';
 import { EVENT_KINDS } from '../../shared/ledger/events.ts';
 import { fold } from '../../shared/ledger/evolve.ts';
 import { understood } from '../../shared/ledger/meaning.ts';
+import { knownReading } from '../../shared/ledger/reading.ts';
 import { Verifier } from '../../shared/ledger/verify.ts';
 import { newestVersion } from '../../shared/ledger/versions.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
@@ -80,7 +81,7 @@ test('every kind of event is in a golden ledger in its newest version, and in th
 });
 
 const DEMO = 'v1/demo/';
-type Stored = Readonly<Record<TableName, readonly AnyRow[]>>;
+type Stored = Partial<Record<TableName, readonly AnyRow[]>>;
 
 /** Postgres prints a time with `+00:00`, and without the zeros at the end of a second. */
 const printed = (value: AnyRow[string]): AnyRow[string] =>
@@ -98,13 +99,15 @@ test('a ledger that 8ebb686 wrote verifies, and its plans project to the rows th
     const lines = await linesOf(`${DEMO}${planId}.ndjson`);
     for (const [index, line] of lines.entries()) verifier.line(line, `line ${index + 1}`);
     const events = lines.map((line) => understood(decodeLine(line)));
-    rows.push(rowsOf(fold(planId, events), plan));
+    rows.push(rowsOf(knownReading(fold(planId, events)), plan));
   }
   assert.equal(verifier.verdict().findings, []);
   for (const table of TABLE_NAMES) {
     const ours = new Map(rows.flatMap((one) => one[table] as readonly AnyRow[]).map((row) => [keyOf(table, row), row]));
-    assert.is(ours.size, stored[table].length, table);
-    for (const row of stored[table]) {
+    // 8ebb686 had no table of standings: every plan of then is known to its end.
+    const theirs = stored[table] ?? [];
+    assert.is(ours.size, theirs.length, table);
+    for (const row of theirs) {
       const columns = columnsOf(table).filter(([name]) => Object.hasOwn(row, name));
       assert.is(columns.length, Object.keys(row).length, `${table} keeps its columns`);
       for (const [name, type] of columns) {
