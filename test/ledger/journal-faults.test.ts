@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import type { Journal } from '../../shared/journal/journal.ts';
+import { Journal } from '../../shared/journal/journal.ts';
 import type { Decision } from '../../shared/ledger/decider.ts';
 import type { StoredMessage } from '../../shared/nats/read.ts';
 import { suite } from '../harness/suite.ts';
@@ -30,8 +30,9 @@ async function withLossy(
   const proxy = await LossyProxy.before(server.port);
   try {
     const direct = await server.connect();
-    const journal = journalOn(await server.connect(proxy.port));
-    await admit(journal);
+    const journal = new Journal({ connection: await server.connect(proxy.port), by: 'admission' });
+    await admit(direct);
+    await journal.load(PLAN);
     await use({ proxy, journal, direct });
   } finally {
     await proxy.close();
@@ -121,7 +122,7 @@ live('an append whose acknowledgement was lost is not made again when a consumer
 
 live('a server that is killed under a storm of appends loses nothing that it acknowledged', async (server) => {
   const connection = await server.connect();
-  await admit(journalOn(connection));
+  await admit(connection);
   const writers = await Promise.all(Array.from({ length: 8 }, async () => journalOn(await server.connect())));
   const acknowledged = new Set<string>();
   let stopped = false;

@@ -29,7 +29,7 @@ async function codeOf(act: Promise<unknown>): Promise<string> {
 
 live('20 writers that race on one plan record all their facts, each once', async (server) => {
   const connection = await server.connect();
-  await admit(journalOn(connection));
+  await admit(connection);
   const writers = Array.from({ length: 20 }, () => journalOn(connection));
   const writes = writers.flatMap((journal, writer) =>
     [0, 1, 2].map((turn) => journal.append(PLAN, recordOnce(writer * 3 + turn))),
@@ -66,16 +66,16 @@ live('writers that race for the same decision make it once', async (server) => {
 
 live('plans do not stand in each other’s way: their chains are apart', async (server) => {
   const connection = await server.connect();
-  const journal = journalOn(connection);
   const plans = Array.from({ length: 10 }, (_, index) => `plan-${index}`);
-  await Promise.all(plans.map((planId) => admit(journal, planId)));
-  await Promise.all(plans.map((planId) => journal.append(planId, () => ({ drafts: [settled('failed', 0)] }))));
+  await Promise.all(plans.map((planId) => admit(connection, planId)));
+  const settler = new Journal({ connection, by: 'settler' });
+  await Promise.all(plans.map((planId) => settler.append(planId, () => ({ drafts: [settled('failed', 0)] }))));
   for (const planId of plans) assert.is((await verifiedEvents(connection, planId)).length, 3);
 });
 
 live('messages that are no event of the plan are told once each, and nothing breaks', async (server) => {
   const connection = await server.connect();
-  await admit(journalOn(connection));
+  await admit(connection);
   const foreign: ForeignMessage[] = [];
   const journal = new Journal({ connection, by: 'sampler', onForeign: (message) => foreign.push(message) });
   await journal.append(PLAN, recordOnce(1));
@@ -98,7 +98,7 @@ live('messages that are no event of the plan are told once each, and nothing bre
 
 live('an empty message is foreign like any other, and hides nothing behind it', async (server) => {
   const connection = await server.connect();
-  await admit(journalOn(connection));
+  await admit(connection);
   await publish(connection, `ledger.${PLAN}`, new Uint8Array());
   await publish(connection, `ledger.${PLAN}.plan.settled`, new Uint8Array());
   await journalOn(connection).append(PLAN, recordOnce(1));
@@ -127,7 +127,7 @@ const store = (connection: NatsConnection, raw: RawEvent) =>
 
 live('an event that does not link is passed over by whoever reads or appends, and told once', async (server) => {
   const connection = await server.connect();
-  const { head } = await admit(journalOn(connection));
+  const { head } = await admit(connection);
   const fork = behind({ ...head, hash: `blake3:${'0'.repeat(64)}` }, cancelRequested('client'));
   const { seq } = await store(connection, fork);
   const foreign: ForeignMessage[] = [];
@@ -151,7 +151,7 @@ for (const [what, change] of [
 ] as const) {
   live(`behind ${what} of a later version nothing is written, and readers go on`, async (server) => {
     const connection = await server.connect();
-    const { head } = await admit(journalOn(connection));
+    const { head } = await admit(connection);
     const journal = journalOn(connection);
     // It has the plan in its cache: the conflict of compare-and-set brings it to look.
     await journal.load(PLAN);
@@ -168,12 +168,12 @@ for (const [what, change] of [
 
 live('a plan with an illegal event gets no event any more, and others go on', async (server) => {
   const connection = await server.connect();
-  const { head } = await admit(journalOn(connection));
+  const { head } = await admit(connection);
   const { seq } = await store(connection, behind(head, settled('succeeded', 7)));
   const journal = journalOn(connection);
   assert.is(await codeOf(journal.append(PLAN, recordOnce(1))), 'ERR_QUARANTINED');
   assert.is(await codeOf(journal.load(PLAN)), 'ERR_QUARANTINED');
-  await admit(journal, 'other');
+  await admit(connection, 'other');
   const { standing } = await journal.read(PLAN);
   assert.is(standing.kind, 'quarantined');
   assert.is((await messagesOf(connection)).at(-1)?.seq, seq);
@@ -181,7 +181,7 @@ live('a plan with an illegal event gets no event any more, and others go on', as
 
 live('a known version with one field more is illegal, not newer', async (server) => {
   const connection = await server.connect();
-  const { head } = await admit(journalOn(connection));
+  const { head } = await admit(connection);
   await store(connection, behind(head, cancelRequested('client'), { data: { reason: 'client', note: 'x' } }));
   assert.is(await codeOf(journalOn(connection).append(PLAN, recordOnce(1))), 'ERR_QUARANTINED');
 });
@@ -189,7 +189,7 @@ live('a known version with one field more is illegal, not newer', async (server)
 live('an illegal commit is refused before anything is written', async (server) => {
   const connection = await server.connect();
   const journal = journalOn(connection);
-  await admit(journal);
+  await admit(connection);
   assert.is(await codeOf(journal.append(PLAN, () => ({ drafts: [fact(1), fact(1)] }))), 'ERR_COMMIT_INVALID');
   const large = Array.from({ length: 4_000 }, (_, index) => fact(6 * index));
   assert.is(await codeOf(journal.append(PLAN, () => ({ drafts: large }))), 'ERR_TOO_LARGE');
@@ -201,7 +201,7 @@ live('an illegal commit is refused before anything is written', async (server) =
 live('a snapshot is as new as it was asked to be', async (server) => {
   const connection = await server.connect();
   const [writer, reader] = [journalOn(connection), journalOn(connection)];
-  await admit(writer);
+  await admit(connection);
   const before = await reader.load(PLAN);
   const { lastSeq } = await writer.append(PLAN, recordOnce(1));
   assert.is((await reader.load(PLAN)).lastSeq, before.lastSeq, 'read again without need');
@@ -214,7 +214,7 @@ live('a snapshot is as new as it was asked to be', async (server) => {
 live('a plan is followed by what a consumer delivers, without reading', async (server) => {
   const connection = await server.connect();
   const writer = journalOn(connection);
-  await admit(writer);
+  await admit(connection);
   for (const number of [1, 2, 3]) await writer.append(PLAN, recordOnce(number));
   const [first, second, third, fourth] = (await messagesOf(connection)) as [
     StoredMessage,

@@ -15,8 +15,11 @@ export const PLAN = 'raced';
 
 export const journalOn = (connection: NatsConnection): Journal => new Journal({ connection, by: 'sampler' });
 
-export const admit = (journal: Journal, planId = PLAN) =>
-  journal.append(planId, () => ({ drafts: [submitted(planId), admitted(planId, 1_000)] }));
+/** As admission does: a service writes its own kinds only. */
+export const admit = (connection: NatsConnection, planId = PLAN) =>
+  new Journal({ connection, by: 'admission' }).append(planId, () => ({
+    drafts: [submitted(planId), admitted(planId, 1_000)],
+  }));
 
 /** A fact of its own id, once: what every decider of Isomorph does with what it has already recorded. */
 export const recordOnce =
