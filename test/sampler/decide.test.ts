@@ -138,7 +138,7 @@ test('a fact that was recorded before its plan ended is not refused when it is d
   const chain = admittedChain('plan');
   const { kinds, state } = given(chain, 'sampler').when(decideRecord, [first]);
   assert.equal([kinds, [...state.facts]], [[first.draft.kind], ['f0']]);
-  chain.append('sampler', [first.draft]).append('settler', [settled('succeeded', 0)]);
+  chain.append('sampler', [first.draft]).append('settler', [settled('failed', 0)]);
   assert.is(refusalOf(chain.state, first), undefined);
   assert.is(refusalOf(chain.state, second)?.code, 'ERR_PLAN_SETTLED');
 });
