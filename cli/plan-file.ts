@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { parseDocument } from 'yaml';
-import { IsomorphError } from '../shared/errors/isomorph-error.ts';
+import { fault, IsomorphError } from '../shared/errors/isomorph-error.ts';
 import { isPlanId } from '../shared/ids/ids.ts';
+import { readYaml } from '../shared/schema/yaml-text.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A plan document as far as a client must know it: admission is the one judge of the rest. */
@@ -21,17 +21,15 @@ async function readText(file: string, terminal: Terminal): Promise<string> {
 
 /** YAML 1.2 holds JSON, so one parser reads both. */
 function parse(source: string, file: string): Record<string, unknown> {
-  const document = parseDocument(source, { prettyErrors: true });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const line = error.linePos?.[0].line;
-    const place = line === undefined ? file : `${file}:${line}`;
-    throw new IsomorphError('ERR_NOT_JSON', error.message.split('\n')[0] ?? '', {
-      pointer: place,
-      expected: 'a plan in YAML or JSON',
+  const read = readYaml(source);
+  if (!read.ok) {
+    const { code, message, pointer, expected } = read.faults[0] ?? fault('ERR_NOT_YAML', 'it cannot be read');
+    throw new IsomorphError(code, `${file}, ${pointer}: ${message}`, {
+      ...(pointer === undefined ? {} : { pointer: `${file}, ${pointer}` }),
+      ...(expected === undefined ? {} : { expected }),
     });
   }
-  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  const { value } = read;
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new IsomorphError('ERR_SCHEMA', `${file} holds no object`, { expected: 'a plan in YAML or JSON' });
 }
@@ -44,7 +42,7 @@ export interface PlanOverrides {
 /**
  * The plan of a file (`-`: standard input), YAML or JSON, with what the command line overrides. Paths of a plan
  * that is run under several ids say `{plan_id}`, which admission expands.
- * @throws ERR_NOT_FOUND, ERR_NOT_JSON with the line, ERR_SCHEMA for no object, ERR_PLAN_ID.
+ * @throws ERR_NOT_FOUND, ERR_NOT_YAML with line and column, ERR_SCHEMA for no object, ERR_PLAN_ID.
  */
 export async function readPlan(file: string, terminal: Terminal, overrides: PlanOverrides): Promise<PlanDocument> {
   const parsed = parse(await readText(file, terminal), file);

@@ -29,6 +29,8 @@ export interface Profile {
   /** Cells that count as missing, beside empty ones. */
   readonly missing_tokens: readonly string[];
   readonly columns: readonly ProfileColumn[];
+  /** What was taken another way than the table has it; absent when nothing was. */
+  readonly notes?: readonly string[];
 }
 
 export interface ProfileOptions {
@@ -102,5 +104,6 @@ export function profileTable(table: Table, options: ProfileOptions): Profile {
     delimiter: table.delimiter,
     missing_tokens: [...new Set(options.missingTokens)].sort(byCodeUnits),
     columns: table.columns.map((column) => profileColumn(column, missing, options.bins)),
+    ...(table.notes.length === 0 ? {} : { notes: table.notes }),
   };
 }

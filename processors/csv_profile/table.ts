@@ -14,6 +14,8 @@ export interface Table {
   readonly delimiter: Delimiter;
   readonly rows: number;
   readonly columns: readonly TableColumn[];
+  /** What was taken another way than the file has it. */
+  readonly notes: readonly string[];
 }
 
 /** The delimiter that occurs most often outside quotes in the first line; a comma when none does. */
@@ -45,16 +47,30 @@ function parseRecords(text: string, delimiter: Delimiter): CsvRecord[] {
   }
 }
 
-function checkHeader(names: readonly string[]): void {
+interface Header {
+  readonly names: readonly string[];
+  readonly notes: readonly string[];
+}
+
+/** A name of its own for every column: one without a name, or with that of an earlier one, is called by its position. */
+function nameColumns(header: readonly string[]): Header {
+  const taken = new Set(header);
   const seen = new Map<string, number>();
-  names.forEach((name, index) => {
-    if (name === '') throw new BadInputError(`line 1: column ${index + 1} has no name`);
+  const notes: string[] = [];
+  const names = header.map((name, index) => {
     const earlier = seen.get(name);
-    if (earlier !== undefined) {
-      throw new BadInputError(`line 1: columns ${earlier + 1} and ${index + 1} are both named "${name}"`);
+    if (name !== '' && earlier === undefined) {
+      seen.set(name, index);
+      return name;
     }
-    seen.set(name, index);
+    let own = `column_${index + 1}`;
+    while (taken.has(own)) own += '_';
+    taken.add(own);
+    const why = name === '' ? 'has no name' : `is named "${name}" like column ${(earlier ?? 0) + 1}`;
+    notes.push(`column ${index + 1} ${why}: it is called ${own} here`);
+    return own;
   });
+  return { names, notes };
 }
 
 function decode(bytes: Uint8Array): string {
@@ -74,8 +90,7 @@ export function readTable(bytes: Uint8Array, delimiter?: Delimiter): Table {
   const used = delimiter ?? detectDelimiter(text);
   const [header, ...records] = parseRecords(text, used);
   if (header === undefined) throw new BadInputError('the table is empty: no header line');
-  const names = header.record;
-  checkHeader(names);
+  const { names, notes } = nameColumns(header.record);
   records.forEach(({ record, info }, index) => {
     if (record.length !== names.length) {
       throw new BadInputError(
@@ -84,5 +99,5 @@ export function readTable(bytes: Uint8Array, delimiter?: Delimiter): Table {
     }
   });
   const columns = names.map((name, column) => ({ name, cells: records.map(({ record }) => record[column] ?? '') }));
-  return { delimiter: used, rows: records.length, columns };
+  return { delimiter: used, rows: records.length, columns, notes };
 }

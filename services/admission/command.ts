@@ -3,6 +3,7 @@ import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { type Cid, cidOf } from '../../shared/hash/cid.ts';
 import { isPlanId } from '../../shared/ids/ids.ts';
 import { PLAN_LIMITS } from '../../shared/plan/plan.ts';
+import { readJson } from '../../shared/schema/json-text.ts';
 
 /** A command that names a plan; whether the plan is any good is decided later. */
 export interface Submission {
@@ -21,15 +22,27 @@ const refuse = (reason: Fault, planId?: string): Parsed<never> => ({ ok: false, 
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-function parseObject(data: Uint8Array): Parsed<Record<string, unknown>> {
-  let value: unknown;
+/** The plan that a refused text speaks of, so that whoever sent it finds the refusal. */
+function namedIn(text: string): string | undefined {
   try {
-    value = JSON.parse(decoder.decode(data));
-  } catch (error) {
-    return refuse(
-      fault('ERR_NOT_JSON', (error as Error).message, { pointer: '', expected: 'one JSON object in UTF-8' }),
-    );
+    const { plan_id: planId } = JSON.parse(text) as { plan_id?: unknown };
+    return isPlanId(planId) ? planId : undefined;
+  } catch {
+    // It is no JSON, or null: it speaks of none.
+    return undefined;
   }
+}
+
+function parseObject(data: Uint8Array): Parsed<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = decoder.decode(data);
+  } catch {
+    return refuse(fault('ERR_NOT_JSON', 'it is not UTF-8', { pointer: '', expected: 'one JSON object in UTF-8' }));
+  }
+  const read = readJson(text);
+  if (!read.ok) return refuse(read.faults[0] ?? fault('ERR_NOT_JSON', 'it cannot be read'), namedIn(text));
+  const { value } = read;
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return { ok: true, value: value as Record<string, unknown> };
   }

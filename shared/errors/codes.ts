@@ -56,6 +56,16 @@ export const ERROR_TABLE = {
 
   // Commands and plans
   ERR_NOT_JSON: row('The message is not a JSON document.', false, 'Publish one JSON object, UTF-8.'),
+  ERR_NOT_I_JSON: row(
+    'Two readers would take this JSON differently (RFC 7493): a member twice, a number that no double holds, or too deep.',
+    false,
+    'Write the number as a string, or one that a double holds; keep one member a name.',
+  ),
+  ERR_NOT_YAML: row(
+    'The YAML cannot be read, or says what JSON cannot hold.',
+    false,
+    'Look at the line and column: no tags, no names that are no text, few aliases.',
+  ),
   ERR_TOO_LARGE: row('A message, plan, event or commit exceeds its limit.', false, 'Put large data into an artifact.'),
   ERR_SCHEMA: row('A document does not match its schema.', false, 'Correct the place that the pointer names.'),
   ERR_PLAN_ID: row('The plan_id is missing or malformed.', false, 'Use [a-z0-9][a-z0-9_-]{0,62}.'),

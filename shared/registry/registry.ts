@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { parseDocument } from 'yaml';
 import { type Fault, fault, IsomorphError } from '../errors/isomorph-error.ts';
 import { type Policy, PolicySchema, type Processor, ProcessorSchema } from '../plan/registry.ts';
 import { compileSchema } from '../schema/user-schema.ts';
 import { type Validated, validator } from '../schema/validate.ts';
+import { readYaml } from '../schema/yaml-text.ts';
 
 export interface Registry {
   readonly processors: ReadonlyMap<string, Processor>;
@@ -18,13 +18,6 @@ export interface RegistryFault extends Fault {
 
 const validateProcessor = validator(ProcessorSchema, 'ERR_SCHEMA');
 const validatePolicy = validator(PolicySchema, 'ERR_SCHEMA');
-
-function parseYaml(text: string): Validated<unknown> {
-  const document = parseDocument(text);
-  const [error] = document.errors;
-  if (error === undefined) return { ok: true, value: document.toJS() };
-  return { ok: false, faults: [fault('ERR_SCHEMA', error.message)] };
-}
 
 /** Checks that the schema of params is one that can be judged by: a broken one would refuse every plan. */
 function paramsFaults(processor: Processor): readonly Fault[] {
@@ -42,7 +35,7 @@ async function readFolder<T>(
   const names = (await readdir(folder)).filter((name) => /\.ya?ml$/.test(name)).sort();
   for (const name of names) {
     const file = path.join(folder, name);
-    const parsed = parseYaml(await readFile(file, 'utf8'));
+    const parsed = readYaml(await readFile(file, 'utf8'));
     const result = parsed.ok ? validate(parsed.value) : parsed;
     const found = result.ok ? extra(result.value) : result.faults;
     faults.push(...found.map((one) => ({ ...one, file })));

@@ -44,8 +44,6 @@ test('says which line is wrong', () => {
     ['a,b\n\n"1\n1",2\n3\n', /^row 2 \(line 5\) has 1 fields/],
     ['a,b\n1,"2\n', /line/],
     ['a,b\n1,2"x"\n', /line 2/],
-    ['a,,c\n', /column 2 has no name/],
-    ['a,b,a\n', /columns 1 and 3 are both named "a"/],
   ] as const;
   for (const [text, message] of cases) {
     try {
@@ -94,6 +92,24 @@ test('profiles each type of column', () => {
   assert.equal([d.min, d.max], ['2026-01-01', '2026-02-01']);
   assert.equal([b?.type, b?.distinct], ['boolean', 2]);
   assert.equal([k?.type, t?.type, e?.type, e?.missing], ['category', 'text', 'text', 4]);
+});
+
+test('columns without a name, or with that of another, are called by their position, with a note', () => {
+  const { columns, notes } = readTable(new TextEncoder().encode(',id,value,id\n0,a,1,x\n1,b,2,y\n'));
+  assert.equal(
+    columns.map(({ name }) => name),
+    ['column_1', 'id', 'value', 'column_4'],
+  );
+  assert.equal(notes, [
+    'column 1 has no name: it is called column_1 here',
+    'column 4 is named "id" like column 2: it is called column_4 here',
+  ]);
+  const crowded = readTable(new TextEncoder().encode('column_2,,column_2_\n1,2,3\n'));
+  assert.equal(
+    crowded.columns.map(({ name }) => name),
+    ['column_2', 'column_2__', 'column_2_'],
+  );
+  assert.equal(readTable(new TextEncoder().encode('a,b\n1,2\n')).notes, []);
 });
 
 test.run();

@@ -29,6 +29,17 @@ test('a command that is no JSON is a dead letter with its reason', async () => {
   assert.is((await deadLetter('_', '[1]')).code, 'ERR_SCHEMA');
 });
 
+test('a command that two readers would take differently is a dead letter with its place', async () => {
+  const twice = await deadLetter(
+    'twice',
+    '{"plan_id":"twice","budget":{"limit_usd_micro":1},"budget":{"limit_usd_micro":9}}',
+  );
+  assert.equal([twice.code, twice.pointer], ['ERR_NOT_I_JSON', '/budget']);
+  const large = JSON.stringify(probePlan('large-n', { params: { n: 0 } })).replace('"n":0', '"n":12345678901234567891');
+  const beyond = await deadLetter('large-n', large);
+  assert.equal([beyond.code, beyond.pointer], ['ERR_NOT_I_JSON', '/steps/0/params/n']);
+});
+
 test('a command without a usable plan_id is a dead letter that names the place', async () => {
   const fault = await deadLetter('_', JSON.stringify({ plan_id: 'Upper Case' }));
   assert.is(fault.code, 'ERR_PLAN_ID');

@@ -1,0 +1,100 @@
+/** JSON that everybody reads alike (I-JSON, RFC 7493): one member a name, numbers that a double holds, bounded depth. Pure. */
+import { type Fault, fault } from '../errors/isomorph-error.ts';
+import { jsonDepth } from '../text/json-depth.ts';
+
+export type Read<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+/** Objects and arrays in each other. A plan has eight levels of its own; the rest is for params and schemas. */
+export const MAX_JSON_DEPTH = 128;
+
+/** A reader of 20 faults has enough to work on. */
+const MAX_FAULTS = 20;
+
+/** Digits without zeros at either end and the power of ten behind them: equal for equal numbers. */
+function decimal(text: string): string {
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
+  const digits = `${whole}${fraction}`.replace(/^0+/, '');
+  const kept = digits.replace(/0+$/, '');
+  if (kept === '') return '0';
+  return `${sign}${kept}e${Number(exponent) - fraction.length + digits.length - kept.length}`;
+}
+
+/** Whether a double holds the number that is written: what was written is what is read. */
+export const survivesDouble = (text: string): boolean => {
+  const value = Number(text);
+  return Number.isFinite(value) && decimal(text) === decimal(String(value));
+};
+
+const escapePointer = (token: string): string => token.replaceAll('~', '~0').replaceAll('/', '~1');
+
+/** One object or array that is being read. */
+interface Frame {
+  readonly pointer: string;
+  /** Names so far; undefined in an array. */
+  readonly names: Set<string> | undefined;
+  /** The next value's token of the pointer. */
+  token: string;
+  index: number;
+}
+
+/** A text that JSON.parse has taken, in its tokens: braces, brackets, commas, colons, strings, numbers and words. */
+const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|[{}[\],]|:|true|false|null/g;
+
+/** What two readers would take differently. The text must be JSON. */
+function differences(text: string): Fault[] {
+  const faults: Fault[] = [];
+  const frames: Frame[] = [];
+  let isName = false;
+  const here = (): string => {
+    const frame = frames.at(-1);
+    return frame === undefined
+      ? ''
+      : `${frame.pointer}/${frame.names === undefined ? frame.index : escapePointer(frame.token)}`;
+  };
+  for (const [token] of text.matchAll(TOKEN)) {
+    const frame = frames.at(-1);
+    if (token === '{' || token === '[') {
+      frames.push({ pointer: here(), names: token === '{' ? new Set() : undefined, token: '', index: 0 });
+      isName = token === '{';
+    } else if (token === '}' || token === ']') {
+      frames.pop();
+      isName = false;
+    } else if (token === ',') {
+      if (frame !== undefined) frame.index += 1;
+      isName = frame?.names !== undefined;
+    } else if (token.startsWith('"') && isName && frame?.names !== undefined) {
+      frame.token = JSON.parse(token) as string;
+      if (frame.names.has(frame.token)) {
+        faults.push(
+          fault('ERR_NOT_I_JSON', 'the member is there twice', { pointer: here(), expected: 'one member a name' }),
+        );
+      }
+      frame.names.add(frame.token);
+      isName = false;
+    } else if (/^[-\d]/.test(token) && !survivesDouble(token)) {
+      const expected = `a number that a double holds, such as ${Number(token)}, or a string`;
+      faults.push(fault('ERR_NOT_I_JSON', `no double is ${token.slice(0, 40)}`, { pointer: here(), expected }));
+    }
+    if (faults.length >= MAX_FAULTS) break;
+  }
+  return faults;
+}
+
+/** Reads JSON, or says at which place of it readers would not agree. */
+export function readJson(text: string): Read<unknown> {
+  if (jsonDepth(text) > MAX_JSON_DEPTH) {
+    const expected = `at most ${MAX_JSON_DEPTH} objects and arrays in each other`;
+    return { ok: false, faults: [fault('ERR_NOT_I_JSON', 'it is too deep', { pointer: '', expected })] };
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { ok: false, faults: [fault('ERR_NOT_JSON', (error as Error).message, { pointer: '', expected: 'JSON' })] };
+  }
+  const faults = differences(text);
+  return faults.length > 0 ? { ok: false, faults } : { ok: true, value };
+}

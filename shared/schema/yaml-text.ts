@@ -1,0 +1,128 @@
+/** YAML as a way to write JSON: what JSON cannot hold, or would hold as something else, is refused with its place. Pure. */
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
+import { type Fault, fault } from '../errors/isomorph-error.ts';
+import { MAX_JSON_DEPTH, type Read, survivesDouble } from './json-text.ts';
+
+/** Nodes that aliases may stand for in all, each counted as often as it stands there. */
+const MAX_ALIASED = 1_000;
+const MAX_FAULTS = 20;
+
+/** Kinds of values that JSON has too, by the tags that YAML's core schema gives them. */
+const JSON_TAGS = /^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/;
+
+interface Reading {
+  readonly lines: LineCounter;
+  readonly faults: Fault[];
+}
+
+function tell({ lines, faults }: Reading, node: Node, message: string, expected: string): void {
+  const { line, col } = lines.linePos(node.range?.[0] ?? 0);
+  faults.push(fault('ERR_NOT_YAML', message, { pointer: `line ${line}, column ${col}`, expected }));
+}
+
+function checkScalar(reading: Reading, node: Node): void {
+  if (!isScalar(node)) return;
+  const { value, source = '' } = node;
+  if (typeof value === 'bigint' || (typeof value === 'number' && !isSame(value, source))) {
+    tell(reading, node, `no double is ${source.slice(0, 40)}`, 'a number that a double holds, or a quoted string');
+  }
+}
+
+/** Whether a number is what its text says; YAML writes some that JSON has not, such as 0x1F and .inf. */
+function isSame(value: number, source: string): boolean {
+  if (!Number.isFinite(value)) return false;
+  if (/^0[xo]/i.test(source)) return BigInt(source.toLowerCase()) === BigInt(value);
+  return survivesDouble(
+    source
+      .replace(/^\+/, '')
+      .replace(/^(-?)\./, '$10.')
+      .replace(/\.(?=[eE]|$)/, ''),
+  );
+}
+
+/** How many nodes an alias stands for, in it and in the aliases inside it; known ones are not counted again. */
+function sizeOf(node: Node, document: Document, known: Map<Node, number>): number {
+  const before = known.get(node);
+  if (before !== undefined) return before;
+  // A node that holds itself has no end.
+  known.set(node, Number.POSITIVE_INFINITY);
+  let size = 0;
+  visit(node, (_, inner) => {
+    size += 1;
+    if (!isAlias(inner)) return undefined;
+    const target = inner.resolve(document);
+    if (target !== undefined) size += sizeOf(target as Node, document, known);
+    return undefined;
+  });
+  known.set(node, size);
+  return size;
+}
+
+function check(document: Document, reading: Reading): void {
+  const sizes = new Map<Node, number>();
+  let aliased = 0;
+  visit(document, (_, node, path) => {
+    if (reading.faults.length >= MAX_FAULTS) return visit.BREAK;
+    const one = node as Node;
+    if (path.length > MAX_JSON_DEPTH && path.filter(isCollection).length > MAX_JSON_DEPTH) {
+      tell(reading, one, 'it is too deep', `at most ${MAX_JSON_DEPTH} lists and mappings in each other`);
+      return visit.BREAK;
+    }
+    const { tag } = one as { tag?: string };
+    if (tag !== undefined && !JSON_TAGS.test(tag)) {
+      tell(reading, one, `JSON has no ${tag.replace('tag:yaml.org,2002:', '!!')}`, 'a value without a tag');
+      return visit.SKIP;
+    }
+    if (isAlias(node)) {
+      const target = node.resolve(document);
+      aliased += target === undefined ? 0 : sizeOf(target as Node, document, sizes);
+      if (aliased > MAX_ALIASED) {
+        tell(reading, one, 'aliases stand for too much', `at most ${MAX_ALIASED} values by aliases`);
+        return visit.BREAK;
+      }
+    }
+    if (isMap(node)) {
+      for (const { key } of node.items) {
+        if (!isScalar(key) || typeof key.value !== 'string')
+          tell(
+            reading,
+            (key ?? node) as Node,
+            'a name that is no text',
+            'a string, quoted where it looks like something else',
+          );
+      }
+    }
+    checkScalar(reading, one);
+    return undefined;
+  });
+}
+
+/** Reads one YAML 1.2 document, which any JSON text is too; faults tell line and column. */
+export function readYaml(text: string): Read<unknown> {
+  const lines = new LineCounter();
+  const reading: Reading = { lines, faults: [] };
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    intAsBigInt: false,
+    logLevel: 'error',
+  });
+  for (const { message, pos } of [...document.errors, ...document.warnings].slice(0, MAX_FAULTS)) {
+    const { line, col } = lines.linePos(pos[0]);
+    const place = { pointer: `line ${line}, column ${col}`, expected: 'YAML 1.2, or JSON' };
+    reading.faults.push(fault('ERR_NOT_YAML', message.split('\n')[0] ?? '', place));
+  }
+  if (reading.faults.length === 0) check(document, reading);
+  if (reading.faults.length > 0) return { ok: false, faults: reading.faults };
+  return { ok: true, value: document.toJS({ maxAliasCount: -1 }) };
+}
