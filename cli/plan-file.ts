@@ -23,9 +23,9 @@ async function readText(file: string, terminal: Terminal): Promise<string> {
 function parse(source: string, file: string): Record<string, unknown> {
   const read = readYaml(source);
   if (!read.ok) {
-    const { code, message, pointer, expected } = read.faults[0] ?? fault('ERR_NOT_YAML', 'it cannot be read');
-    throw new IsomorphError(code, `${file}, ${pointer}: ${message}`, {
-      ...(pointer === undefined ? {} : { pointer: `${file}, ${pointer}` }),
+    const { code, message, pointer = '', expected } = read.faults[0] ?? fault('ERR_NOT_YAML', 'it cannot be read');
+    throw new IsomorphError(code, message, {
+      pointer: pointer.replace(/^line (\d+), column (\d+)$/, `${file}:$1:$2`),
       ...(expected === undefined ? {} : { expected }),
     });
   }

@@ -118,7 +118,7 @@ test('the signature of a URL never reaches the output', async () => {
 test('a plan file that is no YAML is told with its line', async () => {
   const { code, stderr } = await runCli(['submit', '-'], { stdin: 'plan_id: p\nsteps: [\n  {a: 1\n' });
   assert.is(code, 1);
-  assert.match(stderr, /^error ERR_NOT_JSON: /);
+  assert.match(stderr, /^error ERR_NOT_YAML: /);
   assert.match(stderr, /at -:\d+/);
 });
 
@@ -138,7 +138,7 @@ test('an export is verified without any server; a finding is exit 1 with its lin
     await writeFile(path.join(cwd, 'good.ndjson'), `${lines.join('\n')}\n`);
     const good = await runCli(['ledger', 'verify', 'good.ndjson'], { cwd });
     assert.is(good.code, 0);
-    assert.match(good.stdout, /^✓ verified: 18 events of 1 plan/);
+    assert.match(good.stdout, /^✓ verified: 20 events of 1 plan/);
     await writeFile(path.join(cwd, 'bad.ndjson'), lines.filter((_, index) => index !== 6).join('\n'));
     const bad = await runCli(['ledger', 'verify', 'bad.ndjson'], { cwd });
     assert.is(bad.code, 1);
