@@ -1,6 +1,6 @@
 /** JSON that everybody reads alike (I-JSON, RFC 7493): one member a name, numbers that a double holds, bounded depth. Pure. */
 import { type Fault, fault } from '../errors/isomorph-error.ts';
-import { jsonDepth } from '../text/json-depth.ts';
+import { jsonDepth } from './json-depth.ts';
 
 export type Read<T> =
   | { readonly ok: true; readonly value: T }

@@ -1,4 +1,4 @@
-import { jsonDepth } from '../../text/json-depth.ts';
+import { jsonDepth } from '../../schema/json-depth.ts';
 import type { Evidence, PredicateResult, Read } from './predicate.ts';
 
 /** Predicates look at small summaries; a larger document belongs into a processor. */
