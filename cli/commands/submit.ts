@@ -1,8 +1,9 @@
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { SUBMIT_SUBJECT } from '../../shared/wire/commands.ts';
+import { Answer, type PlanEnd } from '../answer.ts';
 import type { Context } from '../context.ts';
-import { type FollowItem, follow } from '../follow.ts';
+import { follow } from '../follow.ts';
 import { type PlanDocument, readPlan, stepIdsOf } from '../plan-file.ts';
 import { publishCommand } from '../publish-command.ts';
 import { faultLines, type ShownFault } from '../render/error.ts';
@@ -15,32 +16,9 @@ export interface SubmitOptions {
   readonly adapter?: string;
 }
 
-/** How a plan that was followed ended. */
-export type PlanEnd =
-  | { readonly status: 'succeeded' | 'failed' | 'cancelled' | 'rejected' }
-  | { readonly status: 'refused'; readonly fault: ShownFault }
-  /** Ctrl-C: the plan goes on, nobody watches. */
-  | { readonly status: 'unwatched' };
-
-function endOf(item: FollowItem, planCid: string | undefined): PlanEnd | undefined {
-  if (item.kind === 'refused') return { status: 'refused', fault: item.fault };
-  if (item.kind !== 'commit') return undefined;
-  for (const event of item.events) {
-    if (event.kind === 'plan.submitted' && planCid !== undefined && event.data.plan_cid !== planCid) {
-      // The chain is another body's: admission refuses ours, and what happens in it is not our answer.
-      const message = `plan ${event.plan_id} exists with another body`;
-      const fault = { code: 'ERR_PLAN_CONFLICT', message, pointer: '/plan_id', expected: 'a new plan_id' };
-      return { status: 'refused', fault };
-    }
-    if (event.kind === 'plan.settled') return { status: event.data.status };
-    if (event.kind === 'plan.rejected') return { status: 'rejected' };
-  }
-  return undefined;
-}
-
 /**
  * Publishes a plan, shows what happens to it and returns how it ended. Listens before it publishes, so that nothing
- * is missed. A plan that was submitted before is shown from its start.
+ * is missed. A plan that was submitted before is shown from its start, without commands that were rejected before ours.
  */
 export async function submitAndFollow(context: Context, plan: PlanDocument, signal: AbortSignal): Promise<PlanEnd> {
   const { out } = context;
@@ -52,9 +30,10 @@ export async function submitAndFollow(context: Context, plan: PlanDocument, sign
   try {
     const ack = await publishCommand(await context.connection('client'), SUBMIT_SUBJECT, body);
     out.document({ type: 'submitted', plan_id: plan.plan_id, ack });
+    const answer = new Answer({ planCid: cidOf(body), commandSeq: ack.seq });
     for await (const item of items) {
-      const end = endOf(item, cidOf(body));
-      if (end?.status !== 'refused') view.item(item);
+      const { isOurs, end } = answer.hear(item);
+      if (isOurs && end?.status !== 'refused') view.item(item);
       if (end !== undefined) return end;
     }
     return { status: 'unwatched' };

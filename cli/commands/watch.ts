@@ -8,21 +8,28 @@ export interface WatchOptions {
   readonly all?: boolean;
 }
 
+/** What the ledger knows of a plan when it begins to be watched. */
+interface Known {
+  readonly steps: readonly string[];
+  readonly headSeq: number;
+}
+
 /** A plan that has not come yet is waited for. */
-async function stepsOf(context: Context, planId: string): Promise<string[]> {
+async function knownOf(context: Context, planId: string): Promise<Known> {
   try {
-    const admitted = await admittedOf(context, (await loadPlan(context, planId)).state);
-    return admitted?.steps.map(({ id }) => id) ?? [];
+    const { state } = await loadPlan(context, planId);
+    const admitted = await admittedOf(context, state);
+    return { steps: admitted?.steps.map(({ id }) => id) ?? [], headSeq: state.head.seq };
   } catch (error) {
     if ((error as { code?: string }).code !== 'ERR_PLAN_UNKNOWN') throw error;
     context.out.note(`no plan ${planId} is in the ledger yet; waiting for it (Ctrl-C ends)`);
-    return [];
+    return { steps: [], headSeq: 0 };
   }
 }
 
 async function watchPlan(context: Context, planId: string, { all = false }: WatchOptions): Promise<number> {
   const { out, terminal } = context;
-  const steps = await stepsOf(context, checkPlanId(planId));
+  const { steps, headSeq } = await knownOf(context, checkPlanId(planId));
   const done = new AbortController();
   const signal = AbortSignal.any([terminal.interrupted, done.signal]);
   const items = await follow(context, { planId, fromSeq: 1, signal, progress: !all });
@@ -32,7 +39,8 @@ async function watchPlan(context: Context, planId: string, { all = false }: Watc
       view.item(item);
       const end = item.kind === 'commit' ? item.events.at(-1) : undefined;
       if (end?.kind === 'plan.settled') return end.data.status === 'succeeded' ? 0 : 1;
-      if (end?.kind === 'plan.rejected') return 1;
+      // One that others follow gave the id back: the plan is what took it.
+      if (end?.kind === 'plan.rejected' && end.seq >= headSeq) return 1;
     }
     return 0;
   } finally {

@@ -55,6 +55,13 @@ function parsePlanId(object: Record<string, unknown>): Parsed<string> {
   return refuse(fault('ERR_PLAN_ID', 'the plan_id is missing or malformed', { pointer: '/plan_id', expected }));
 }
 
+/** The plan that a command speaks of; undefined when it names none. */
+export function planOfCommand(data: Uint8Array): string | undefined {
+  const object = parseObject(data);
+  const planId = object.ok ? parsePlanId(object.value) : object;
+  return planId.ok ? planId.value : undefined;
+}
+
 /** `plans.submit`. Every refusal here means that there is no plan to reject: the command goes to DEAD. */
 export function parseSubmission(data: Uint8Array): Parsed<Submission> {
   const object = parseObject(data);

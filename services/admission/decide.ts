@@ -83,7 +83,7 @@ function leases({ source }: NonNullable<Ruling['admitted']>): Draft[] {
 export type SubmitDecision = Decision &
   (
     | { readonly kind: 'admitted' | 'rejected' }
-    /** The same plan was submitted before: one run, the same answer. */
+    /** The same plan was submitted before, or this very command was rejected: one run, the same answer. */
     | { readonly kind: 'duplicate' }
     | { readonly kind: 'conflict'; readonly fault: Fault }
   );
@@ -99,19 +99,27 @@ export interface Submit {
   readonly declareLeases: boolean;
 }
 
+/** Whether the id is free: nobody has it, or all who asked for it were rejected and this is another command. */
+export const idIsFree = ({ phase, rejectedCommands }: PlanState, commandSeq: number): boolean =>
+  phase === 'absent' || (phase === 'rejected' && !rejectedCommands.has(commandSeq));
+
+/** What is said of a command whose plan_id is not free. */
+function taken(state: PlanState, cid: string, commandSeq: number): SubmitDecision {
+  const { planId, rejectedCommands, submitted } = state;
+  if (rejectedCommands.has(commandSeq) || submitted?.plan_cid === cid) return { kind: 'duplicate', drafts: [] };
+  const reason = fault('ERR_PLAN_CONFLICT', `plan ${planId} exists with another body`, {
+    pointer: '/plan_id',
+    expected: `a new plan_id, or the body with CID ${submitted?.plan_cid}`,
+  });
+  return { kind: 'conflict', fault: reason, drafts: [] };
+}
+
 export function decideSubmit(
   state: PlanState,
   { ruling, principal, commandSeq, nowMs, declareLeases }: Submit,
 ): SubmitDecision {
-  if (state.phase !== 'absent') {
-    if (state.submitted?.plan_cid === ruling.submitted.cid) return { kind: 'duplicate', drafts: [] };
-    const reason = fault('ERR_PLAN_CONFLICT', `plan ${state.planId} exists with another body`, {
-      pointer: '/plan_id',
-      expected: `a new plan_id, or the body with CID ${state.submitted?.plan_cid}`,
-    });
-    return { kind: 'conflict', fault: reason, drafts: [] };
-  }
   const { submitted, admitted, faults } = ruling;
+  if (!idIsFree(state, commandSeq)) return taken(state, submitted.cid, commandSeq);
   const first: Draft = {
     kind: 'plan.submitted',
     data: {

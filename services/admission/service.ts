@@ -10,7 +10,7 @@ import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
-import { parseCancel, parseSubmission } from './command.ts';
+import { parseCancel, parseSubmission, planOfCommand } from './command.ts';
 import { decideCancel, decideSubmit, type PlanDocument, rule } from './decide.ts';
 import { type KnownImages, lookUpImages } from './images.ts';
 import { type KnownJudgements, lookUpJudgements } from './judgements.ts';
@@ -87,8 +87,8 @@ export function startAdmission(deps: AdmissionDeps): Promise<Consumption> {
   return consumeFor(deps, {
     consumer: CONSUMERS.admission,
     concurrency: CONCURRENCY,
-    // Two commands of one plan race for its first commit anyway: compare-and-set decides.
-    keyOf: (message) => String(message.seq),
+    // Commands of one plan are judged in the order in which they were stored.
+    keyOf: ({ data, seq }) => planOfCommand(data) ?? `command ${seq}`,
     handle: (message) => admission.handle(message),
   });
 }

@@ -11,7 +11,7 @@ import { progressOf } from '../../shared/plan/progress.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import type { ArtifactStat } from '../../shared/world/artifact-store.ts';
 import { type Failure, failedDraft, failure, failureOf, tailOf } from './outcome.ts';
-import type { ScrubbedResult } from './scrub.ts';
+import type { TimedResult } from './scrub.ts';
 
 /** Steps scheduled in one commit; the commit itself triggers the next round. */
 const STEPS_PER_COMMIT = 100;
@@ -147,7 +147,7 @@ export type End = { readonly executionId: string } & (
   | { readonly kind: 'lost'; readonly reason: string; readonly durationMs: number | null }
   | {
       readonly kind: 'ended';
-      readonly result: ScrubbedResult;
+      readonly result: TimedResult;
       readonly outputs: Collected;
       readonly log: readonly Draft[];
       readonly environment: Environment;

@@ -37,6 +37,11 @@ export function scrubOf({ values, handles }: ResolvedSecrets): Scrub {
 /** A result that may be told. */
 export type ScrubbedResult = RunResult & { readonly text: string };
 
+/** One of a run that was followed to its end: its runtime knows how long it ran. */
+export type TimedResult = ScrubbedResult & { readonly durationMs: number };
+
+export const isTimed = (result: ScrubbedResult): result is TimedResult => result.durationMs !== null;
+
 /** The result of a run with its words scrubbed, before anything is clipped: a clipped value would not be found. */
 export function scrubbed(result: RunResult, scrub: Scrub): ScrubbedResult {
   const { outcome, error } = result;

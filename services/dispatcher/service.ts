@@ -13,23 +13,14 @@ import type { Queue } from '../../shared/scratch/queue/queue.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
 import { CONSUMERS, workConsumer } from '../../shared/wire/consumers.ts';
 import { COMMITTED_CANCELLATIONS, planOfSubject } from '../../shared/wire/ledger.ts';
-import {
-  PURGE_SUBJECT,
-  type Purge,
-  parsePurge,
-  parseTimer,
-  parseWork,
-  TIMER_SUBJECT,
-  type Timer,
-  type Work,
-  workSubject,
-} from '../../shared/wire/work.ts';
+import { type Purge, parsePurge, parseTimer, parseWork, type Timer } from '../../shared/wire/work.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
 import { answerPins } from './answer-pins.ts';
 import { decideDeadline, decideNext, untilMs } from './decide.ts';
+import { type Effect, effectOf, purgeOf } from './effects.ts';
 import type { ScratchAccess } from './job.ts';
 import { Worker } from './worker.ts';
 
@@ -143,36 +134,23 @@ class Dispatcher {
 
   /** Events first cause what they ask for, then the plan is looked at as a whole. */
   async #react(events: readonly LedgerEvent[], { state }: Snapshot, seq: number): Promise<void> {
-    await Promise.all(events.map((event) => this.#effect(event, seq)));
+    await Promise.all(events.map((event) => this.#send(effectOf(event, seq))));
     if (events.some(({ kind }) => kind === 'plan.settled')) await this.#planPurge(state);
     if (state.phase !== 'admitted') return;
     const plan = await this.#plans.of(state);
     await this.#journal.append(state.planId, (now) => decideNext(now, plan));
   }
 
-  async #effect(event: LedgerEvent, ledgerSeq: number): Promise<void> {
-    const { connection } = this.#deps;
-    const { plan_id: planId } = event;
-    if (event.kind === 'execution.scheduled') {
-      const { execution_id, adapter, not_before } = event.data;
-      const work: Work = { plan_id: planId, execution_id, not_before, ledger_seq: ledgerSeq };
-      await publish(connection, workSubject(adapter), JSON.stringify(work), { msgID: `work-${execution_id}` });
-    }
-    if (event.kind === 'plan.admitted') {
-      const timer: Timer = { plan_id: planId, deadline: event.data.deadline, ledger_seq: ledgerSeq };
-      await publish(connection, TIMER_SUBJECT, JSON.stringify(timer), { msgID: `timer-${planId}` });
-    }
+  async #send(effect: Effect | undefined): Promise<void> {
+    if (effect === undefined) return;
+    const { subject, msgId, body } = effect;
+    await publish(this.#deps.connection, subject, JSON.stringify(body), { msgID: msgId });
   }
 
-  /** Scratch outlives its plan for a while, so that somebody can look into it. */
   async #planPurge(state: PlanState): Promise<void> {
-    const { connection, scratchStores, scratchRetentionS, nowMs } = this.#deps;
+    const { scratchStores, scratchRetentionS, nowMs } = this.#deps;
     if (scratchStores.length === 0 || state.admitted === undefined) return;
-    const { processors } = await this.#plans.of(state);
-    if (Object.values(processors).every(({ scratch }) => scratch.length === 0)) return;
-    const notBefore = new Date(nowMs() + scratchRetentionS * 1_000).toISOString();
-    const purge: Purge = { plan_id: state.planId, not_before: notBefore };
-    await publish(connection, PURGE_SUBJECT, JSON.stringify(purge), { msgID: `purge-${state.planId}` });
+    await this.#send(purgeOf(await this.#plans.of(state), { nowMs: nowMs(), scratchRetentionS }));
   }
 
   async #purge({ plan_id: planId, not_before }: Purge): Promise<Disposition> {

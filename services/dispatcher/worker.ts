@@ -19,7 +19,7 @@ import { collectOutputs, NOT_COLLECTED, storeLog } from './collect.ts';
 import { decideEnd, decideStart, type End, type Found, type StartDecision, untilMs } from './decide.ts';
 import { buildJob, type ScratchAccess } from './job.ts';
 import { type Failure, failure, failureOf } from './outcome.ts';
-import { type Scrub, type ScrubbedResult, scrubbed, scrubbedError, scrubOf, WITHHOLDING } from './scrub.ts';
+import { isTimed, type Scrub, scrubbed, scrubbedError, scrubOf, type TimedResult, WITHHOLDING } from './scrub.ts';
 import { UnderWay } from './under-way.ts';
 
 export interface WorkerDeps {
@@ -206,11 +206,12 @@ export class Worker {
         task,
       );
     }
+    if (!isTimed(result)) throw new IsomorphError('ERR_INTERNAL', `${executionId} ended without a duration`);
     return this.#end(await this.#collect(task, result, scrub), task);
   }
 
   /** Stores what an ended run left. */
-  async #collect(task: Task, result: ScrubbedResult, scrub: Scrub): Promise<End> {
+  async #collect(task: Task, result: TimedResult, scrub: Scrub): Promise<End> {
     const { store, journal, runtime } = this.#deps;
     const { planId, executionId, processor, step } = task;
     const { state } = await journal.load(planId);

@@ -16,6 +16,7 @@ interface Scratchpad extends Draftable<PlanState> {
   series: Map<string, number>;
   facts: Set<string>;
   unsettled: Set<string>;
+  rejectedCommands: Set<number>;
 }
 
 type OfFact = Extract<LedgerEvent, { data: { fact_id: string } }>;
@@ -94,6 +95,7 @@ function reduce(state: Scratchpad, event: LedgerEvent): void {
     case 'plan.rejected':
       state.phase = 'rejected';
       state.rejected = event.data;
+      if (state.submitted !== undefined) state.rejectedCommands.add(state.submitted.command_seq);
       break;
     case 'plan.cancel_requested':
       state.cancelRequested ??= event.data;
@@ -162,6 +164,7 @@ const open = (state: PlanState): Scratchpad => ({
   series: new Map(state.series),
   facts: new Set(state.facts),
   unsettled: new Set(state.unsettled),
+  rejectedCommands: new Set(state.rejectedCommands),
 });
 
 /**

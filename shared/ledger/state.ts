@@ -43,6 +43,8 @@ export interface PlanState {
   readonly submittedAt: string | undefined;
   readonly admitted: EventData<'plan.admitted'> | undefined;
   readonly rejected: EventData<'plan.rejected'> | undefined;
+  /** `command_seq` of every command that was rejected: what makes admission idempotent where an id was given back. */
+  readonly rejectedCommands: ReadonlySet<number>;
   readonly cancelRequested: EventData<'plan.cancel_requested'> | undefined;
   readonly settled: EventData<'plan.settled'> | undefined;
   readonly settledAt: string | undefined;
@@ -74,6 +76,7 @@ export const emptyState = (planId: string): PlanState => ({
   submittedAt: undefined,
   admitted: undefined,
   rejected: undefined,
+  rejectedCommands: new Set(),
   cancelRequested: undefined,
   settled: undefined,
   settledAt: undefined,

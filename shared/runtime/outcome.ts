@@ -8,13 +8,16 @@ export type StopReason = 'timed_out' | 'killed';
 export const signalOf = (exitCode: number): string | undefined =>
   Object.entries(os.constants.signals).find(([, number]) => number === exitCode - 128)?.[0];
 
-/** The result of what did not run, or of which nothing more is known than why. */
+/** The result of what did not run, or of which nothing more is known than why: then nobody knows how long it ran either. */
 export const endedWithout = (
   outcome: Extract<RunOutcome, { readonly reason: string }>,
-  error?: RunResult['error'],
+  {
+    error,
+    durationMs = outcome.kind === 'lost' ? null : 0,
+  }: { readonly error?: RunResult['error']; readonly durationMs?: number | null } = {},
 ): RunResult => ({
   outcome,
-  durationMs: 0,
+  durationMs,
   log: new TextEncoder().encode(`${outcome.reason}\n`),
   error,
 });

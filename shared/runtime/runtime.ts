@@ -31,7 +31,8 @@ export type RunOutcome =
 
 export interface RunResult {
   readonly outcome: RunOutcome;
-  readonly durationMs: number;
+  /** Null for a run that was lost, when nobody knows how long it ran. */
+  readonly durationMs: number | null;
   /** Log and report lines of the processor, capped; the end is kept. */
   readonly log: Uint8Array;
   /** The last report of each kind that the processor made. */

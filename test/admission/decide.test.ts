@@ -11,6 +11,7 @@ import { PLAN_LIMITS } from '../../shared/plan/plan.ts';
 import { loadRegistry } from '../../shared/registry/registry.ts';
 import { probePlan } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
+import { given } from '../ledger/given.ts';
 import { admittedChain, Chain, cancelRequested, START_MS, settled } from '../ledger/plan-history.ts';
 import { judgedHere } from './judged-here.ts';
 
@@ -90,14 +91,51 @@ test('the same plan again is a duplicate, whatever has become of it', () => {
   assert.equal(decideSubmit(after(emptyState('plan'), bad), { ruling: bad, ...OPTIONS }), duplicate);
 });
 
-test('another body under the same id is a conflict, even when the first was rejected', () => {
-  const first = rulingOf(probePlan('plan', { processor: 'no/such@1' }));
-  const second = rulingOf(probePlan('plan'));
-  const decision = decideSubmit(after(emptyState('plan'), first), { ruling: second, ...OPTIONS });
+test('another body under the id of an admitted plan is a conflict that names the body which has it', () => {
+  const first = rulingOf(probePlan('plan'));
+  const second = rulingOf(probePlan('plan', { params: { value: 2 } }));
+  const decision = decideSubmit(after(emptyState('plan'), first), { ruling: second, ...OPTIONS, commandSeq: 8 });
   assert.is(decision.kind, 'conflict');
   if (decision.kind !== 'conflict') return;
   assert.equal([decision.fault.code, decision.fault.pointer], ['ERR_PLAN_CONFLICT', '/plan_id']);
   assert.match(decision.fault.expected ?? '', first.submitted.cid);
+});
+
+const BAD = rulingOf(probePlan('plan', { processor: 'no/such@1' }));
+
+/** A plan that these commands were rejected for, in this order. */
+function rejectedBy(...commandSeqs: readonly number[]): Chain {
+  const chain = new Chain('plan');
+  for (const commandSeq of commandSeqs) {
+    const { kind, drafts } = decideSubmit(chain.state, { ruling: BAD, ...OPTIONS, commandSeq });
+    assert.is(kind, 'rejected', `command ${commandSeq}`);
+    chain.append('admission', drafts);
+  }
+  return chain;
+}
+
+test('a rejected plan gives its id back: another command is judged anew, with the same body or another', () => {
+  const { decision, state } = given(rejectedBy(7, 9), 'admission').when(decideSubmit, {
+    ...{ ruling: rulingOf(probePlan('plan')), ...OPTIONS },
+    commandSeq: 12,
+  });
+  assert.is(decision.kind, 'admitted');
+  assert.equal([state.phase, state.rejected, state.submitted?.command_seq], ['admitted', undefined, 12]);
+});
+
+test('a command that was rejected and comes again is a duplicate, whichever was rejected last', () => {
+  for (const commandSeq of [7, 9]) {
+    const decision = decideSubmit(rejectedBy(7, 9).state, { ruling: BAD, ...OPTIONS, commandSeq });
+    assert.equal(decision, { kind: 'duplicate', drafts: [] }, `command ${commandSeq}`);
+  }
+});
+
+test('a command that an admitted plan came after is no second run of it', () => {
+  const chain = rejectedBy(7);
+  const { drafts } = decideSubmit(chain.state, { ruling: rulingOf(probePlan('plan')), ...OPTIONS, commandSeq: 9 });
+  const admitted = chain.append('admission', drafts);
+  const again = decideSubmit(admitted.state, { ruling: BAD, ...OPTIONS });
+  assert.is(again.kind, 'duplicate', 'it was answered before');
 });
 
 test('a bad plan is submitted and rejected in one commit, with every reason', () => {

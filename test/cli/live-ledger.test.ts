@@ -10,6 +10,7 @@ import { connectNats } from '../../shared/nats/connect.ts';
 import { acquireNatsServer } from '../../stack/nats/acquire.ts';
 import { startNatsServer } from '../../stack/nats/server.ts';
 import { suite } from '../harness/suite.ts';
+import { rejected, submitted } from '../ledger/plan-history.ts';
 import { commitsOf, linesOf, START_MS } from './chain-fixture.ts';
 import { runCli } from './run-cli.ts';
 
@@ -104,7 +105,7 @@ test('plans and one plan are shown from the ledger alone', async () => {
     const shown = await runCli(['show', 'done'], { cwd, env });
     assert.is(shown.code, 0);
     assert.match(shown.stdout, /^done {2}succeeded\n/);
-    assert.match(shown.stdout, /\n {2}ledger +18 events, chain verified\n/);
+    assert.match(shown.stdout, /\n {2}ledger +20 events, chain verified\n/);
     const document = (await runCli(['show', 'open', '--json'], { cwd, env })).documents()[0] as { status: string };
     assert.is(document.status, 'running');
   });
@@ -121,7 +122,7 @@ test('watch follows a plan from its start to its end, and its exit code is how i
     const events = (await runCli(['watch', 'p', '--json'], { cwd, env })).documents() as { event: { seq: number } }[];
     assert.equal(
       events.map(({ event }) => event.seq),
-      Array.from({ length: 18 }, (_, index) => index + 1),
+      Array.from({ length: 20 }, (_, index) => index + 1),
     );
   });
 });
@@ -149,7 +150,7 @@ test('a commit that the stream refuses is never shown', async () => {
     const seqs = ((await watching).documents() as { event: { seq: number } }[]).map(({ event }) => event.seq);
     assert.equal(
       seqs,
-      Array.from({ length: 18 }, (_, index) => index + 1),
+      Array.from({ length: 20 }, (_, index) => index + 1),
     );
   });
 });
@@ -183,6 +184,22 @@ test('submit --wait of a plan_id that another body has is refused, whatever that
     assert.is(code, 1);
     assert.match(stdout, /ERR_PLAN_CONFLICT/);
     assert.not.match(stdout, /succeeded/);
+  });
+});
+
+test('a plan whose id was given back is watched to the end of what took it, and shown as that', async () => {
+  await withLive(async ({ connection, cwd, env }) => {
+    const admission = new Journal({ connection, by: 'admission', nowMs: () => START_MS });
+    await admission.append('p', () => ({ drafts: [submitted('p', 3), rejected('no such luck')] }));
+    const turnedDown = await runCli(['watch', 'p'], { cwd, env });
+    assert.is(turnedDown.code, 1, 'nothing followed it yet');
+    await writePlan(connection, 'p');
+    assert.match((await runCli(['watch', 'p'], { cwd, env })).stdout, /no such luck[\s\S]*succeeded after/);
+    const shown = await runCli(['show', 'p', '--json'], { cwd, env });
+    const [{ status, faults, verification }] = shown.documents() as [
+      { status: string; faults: unknown[]; verification: { findings: unknown[] } },
+    ];
+    assert.equal([shown.code, status, faults, verification.findings], [0, 'succeeded', [], []]);
   });
 });
 

@@ -10,7 +10,7 @@ import {
   untilMs,
 } from '../../services/dispatcher/decide.ts';
 import { failure } from '../../services/dispatcher/outcome.ts';
-import type { ScrubbedResult } from '../../services/dispatcher/scrub.ts';
+import type { TimedResult } from '../../services/dispatcher/scrub.ts';
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { type Cid, cidOf } from '../../shared/hash/cid.ts';
 import type { RunOutcome, RunResult } from '../../shared/runtime/runtime.ts';
@@ -218,7 +218,7 @@ test('an object is replaced only below the step’s own prefix, and never one th
 
 // How an end is judged.
 
-const resultOf = (outcome: RunOutcome, error?: RunResult['error'], text = 'a line\n'): ScrubbedResult => ({
+const resultOf = (outcome: RunOutcome, error?: RunResult['error'], text = 'a line\n'): TimedResult => ({
   outcome,
   error,
   text,
@@ -226,10 +226,10 @@ const resultOf = (outcome: RunOutcome, error?: RunResult['error'], text = 'a lin
   log: new Uint8Array(),
 });
 
-const exited = (exitCode: number, error?: RunResult['error']): ScrubbedResult =>
+const exited = (exitCode: number, error?: RunResult['error']): TimedResult =>
   resultOf({ kind: 'exited', exitCode }, error);
 
-const ended = (result: ScrubbedResult, changes: Partial<Extract<End, { kind: 'ended' }>> = {}): End => ({
+const ended = (result: TimedResult, changes: Partial<Extract<End, { kind: 'ended' }>> = {}): End => ({
   kind: 'ended',
   executionId: ID,
   result,
@@ -279,6 +279,8 @@ test('a run that its runtime lost is recorded as lost, with what it used', () =>
   const { decision, state } = dispatcher(startedChain()).when(decideEnd, end);
   assert.is(decision.outcome, 'lost');
   assert.equal(state.executions.get(ID)?.end, { status: 'lost', durationMs: 70, reason: 'the host is gone' });
+  const unknown = dispatcher(startedChain()).when(decideEnd, { ...end, durationMs: null });
+  assert.is(dataOf(unknown.decision.drafts, 'execution.lost').duration_ms, null, 'unknown is not nothing');
 });
 
 test('the first word on an end counts; there is no end of what is not there', () => {

@@ -93,7 +93,7 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
     const result = await handle.wait();
     assert.equal(result.outcome, { kind: 'exited', exitCode: 0 });
     assert.match(said(result, 'token') ?? '', /^[0-9a-f-]{36}$/);
-    assert.ok(Number.isSafeInteger(result.durationMs) && result.durationMs >= 0, `${result.durationMs}`);
+    assert.ok(Number.isSafeInteger(result.durationMs) && Number(result.durationMs) >= 0, `${result.durationMs}`);
     assert.is(result.error, undefined);
     assert.equal(await handle.wait(), result);
   });

@@ -1,5 +1,9 @@
 import * as assert from 'uvu/assert';
+import { understood } from '../../shared/ledger/meaning.ts';
+import { Verifier } from '../../shared/ledger/verify.ts';
+import { readStream } from '../../shared/nats/read.ts';
 import type { DeadLetter } from '../../shared/wire/dead.ts';
+import { decodeCommit, LEDGER_STREAM, planSubjects } from '../../shared/wire/ledger.ts';
 import { heard, probePlan, startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 
@@ -123,6 +127,30 @@ test('the same plan twice is one run; the same id with another body is refused',
   assert.is(fault.code, 'ERR_PLAN_CONFLICT');
   const after = await its.read('twice');
   assert.equal(after.state.head, first.head);
+});
+
+test('a rejected plan gives its id back: the plan put right runs to its end in the same chain, which verifies', async () => {
+  const planId = 'again';
+  await rejection(probePlan(planId, { processor: 'no/such@1' }));
+  const end = its.client.subscribe(`ledger.${planId}.plan.settled`, { max: 1 });
+  await its.client.flush();
+  await its.submit(probePlan(planId));
+  for await (const _ of end) break;
+  const { state } = await its.read(planId);
+  assert.is(state.settled?.status, 'succeeded');
+  const verifier = new Verifier();
+  const kinds: string[] = [];
+  const lines = readStream(its.core, { stream: LEDGER_STREAM, filter: planSubjects(planId), fromSeq: 1 });
+  for await (const message of lines) {
+    for (const { raw } of decodeCommit(message.data, message.subject)) {
+      kinds.push(raw.kind);
+      verifier.event(understood(raw), `message ${message.seq}`);
+    }
+  }
+  assert.equal(verifier.verdict().findings, []);
+  assert.equal(kinds.slice(0, 4), ['plan.submitted', 'plan.rejected', 'plan.submitted', 'plan.admitted']);
+  const fault = await deadLetter(planId, JSON.stringify(probePlan(planId, { processor: 'no/such@1' })));
+  assert.is(fault.code, 'ERR_PLAN_CONFLICT', 'the id is taken now');
 });
 
 test('cancelling a plan that does not exist is a dead letter', async () => {

@@ -112,6 +112,7 @@ test('an execution that never started costs nothing, one that ran over costs its
   );
   assert.is(spent(startedChain().append('dispatcher', [failed(ID, 9_999_999)])), RESERVE);
   assert.is(spent(startedChain().append('dispatcher', [lost(ID, 1_000)])), 110);
+  assert.is(spent(startedChain().append('dispatcher', [lost(ID, null)])), RESERVE, 'unknown is the reserve');
 });
 
 test('what has not ended, or is of no plan, is not settled', () => {

@@ -119,6 +119,11 @@ class Follower {
     return endedWithout({ kind: 'lost', reason });
   }
 
+  /** Its processor never began. */
+  #lostBefore(reason: string): RunResult {
+    return endedWithout({ kind: 'lost', reason }, { durationMs: 0 });
+  }
+
   #patiently<T>(call: () => Promise<T>): Promise<T> {
     const { deadlineMs, patienceMs } = this.#run;
     return patiently(Math.max(deadlineMs, Date.now()) + patienceMs, call);
@@ -142,7 +147,7 @@ class Follower {
       if (view === undefined) return this.#lost('its container is gone');
       if (view.status !== 'created') return undefined;
       if (view.error !== '') return endedWithout({ kind: 'not_started', reason: view.error });
-      if (Date.now() >= view.createdMs + startGraceMs) return this.#lost('its container was never started');
+      if (Date.now() >= view.createdMs + startGraceMs) return this.#lostBefore('its container was never started');
       await delay(Math.min(100, startGraceMs));
     }
   }
@@ -178,7 +183,7 @@ class Follower {
     const stop = await stops.of(executionId);
     const noJob = isBoot && received === undefined && log.seenBytes < UNCUT_LOG_BYTES;
     if (noJob && stop === undefined && !view.oomKilled) {
-      return this.#lost('its container ended before it had its job');
+      return this.#lostBefore('its container ended before it had its job');
     }
     const toldExitCode = ended?.exitCode;
     const outcome = outcomeOf({ view, stop, deadlineMs, engineWasGone: this.#engineWasGone, toldExitCode });

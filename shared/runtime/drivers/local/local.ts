@@ -288,7 +288,7 @@ function notStarted({ ref }: Processor, error: unknown): RunResult {
     error instanceof IsomorphError && error.code !== 'ERR_START'
       ? ({ isomorph: 'error', code: error.code, message: reason, retryable: false } as const)
       : undefined;
-  return endedWithout({ kind: 'not_started', reason }, told);
+  return endedWithout({ kind: 'not_started', reason }, { error: told });
 }
 
 /** @throws ERR_CONFIG when `DOCKER_HOST` is malformed; an engine that does not answer shows in the runs, unless `connect` asks */

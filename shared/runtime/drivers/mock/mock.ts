@@ -200,9 +200,11 @@ export class MockRuntime implements RuntimeAdapter {
     ]);
     // Whatever the processor left running in its group ends with it.
     if (id !== undefined) signalGroup(id.pid, 'SIGKILL');
-    const durationMs = id === undefined ? 0 : Math.max(0, Math.round((exit?.endMs ?? Date.now()) - id.startMs));
+    const outcome = outcomeOf(exit?.code, stop);
+    const sinceStartMs = id === undefined ? 0 : Math.max(0, Math.round((exit?.endMs ?? Date.now()) - id.startMs));
     const error = lastError(Buffer.from(log).toString('utf8'));
-    return { outcome: outcomeOf(exit?.code, stop), durationMs, log, error };
+    // A process that left no exit code left no time of its end either.
+    return { outcome, durationMs: outcome.kind === 'lost' ? null : sinceStartMs, log, error };
   }
 }
 

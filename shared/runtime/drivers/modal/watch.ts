@@ -130,6 +130,8 @@ export async function watch(found: Found, options: WatchOptions): Promise<RunRes
   const log = isComplete || isGone ? live : await keptLog(sandbox);
   const durationMs = isGone ? undefined : await durationOf(control, found);
   sandbox.detach();
-  const sinceMadeMs = Math.max(0, Date.now() - Number(tags[TAGS.createdMs] ?? Date.now()));
+  // What was lost may have ended long before anybody knew.
+  const sinceMadeMs =
+    outcome.kind === 'lost' ? null : Math.max(0, Date.now() - Number(tags[TAGS.createdMs] ?? Date.now()));
   return { outcome, durationMs: durationMs ?? sinceMadeMs, log: log.bytes(), error: log.error };
 }
