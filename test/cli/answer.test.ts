@@ -18,7 +18,7 @@ const taken = (chain: Chain, commandSeq: number): Chain =>
 /** What each commit of a chain says. */
 function heard({ commits }: Chain, submission = OURS): Said[] {
   const answer = new Answer(submission);
-  return commits.map((events) => answer.hear({ kind: 'commit', events }));
+  return commits.map((events) => answer.hear({ kind: 'commit', events, unknown: [] }));
 }
 
 test('the rejection of a command before ours is none of ours; ours is', () => {
