@@ -69,7 +69,7 @@ export const ERROR_TABLE = {
   ERR_TOO_LARGE: row('A message, plan, event or commit exceeds its limit.', false, 'Put large data into an artifact.'),
   ERR_SCHEMA: row('A document does not match its schema.', false, 'Correct the place that the pointer names.'),
   ERR_PLAN_ID: row('The plan_id is missing or malformed.', false, 'Use [a-z0-9][a-z0-9_-]{0,62}.'),
-  ERR_PLAN_CONFLICT: row('The plan_id is taken by another body.', false, 'Choose a new plan_id.'),
+  ERR_PLAN_CONFLICT: row('The plan_id is taken by another body that was admitted.', false, 'Choose a new plan_id.'),
   ERR_PLAN_UNKNOWN: row('No plan of this id is in the ledger.', false, 'Check the id with `isomorph plans`.'),
   ERR_PLAN_SETTLED: row('The plan has already ended.', false, 'Submit a new plan.'),
   ERR_DUPLICATE_STEP: row('Two steps share an id.', false, 'Give each step its own id.'),
