@@ -64,6 +64,7 @@ const encoded = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.st
 export class Author {
   readonly #journalOf: (by: LedgerWriter) => Journal;
   readonly #store: ArtifactStore;
+  readonly #lastSeqs = new Map<string, number>();
 
   /** @param journalOf a journal for each writer, the same whenever it is asked for */
   constructor(journalOf: (by: LedgerWriter) => Journal, store: ArtifactStore) {
@@ -74,7 +75,12 @@ export class Author {
   async append(planId: string, ...drafts: Draft[]): Promise<number> {
     // Who may write the last draft may write those in front of it.
     const by = LEGAL[drafts.at(-1)?.kind ?? 'plan.submitted'].by[0] ?? 'settler';
-    return (await this.#journalOf(by).append(planId, () => ({ drafts }))).lastSeq;
+    const journal = this.#journalOf(by);
+    // It decides nothing by the state, so each journal must have seen what the others wrote.
+    await journal.load(planId, this.#lastSeqs.get(planId));
+    const { lastSeq } = await journal.append(planId, () => ({ drafts }));
+    this.#lastSeqs.set(planId, lastSeq);
+    return lastSeq;
   }
 
   async put(path: string, data: Uint8Array): Promise<{ path: string; cid: string; sha256: string; size: number }> {

@@ -4,8 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { fsck } from '../../shared/fsck/fsck.ts';
-import { encodeCommit, seal } from '../../shared/ledger/chain.ts';
-import { publish } from '../../shared/nats/publish.ts';
+import { migrate } from '../../shared/projection/migrate.ts';
 import { suite } from '../harness/suite.ts';
 import { type Postgres, startTestPostgres, type TestWorld, withWorld } from './world-fixture.ts';
 
@@ -50,25 +49,17 @@ test('killed again and again while plans run, it has every event once in the end
   });
 });
 
-test('a broken ledger ends it with exit code 1 and the place', async () => {
+test('a Postgres that was projected from another ledger ends it with exit code 1 and the place', async () => {
   await withWorld(postgres, async (world) => {
-    const forged = seal(
-      { seq: 4, hash: null, ts: null },
-      [{ kind: 'plan.cancel_requested', data: { reason: 'client' } }],
-      {
-        planId: 'x',
-        by: 'admission',
-        nowMs: Date.now(),
-      },
-    );
-    await publish(world.connection, 'ledger.x.plan.cancel_requested', encodeCommit(forged));
+    await migrate(world.pool);
+    await world.query('update isomorph.position set stream_seq = 4711');
     const child = spawnProjector(world);
     let errors = '';
     child.stderr?.on('data', (chunk: Buffer) => {
       errors += chunk.toString();
     });
     assert.equal(await once(child, 'close'), [1, null]);
-    assert.match(errors, /ERR_CHAIN_BROKEN: message 1: seq 5 of x/);
+    assert.match(errors, /ERR_CHAIN_BROKEN: Postgres has message 4711 of LEDGER/);
   });
 });
 
