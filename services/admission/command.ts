@@ -41,7 +41,11 @@ function parseObject(data: Uint8Array): Parsed<Record<string, unknown>> {
     return refuse(fault('ERR_NOT_JSON', 'it is not UTF-8', { pointer: '', expected: 'one JSON object in UTF-8' }));
   }
   const read = readJson(text);
-  if (!read.ok) return refuse(read.faults[0] ?? fault('ERR_NOT_JSON', 'it cannot be read'), namedIn(text));
+  if (!read.ok) {
+    const [first = fault('ERR_NOT_JSON', 'it cannot be read')] = read.faults;
+    const isJson = first.code !== 'ERR_NOT_JSON';
+    return refuse(isJson ? first : { ...first, expected: 'one JSON object in UTF-8' }, namedIn(text));
+  }
   const { value } = read;
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return { ok: true, value: value as Record<string, unknown> };
