@@ -129,8 +129,10 @@ function addLedger(program: Command, chosen: Chosen): void {
     .description('verify an export without any server (- is standard input), or the whole live ledger')
     .option('--open', 'the plan may still run: a chain that has not ended is no finding')
     .option('--head <hash>', 'what the last event must hash to')
-    .action((file: string | undefined, { open = false, head }: { open?: boolean; head?: string }) => {
-      chosen.run = async (context) => (await import('./commands/ledger.ts')).verify(context, file, { open, head });
+    .option('--world', 'compare with the admitted plans in the World too')
+    .option('--admitted <file>', 'compare with the admitted plan in this file too')
+    .action((file: string | undefined, options) => {
+      chosen.run = async (context) => (await import('./commands/ledger.ts')).verify(context, file, options);
     });
   ledger
     .command('head [plan]')

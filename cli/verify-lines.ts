@@ -1,12 +1,15 @@
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
 import { decodeText } from '../shared/ledger/envelope.ts';
-import { type Finding, type Verdict, Verifier } from '../shared/ledger/verify.ts';
+import type { Finding, Verdict, Verifier } from '../shared/ledger/verify.ts';
+import { AuditedLedger, type Documents } from './audited-ledger.ts';
 
 export interface VerifyOptions {
   /** A chain that has not ended is no finding. */
   readonly open: boolean;
   /** What the last event must hash to: the one thing that tells of a ledger made anew from end to end. */
   readonly head: string | undefined;
+  /** Where the admitted documents are; what needs them is not checked without. */
+  readonly documents?: Documents | undefined;
 }
 
 /** Lines as bytes, without their line feed. A last line need not have one. */
@@ -65,19 +68,20 @@ const EMPTY: Finding = {
 
 /**
  * Verifies an export with nothing but its bytes: every line an event in canonical form, every chain linked from its
- * first event to its last, every transition legal.
+ * first event to its last, every transition legal; and against the admitted documents, where they are given.
  * @throws ERR_USAGE when a head is given for more than one plan.
  */
 export async function verifyLines(input: AsyncIterable<Uint8Array>, options: VerifyOptions): Promise<Verdict> {
-  const verifier = new Verifier();
+  const ledger = new AuditedLedger(options.documents);
   const lastLine = new Map<string, number>();
   let number = 0;
   for await (const bytes of splitLines(input)) {
     number += 1;
-    const planId = readLine(verifier, bytes, `line ${number}`);
+    const planId = readLine(ledger.verifier, bytes, `line ${number}`);
     if (planId !== undefined) lastLine.set(planId, number);
+    await ledger.proceed();
   }
-  const verdict = verifier.verdict();
+  const verdict = await ledger.verdict();
   if (options.head !== undefined && verdict.plans.length > 1) {
     throw new IsomorphError('ERR_USAGE', `--head names one hash, the input holds ${verdict.plans.length} plans`);
   }

@@ -5,13 +5,19 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
+import { illegalHistories, legalHistories, TELLINGS } from './ledger/legal-properties.ts';
 import { awkwardBytes, awkwardPath, checkFixedPoint, checkSpellings } from './world/path-properties.ts';
 
-const BATCH_RUNS = 50_000;
 const REPORT_EVERY_MS = 10_000;
 
-/** Tries so many inputs of a target; undefined when all are as they should be, else what was found. */
-type Target = (numRuns: number, seed: number) => string | undefined;
+interface Target {
+  /** Tries so many inputs; undefined when all are as they should be, else what was found. */
+  readonly run: (numRuns: number, seed: number) => string | undefined;
+  /** Where `--count` does not say. */
+  readonly count: number;
+  /** Inputs between two looks at the clock. */
+  readonly batch: number;
+}
 
 const paths = fc.oneof({ weight: 9, arbitrary: awkwardPath }, { weight: 1, arbitrary: awkwardBytes });
 
@@ -23,7 +29,15 @@ function worldPath(numRuns: number, seed: number): string | undefined {
   return fc.defaultReportMessage(fc.check(property, { numRuns, seed }));
 }
 
-const TARGETS: Readonly<Record<string, Target>> = { worldpath: worldPath };
+/** As many legal ones as illegal ones. */
+const ledgerHistories = (numRuns: number, seed: number): string | undefined =>
+  fc.defaultReportMessage(fc.check(legalHistories, { numRuns, seed })) ??
+  fc.defaultReportMessage(fc.check(illegalHistories, { numRuns, seed, ...TELLINGS }));
+
+const TARGETS: Readonly<Record<string, Target>> = {
+  worldpath: { run: worldPath, count: 1_000_000, batch: 50_000 },
+  histories: { run: ledgerHistories, count: 10_000, batch: 500 },
+};
 
 function positive(text: string, name: string): number {
   const value = Number(text);
@@ -31,14 +45,14 @@ function positive(text: string, name: string): number {
   throw new RangeError(`--${name} takes a positive integer`);
 }
 
-function fuzz(target: Target, count: number, seed: number): boolean {
+function fuzz({ run, batch }: Target, count: number, seed: number): boolean {
   const startMs = Date.now();
   let reportedMs = startMs;
   for (let done = 0; done < count; ) {
-    const runs = Math.min(BATCH_RUNS, count - done);
+    const runs = Math.min(batch, count - done);
     // Each batch has a seed of its own: a counterexample is found again by its batch alone.
-    const batchSeed = seed + done / BATCH_RUNS;
-    const fault = target(runs, batchSeed);
+    const batchSeed = seed + done / batch;
+    const fault = run(runs, batchSeed);
     if (fault !== undefined) {
       process.stdout.write(`${fault}\nagain: --count ${runs} --seed ${batchSeed}\n`);
       return false;
@@ -55,7 +69,7 @@ function fuzz(target: Target, count: number, seed: number): boolean {
 
 function main(): number {
   const { values, positionals } = parseArgs({
-    options: { count: { type: 'string', default: '1000000' }, seed: { type: 'string' } },
+    options: { count: { type: 'string' }, seed: { type: 'string' } },
     allowPositionals: true,
   });
   const [name = ''] = positionals;
@@ -64,7 +78,7 @@ function main(): number {
     process.stderr.write(`usage: npm run fuzz -- <${Object.keys(TARGETS).join('|')}> [--count N] [--seed S]\n`);
     return 2;
   }
-  const count = positive(values.count, 'count');
+  const count = values.count === undefined ? target.count : positive(values.count, 'count');
   const seed = values.seed === undefined ? randomInt(1, 2 ** 30) : positive(values.seed, 'seed');
   process.stdout.write(`fuzz ${name}: ${count} inputs, seed ${seed}\n`);
   return fuzz(target, count, seed) ? 0 : 1;

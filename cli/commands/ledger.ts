@@ -4,8 +4,9 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { type Verdict, Verifier } from '../../shared/ledger/verify.ts';
+import type { Verdict } from '../../shared/ledger/verify.ts';
 import { plural } from '../../shared/text/plural.ts';
+import { AuditedLedger, type Documents, fileDocument, worldDocuments } from '../audited-ledger.ts';
 import type { Context } from '../context.ts';
 import { lastSequence, readLedger } from '../ledger-source.ts';
 import { checkPlanId, loadPlan } from '../load-plan.ts';
@@ -13,7 +14,7 @@ import { shownPath } from '../place.ts';
 import { table } from '../render/table.ts';
 import { GLYPH } from '../render/theme.ts';
 import { verdictDocument, verdictLines } from '../render/verdict.ts';
-import { type VerifyOptions, verifyLines } from '../verify-lines.ts';
+import { verifyLines } from '../verify-lines.ts';
 
 export interface ExportOptions {
   readonly output?: string;
@@ -82,24 +83,53 @@ async function* openInput(file: string, context: Context): AsyncGenerator<Uint8A
 }
 
 /** Every chain of the live ledger. A plan that still runs is no finding here. */
-async function verifyLive(context: Context): Promise<Verdict> {
-  const verifier = new Verifier();
+async function verifyLive(context: Context, documents: Documents | undefined): Promise<Verdict> {
+  const ledger = new AuditedLedger(documents);
   for await (const one of readLedger(await context.connection('auditor'), undefined)) {
     const place = `message ${one.message.seq}`;
-    if (one.kind === 'foreign') verifier.report(one.error, place);
-    else verifier.commit(one.raws, place);
+    if (one.kind === 'foreign') ledger.verifier.report(one.error, place);
+    else ledger.verifier.commit(one.raws, place);
+    await ledger.proceed();
   }
-  return verifier.verdict();
+  return ledger.verdict();
 }
 
-/** `isomorph ledger verify [file|-]`: a file is judged by its bytes alone, without any server. */
-export async function verify(context: Context, file: string | undefined, options: VerifyOptions): Promise<number> {
-  if (file === undefined && (options.open || options.head !== undefined)) {
-    throw new IsomorphError('ERR_USAGE', '--open and --head are for the verification of a file', {
+export interface VerifyCommandOptions {
+  readonly open?: boolean;
+  readonly head?: string;
+  /** Compare with the admitted documents in the World. */
+  readonly world?: boolean;
+  /** Compare with the admitted document in this file. */
+  readonly admitted?: string;
+}
+
+function documentsOf(context: Context, { world = false, admitted }: VerifyCommandOptions): Documents | undefined {
+  if (world && admitted !== undefined) {
+    throw new IsomorphError('ERR_USAGE', '--world and --admitted name two places of one document', {
+      expected: 'one of them',
+    });
+  }
+  if (admitted !== undefined) return fileDocument(context, admitted);
+  return world ? worldDocuments(context) : undefined;
+}
+
+/** `isomorph ledger verify [file|-]`: a file is judged without any server, by its bytes and what it is compared with. */
+export async function verify(
+  context: Context,
+  file: string | undefined,
+  options: VerifyCommandOptions,
+): Promise<number> {
+  const { open = false, head } = options;
+  if (file === undefined && (open || head !== undefined || options.admitted !== undefined)) {
+    throw new IsomorphError('ERR_USAGE', '--open, --head and --admitted are for the verification of a file', {
       expected: 'isomorph ledger verify <file> --head <hash>',
     });
   }
-  const verdict = file === undefined ? await verifyLive(context) : await verifyLines(openInput(file, context), options);
+  const documents = documentsOf(context, options);
+  const verdict =
+    file === undefined
+      ? await verifyLive(context, documents)
+      : await verifyLines(openInput(file, context), { open, head, documents });
   context.out.lines(...verdictLines(verdict, context.out.theme));
   context.out.document(verdictDocument(verdict));
   return verdict.findings.length === 0 ? 0 : 1;

@@ -36,7 +36,7 @@ function planLine({ planId, events, headHash, complete, phase }: PlanVerdict, th
 
 /** What a verification found. Pure. */
 export function verdictLines(verdict: Verdict, theme: Theme): string[] {
-  const { events, plans, findings } = verdict;
+  const { events, plans, findings, notChecked } = verdict;
   const what = `${plural(events, 'event')} of ${plural(plans.length, 'plan')}`;
   const good = findings.length === 0;
   const first = good
@@ -50,11 +50,12 @@ export function verdictLines(verdict: Verdict, theme: Theme): string[] {
     ...(more > 0 ? [`  and ${more} more findings: --json has all`] : []),
     ...plans.flatMap((plan) => standingLines(plan, theme)).slice(0, SHOWN_FINDINGS),
     ...(good ? shown : []),
+    ...(notChecked.length > 0 ? [theme.dim(`  not checked: ${plain(notChecked.join('; '))}`)] : []),
   ];
 }
 
 /** The same for programs. */
-export const verdictDocument = ({ events, plans, findings }: Verdict): unknown => ({
+export const verdictDocument = ({ events, plans, findings, notChecked }: Verdict): unknown => ({
   ok: findings.length === 0,
   events,
   plans: plans.map(({ planId, events: count, headHash, phase, complete, standing }) => ({
@@ -74,4 +75,5 @@ export const verdictDocument = ({ events, plans, findings }: Verdict): unknown =
     message,
     expected,
   })),
+  not_checked: notChecked,
 });

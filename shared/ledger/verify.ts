@@ -1,5 +1,7 @@
 import { IsomorphError, toFault } from '../errors/isomorph-error.ts';
+import { plural } from '../text/plural.ts';
 import { checkHash, parseLine, type RawEvent } from './envelope.ts';
+import type { LedgerEvent } from './events.ts';
 import { beginningOf, ChainReader, type Reading, type Standing } from './reading.ts';
 import type { PlanState } from './state.ts';
 
@@ -29,6 +31,17 @@ export interface Verdict {
   readonly events: number;
   readonly plans: readonly PlanVerdict[];
   readonly findings: readonly Finding[];
+  /**
+   * What this verification could not tell, in words: that there is no finding says nothing of it. From where on a plan
+   * is newer, its standing says.
+   */
+  readonly notChecked: readonly string[];
+}
+
+/** An event that is known and legal, with its place. */
+export interface Told {
+  readonly event: LedgerEvent;
+  readonly place: string;
 }
 
 /** One plan as it is verified. */
@@ -36,7 +49,11 @@ interface Plan {
   readonly reader: ChainReader;
   events: number;
   lastKind: string;
+  /** Whether its history was compared with its admitted document. */
+  audited: boolean;
 }
+
+const NEEDS_DOCUMENT = 'what was admitted: steps and their needs, retries, amounts, inputs, paths and predicates';
 
 const PHASE_OF_LAST: Readonly<Record<string, PlanState['phase']>> = {
   'plan.settled': 'settled',
@@ -51,7 +68,13 @@ const PHASE_OF_LAST: Readonly<Record<string, PlanState['phase']>> = {
 export class Verifier {
   readonly #plans = new Map<string, Plan>();
   readonly #findings: Finding[] = [];
+  readonly #hear: (told: Told) => void;
   #events = 0;
+
+  /** @param hear is told each event that is known and legal, in the order of its plan */
+  constructor(hear: (told: Told) => void = () => undefined) {
+    this.#hear = hear;
+  }
 
   /** One line of an export. Returns the event when it is one. */
   line(text: string, place: string): RawEvent | undefined {
@@ -88,6 +111,7 @@ export class Verifier {
     }
     this.#plans.set(first.plan_id, plan);
     for (const raw of raws) this.#count(raw);
+    for (const event of taken.events) this.#hear({ event, place });
     const { standing } = plan.reader.reading;
     if (standing !== before && standing.kind === 'quarantined') {
       this.report(
@@ -111,15 +135,23 @@ export class Verifier {
       this.#broken(plan, raw, taken.error, place);
       return;
     }
+    for (const event of taken.events) this.#hear({ event, place });
     const { standing } = plan.reader.reading;
     if (standing !== before && standing.kind === 'quarantined') this.report(standing.error, place, raw);
   }
 
   /** Adds a finding that the caller made, such as a message that is no event. */
-  report(error: unknown, place: string, event?: RawEvent): void {
+  report(error: unknown, place: string, event?: Pick<RawEvent, 'plan_id' | 'seq'>): void {
     if (!(error instanceof IsomorphError)) throw error;
     const { code, message, expected } = toFault(error);
     this.#findings.push({ place, planId: event?.plan_id, seq: event?.seq, code, message, expected });
+  }
+
+  /** Adds what a comparison of a plan with its admitted document found (`shared/plan/audit.ts`). */
+  audited(planId: string, findings: readonly Finding[]): void {
+    const plan = this.#plans.get(planId);
+    if (plan !== undefined) plan.audited = true;
+    this.#findings.push(...findings);
   }
 
   state(planId: string): PlanState | undefined {
@@ -137,7 +169,14 @@ export class Verifier {
       const phase = ended ?? state.phase;
       return { planId, events, headHash: head.hash, phase, complete: ended !== undefined, standing };
     });
-    return { events: this.#events, plans, findings: this.#findings };
+    return { events: this.#events, plans, findings: this.#findings, notChecked: this.#notChecked() };
+  }
+
+  #notChecked(): string[] {
+    const alone = [...this.#plans.values()].filter(
+      ({ reader, audited }) => reader.reading.state.admitted !== undefined && !audited,
+    );
+    return alone.length === 0 ? [] : [`${plural(alone.length, 'plan')} against ${NEEDS_DOCUMENT}`];
   }
 
   #count({ plan_id: planId, kind }: RawEvent): Plan {
@@ -150,7 +189,14 @@ export class Verifier {
   }
 
   #planOf(planId: string): Plan {
-    return this.#plans.get(planId) ?? { reader: new ChainReader(beginningOf(planId)), events: 0, lastKind: '' };
+    return (
+      this.#plans.get(planId) ?? {
+        reader: new ChainReader(beginningOf(planId)),
+        events: 0,
+        lastKind: '',
+        audited: false,
+      }
+    );
   }
 
   #broken(plan: Plan, raw: RawEvent, error: unknown, place: string): void {

@@ -44,17 +44,25 @@ function notBefore(step: AdmittedStep, failed: number, last: Execution): number 
   return endedMs + Math.round(seconds * 1000);
 }
 
+const failedAttempts = (executions: readonly Execution[]): number =>
+  executions.filter(({ end }) => end?.status === 'failed').length;
+
+/** Whether the last of a step's attempts so far ended the step for good, without success. */
+export function endsItsStep(step: AdmittedStep, executions: readonly Execution[]): boolean {
+  const end = executions.at(-1)?.end;
+  if (end === undefined || end.status === 'succeeded') return false;
+  const failed = failedAttempts(executions);
+  if (end.status === 'lost') return executions.length - failed >= MAX_LOST;
+  return !end.retryable || failed >= step.retry.max_attempts;
+}
+
 function ofAttempts(step: AdmittedStep, executions: readonly Execution[]): StepProgress | undefined {
   const last = executions.at(-1);
   if (last === undefined) return undefined;
   if (last.end === undefined) return { status: 'open', execution: last };
   if (last.end.status === 'succeeded') return { status: 'succeeded', execution: last };
-  const failed = executions.filter((execution) => execution.end?.status === 'failed').length;
-  const lost = executions.length - failed;
-  const final =
-    last.end.status === 'failed' ? !last.end.retryable || failed >= step.retry.max_attempts : lost >= MAX_LOST;
-  if (final) return { status: 'failed', execution: last };
-  return { status: 'ready', attempt: last.attempt + 1, notBeforeMs: notBefore(step, failed, last) };
+  if (endsItsStep(step, executions)) return { status: 'failed', execution: last };
+  return { status: 'ready', attempt: last.attempt + 1, notBeforeMs: notBefore(step, failedAttempts(executions), last) };
 }
 
 function ofNeeds(step: AdmittedStep, steps: ReadonlyMap<string, StepProgress>, submittedMs: number): StepProgress {

@@ -1,8 +1,11 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { Readable } from 'node:stream';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as assert from 'uvu/assert';
+import { canonicalBytes, canonicalText } from '../../shared/hash/canonical.ts';
+import { openArtifactStore } from '../../shared/world/open.ts';
 import { suite } from '../harness/suite.ts';
 import { linesOf } from './chain-fixture.ts';
 import { runBin, runCli } from './run-cli.ts';
@@ -31,6 +34,8 @@ test('what the command line cannot mean is usage: exit 2, with one error', async
     ['plans', '--limit', 'none'],
     ['plans', '--bogus'],
     ['ledger', 'verify', '--head', 'blake3:x'],
+    ['ledger', 'verify', '--admitted', 'plan.json'],
+    ['ledger', 'verify', 'plan.ndjson', '--world', '--admitted', 'plan.json'],
   ];
   for (const args of wrong) {
     const { code, stdout, stderr } = await runCli(args);
@@ -148,6 +153,40 @@ test('an export is verified without any server; a finding is exit 1 with its lin
     assert.is(document?.ok, false);
     assert.is(document?.findings[0]?.place, 'line 7');
     assert.is((await runCli(['ledger', 'verify', 'nothing.ndjson'], { cwd })).code, 1);
+  });
+});
+
+test('what an export alone cannot tell is said, and checked with the admitted plan from a file or the World', async () => {
+  const demo = new URL('../ledger/golden/v1/demo/', import.meta.url);
+  const ledger = await readFile(new URL('penguins-v1.ndjson', demo), 'utf8');
+  const document: object = JSON.parse(await readFile(new URL('penguins-v1.admitted.json', demo), 'utf8'));
+  await withFolder(async (cwd) => {
+    await writeFile(path.join(cwd, 'plan.ndjson'), ledger);
+    await writeFile(path.join(cwd, 'plan.json'), canonicalText(document));
+    await writeFile(path.join(cwd, 'other.json'), canonicalText({ ...document, title: 'another' }));
+    const verify = (...args: string[]) => runCli(['ledger', 'verify', 'plan.ndjson', ...args], { cwd });
+    assert.match((await verify()).stdout, /not checked: 1 plan against what was admitted/);
+    const [alone] = (await verify('--json')).documents() as { ok: boolean; not_checked: string[] }[];
+    assert.is(alone?.ok, true);
+    assert.is(alone?.not_checked.length, 1);
+    const [whole] = (await verify('--admitted', 'plan.json', '--json')).documents();
+    assert.equal((whole as { ok: boolean; not_checked: string[] }).not_checked, []);
+    assert.is((whole as { ok: boolean }).ok, true);
+    const other = await verify('--admitted', 'other.json');
+    assert.is(other.code, 1);
+    assert.match(other.stdout, /line 2 \(penguins-v1 seq 2\)\n +ERR_CID_MISMATCH other\.json is not what was admitted/);
+    assert.match(other.stdout, /not checked: 1 plan/);
+    assert.match((await verify('--admitted', 'nowhere.json')).stdout, /ERR_NOT_FOUND nowhere\.json/);
+    // A World as it lies on a disk, without any server.
+    const env = { ARTIFACTS_URL: pathToFileURL(path.join(cwd, 'world')).href };
+    assert.match((await runCli(['ledger', 'verify', 'plan.ndjson', '--world'], { cwd, env })).stdout, /ERR_NOT_FOUND/);
+    const store = await openArtifactStore(env.ARTIFACTS_URL);
+    const worldPath = /"admitted_path":"([^"]*)"/.exec(ledger)?.[1] ?? '';
+    await store.put({ worldPath, contentType: 'application/json', body: Readable.from([canonicalBytes(document)]) });
+    await store.close();
+    const world = await runCli(['ledger', 'verify', 'plan.ndjson', '--world', '--json'], { cwd, env });
+    assert.equal((world.documents()[0] as { not_checked: string[] }).not_checked, []);
+    assert.is(world.code, 0);
   });
 });
 

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
 import { headOf, seal } from '../../shared/ledger/chain.ts';
 import { type Draft, EVENT_KINDS, type EventKind } from '../../shared/ledger/events.ts';
 import { evolve, fold } from '../../shared/ledger/evolve.ts';
 import { LEGAL } from '../../shared/ledger/legal.ts';
-import { emptyState } from '../../shared/ledger/state.ts';
+import { emptyState, namesOtherwise } from '../../shared/ledger/state.ts';
 import { suite } from '../harness/suite.ts';
 import { histories } from './arbitrary.ts';
 import {
@@ -230,6 +231,17 @@ test('the first reason for a cancellation stays', () => {
   const chain = admittedChain('plan').append('admission', [cancelRequested('client')]);
   chain.append('dispatcher', [cancelRequested('deadline')]);
   assert.is(chain.state.cancelRequested?.reason, 'client');
+});
+
+test('bytes at a path are none of the plan’s when the ledger names others there', () => {
+  const id = 'plan.train.1';
+  const { state } = admittedChain('plan')
+    .append('dispatcher', scheduled('plan', 'train', 1, 400))
+    .append('dispatcher', [started(id)])
+    .append('dispatcher', [written('plan', 'train', 'out.json', id, 'x'), succeeded(id, 5)]);
+  const path = '/artifacts/outputs/plan/train/out.json';
+  const answers = [cidOf('x'), cidOf('y')].map((cid) => namesOtherwise(state, path, cid));
+  assert.equal([...answers, namesOtherwise(state, '/artifacts/inputs/a', cidOf('y'))], [false, true, false]);
 });
 
 test.run();

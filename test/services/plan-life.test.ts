@@ -1,5 +1,10 @@
 import * as assert from 'uvu/assert';
 import { cidOf } from '../../shared/hash/cid.ts';
+import { type Told, Verifier } from '../../shared/ledger/verify.ts';
+import { readStream } from '../../shared/nats/read.ts';
+import { parseAdmitted } from '../../shared/plan/admitted-form.ts';
+import { audit } from '../../shared/plan/audit.ts';
+import { decodeCommit, LEDGER_STREAM, WHOLE_LEDGER } from '../../shared/wire/ledger.ts';
 import { heard, probePlan, startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 
@@ -213,6 +218,26 @@ test('live progress is heard on the stream of the plan', async () => {
   const { fraction, message, step_id } = JSON.parse(text);
   assert.equal({ fraction, message, step_id }, { fraction: 0.5, message: 'half way', step_id: 'probe' });
   await its.ended('progressing');
+});
+
+test('what every plan here did is what it was admitted as', async () => {
+  const histories = new Map<string, Told[]>();
+  const verifier = new Verifier((told) =>
+    histories.set(told.event.plan_id, [...(histories.get(told.event.plan_id) ?? []), told]),
+  );
+  for await (const message of readStream(its.core, { stream: LEDGER_STREAM, filter: WHOLE_LEDGER, fromSeq: 1 })) {
+    for (const { raw } of decodeCommit(message.data, message.subject)) verifier.event(raw, `message ${message.seq}`);
+  }
+  assert.equal(verifier.verdict().findings, []);
+  let audited = 0;
+  for (const [planId, history] of histories) {
+    const { admitted } = verifier.state(planId) ?? {};
+    if (admitted === undefined) continue;
+    audited += 1;
+    const plan = parseAdmitted(await its.store.getBytes({ worldPath: admitted.admitted_path }));
+    assert.equal(audit(plan, history), [], planId);
+  }
+  assert.ok(audited > 10, `${audited} plans`);
 });
 
 test.run();

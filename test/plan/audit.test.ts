@@ -1,0 +1,340 @@
+import { readFile } from 'node:fs/promises';
+import * as assert from 'uvu/assert';
+import { cidOf } from '../../shared/hash/cid.ts';
+import type { Draft, EventKind } from '../../shared/ledger/events.ts';
+import { type Told, Verifier } from '../../shared/ledger/verify.ts';
+import { parseAdmitted } from '../../shared/plan/admitted-form.ts';
+import { AUDIT, audit } from '../../shared/plan/audit.ts';
+import { suite } from '../harness/suite.ts';
+import type { Deed } from '../ledger/histories.ts';
+import {
+  admitted,
+  cancelRequested,
+  checked,
+  ENVIRONMENT,
+  failed,
+  lost,
+  settled,
+  settledExecution,
+  succeeded,
+  written,
+} from '../ledger/plan-history.ts';
+import {
+  ADMISSION,
+  by,
+  doneAttempt,
+  ENDED,
+  failedAttempt,
+  foundIn,
+  other,
+  PLAN,
+  scheduleOf,
+  startOf,
+  writtenBy,
+} from './audited-history.ts';
+
+const test = suite('a history against its admitted plan');
+
+const ID = 'plan.fetch.1';
+const [RECEIPT, BUDGET, SETTLED] = settledExecution('plan', ID, 400, 110) as [Draft, Draft, Draft];
+const SCHEDULED = [...ADMISSION, ...by('dispatcher', ...scheduleOf('fetch', 1))];
+const STARTED = [...SCHEDULED, ...by('dispatcher', startOf(ID))];
+const FAILED = [...STARTED, ...by('dispatcher', failed(ID, 1_000, { retryable: false }))];
+const DONE = [...ADMISSION, ...doneAttempt('fetch', 1), ...doneAttempt('draw', 1)];
+const [RESERVE, SCHEDULE] = scheduleOf('fetch', 1) as [Draft, Draft];
+const schedule = (stepId: string): Deed[] => by('dispatcher', ...scheduleOf(stepId, 1));
+const lostAttempt = (attempt: number): Deed[] => [
+  ...by('dispatcher', ...scheduleOf('fetch', attempt), lost(`plan.fetch.${attempt}`, 0)),
+  ...by('settler', ...settledExecution('plan', `plan.fetch.${attempt}`, 400, 0)),
+];
+
+/** Given a history, when a deed follows that the chain lets pass, then it is found with its place and what was expected. */
+type Broken = readonly [given: readonly Deed[], when: readonly Deed[], found: RegExp, expected: RegExp];
+
+const BROKEN: Readonly<Record<string, readonly Broken[]>> = {
+  admittedAsTold: [
+    [
+      ADMISSION.slice(0, 1),
+      by('admission', admitted('plan', 9_999, { steps: 2 })),
+      /budget_limit_usd_micro is 9999/,
+      /^10000$/,
+    ],
+    [ADMISSION.slice(0, 1), by('admission', admitted('plan', 10_000)), /the number of steps is 3/, /^2$/],
+    [
+      ADMISSION.slice(0, 1),
+      by('admission', admitted('plan', 10_000, { steps: 2, predicates: 1 })),
+      /predicates is 1/,
+      /^2$/,
+    ],
+    [
+      ADMISSION.slice(0, 1),
+      by('admission', admitted('plan', 10_000, { steps: 2, policy: 'other' })),
+      /policy is other/,
+      /^default$/,
+    ],
+  ],
+  endAsReached: [
+    [DONE, by('settler', settled('failed', 110)), /0 predicates were checked/, /2 before the end/],
+    [
+      [...DONE, ...by('settler', checked(0, true), checked(1, true))],
+      by('settler', settled('failed', 110)),
+      /status is failed/,
+      /^succeeded$/,
+    ],
+  ],
+  reserveOfEntry: [[ADMISSION, by('dispatcher', other(RESERVE, { usd_micro: 399 })), /usd_micro is 399/, /^400$/]],
+  costOfEntry: [
+    [FAILED, by('settler', other(BUDGET, { actual_usd_micro: 109 })), /actual_usd_micro is 109/, /^110$/],
+    [[...SCHEDULED, ...by('dispatcher', lost(ID, 1_000))], by('settler', BUDGET), /actual_usd_micro is 110/, /^0$/],
+  ],
+  stepOfPlan: [
+    [
+      ADMISSION,
+      by('dispatcher', other(SCHEDULE, { step_id: 'more', execution_id: 'plan.more.1' })),
+      /no step more/,
+      /2 steps/,
+    ],
+    [
+      ADMISSION,
+      by('dispatcher', RESERVE, other(SCHEDULE, { processor: 'test/else@1' })),
+      /processor is test\/else@1/,
+      /probe@1/,
+    ],
+    [ADMISSION, by('dispatcher', RESERVE, other(SCHEDULE, { adapter: 'modal' })), /adapter is modal/, /^mock$/],
+  ],
+  needsDone: [
+    [ADMISSION, schedule('draw'), /draw is scheduled before fetch succeeded/, /success of fetch/],
+    [STARTED, schedule('draw'), /draw is scheduled before fetch succeeded/, /success of fetch/],
+  ],
+  withinRetries: [
+    [
+      [...ADMISSION, ...failedAttempt(1), ...failedAttempt(2)],
+      by('dispatcher', ...scheduleOf('fetch', 3)),
+      /fetch has failed for good/,
+      /nothing/,
+    ],
+    [
+      [...ADMISSION, ...Array.from({ length: 10 }, (_, before) => lostAttempt(before + 1)).flat()],
+      by('dispatcher', ...scheduleOf('fetch', 11)),
+      /fetch has failed for good/,
+      /nothing/,
+    ],
+    [FAILED, schedule('draw'), /fetch has failed for good/, /nothing/],
+  ],
+  reservedFirst: [[ADMISSION, by('dispatcher', SCHEDULE), /the reserve is 0/, /^400$/]],
+  inputsOfStep: [
+    [SCHEDULED, by('dispatcher', other(startOf(ID), { inputs: {} })), /the inputs is /, /^table$/],
+    [
+      SCHEDULED,
+      by('dispatcher', other(startOf(ID), { inputs: { table: { path: '/artifacts/inputs/x', cid: cidOf('x') } } })),
+      /input table is \/artifacts\/inputs\/x/,
+      /^\/artifacts\/inputs\/table\.csv$/,
+    ],
+    [SCHEDULED, by('dispatcher', other(startOf(ID), { params_cid: cidOf('{}') })), /params_cid is/, /^blake3:/],
+    [
+      [...ADMISSION, ...doneAttempt('fetch', 1), ...schedule('draw')],
+      by(
+        'dispatcher',
+        other(startOf('plan.draw.1'), {
+          inputs: { note: { path: '/artifacts/outputs/plan/fetch/out.json', cid: cidOf('forged') } },
+        }),
+      ),
+      /input note is/,
+      new RegExp(`out\\.json ${cidOf('note')}$`),
+    ],
+  ],
+  ranWhereAdmitted: [
+    [
+      STARTED,
+      by('dispatcher', failed(ID, 1, { environment: { ...ENVIRONMENT, adapter: 'local' } })),
+      /adapter is local/,
+      /^mock$/,
+    ],
+    [
+      [...STARTED, ...by('dispatcher', writtenBy('fetch', 1))],
+      by('dispatcher', other(succeeded(ID, 1), { environment: { ...ENVIRONMENT, adapter: 'local' } })),
+      /adapter is local/,
+      /^mock$/,
+    ],
+  ],
+  outputsWritten: [
+    [
+      STARTED,
+      by('dispatcher', succeeded(ID, 1)),
+      /an output is missing/,
+      /^\/artifacts\/outputs\/plan\/fetch\/out\.json$/,
+    ],
+  ],
+  receiptInItsPlace: [
+    [
+      [...FAILED, ...by('settler', other(RECEIPT, { path: `/artifacts/executions/plan/${ID}/other.json` }), BUDGET)],
+      by('settler', other(SETTLED, { receipt_path: `/artifacts/executions/plan/${ID}/other.json` })),
+      /receipt_path is .*other\.json/,
+      /determinism\.json$/,
+    ],
+  ],
+  ownPath: [
+    [
+      STARTED,
+      by('dispatcher', written('plan', 'draw', 'out.json', ID)),
+      /is not of step fetch/,
+      /outputs\/plan\/fetch\//,
+    ],
+  ],
+  predicateOfPlan: [
+    [DONE, by('settler', checked(1, true)), /artifact\.exists@1 at \/predicates\/1/, /at \/predicates\/0$/],
+    [DONE, by('settler', other(checked(0, true), { predicate: 'x@1' })), /x@1 at/, /^artifact\.exists@1/],
+  ],
+};
+
+for (const [name, cases] of Object.entries(BROKEN)) {
+  for (const [index, [given, when, found, expected]] of cases.entries()) {
+    test(`${name}, ${index + 1}: the chain lets it pass, the admitted plan does not`, () => {
+      assert.equal(foundIn(given), { chain: [], document: [] }, 'what is given is as admitted');
+      const { chain, document } = foundIn([...given, ...when]);
+      assert.equal(chain, []);
+      assert.is(document.length, 1, JSON.stringify(document));
+      const seq = given.length + when.length;
+      const [finding] = document;
+      assert.equal(
+        [finding?.place, finding?.planId, finding?.seq, finding?.code],
+        [`line ${seq}`, 'plan', seq, 'ERR_COMMIT_INVALID'],
+      );
+      assert.match(finding?.message ?? '', found);
+      assert.match(finding?.expected ?? '', expected);
+    });
+  }
+}
+
+test('every rule that needs the admitted plan is broken here', () => {
+  const names = Object.values(AUDIT).flatMap((rules) => rules.map(({ name }) => name));
+  assert.equal([...new Set(names)].sort(), Object.keys(BROKEN).sort());
+});
+
+test('a history as it was admitted has no finding, whichever way it ends', () => {
+  assert.equal(foundIn(ENDED), { chain: [], document: [] });
+  const failedForGood = [
+    ...ADMISSION,
+    ...failedAttempt(1),
+    ...failedAttempt(2),
+    ...by('settler', settled('failed', 220)),
+  ];
+  assert.equal(foundIn(failedForGood), { chain: [], document: [] });
+  const cancelled = [
+    ...ADMISSION,
+    ...by('admission', cancelRequested('client')),
+    ...by('settler', settled('cancelled', 0)),
+  ];
+  assert.equal(foundIn(cancelled), { chain: [], document: [] });
+});
+
+test('an execution that is lost and one that fails are counted apart', () => {
+  const history = [...ADMISSION, ...lostAttempt(1), ...failedAttempt(2), ...lostAttempt(3), ...doneAttempt('fetch', 4)];
+  assert.equal(foundIn(history), { chain: [], document: [] });
+});
+
+test('a plan has no more predicates than it was admitted with', () => {
+  const one = { ...PLAN, predicates: PLAN.predicates.slice(0, 1) };
+  assert.equal(
+    foundIn(ENDED, one).document.map(({ seq, expected }) => `${seq} ${expected}`),
+    [`2 1`, `${ENDED.length - 1} no further predicate`, `${ENDED.length} 1 before the end`],
+  );
+});
+
+/** The row "re-hashed impossible histories", each entry of it, and by which of the two it is found. */
+const again = (kind: EventKind, from: readonly Deed[]): Deed[] => from.filter(({ draft }) => draft.kind === kind);
+const IMPOSSIBLE: Readonly<Record<string, readonly [by: 'chain' | 'document', deeds: readonly Deed[]]>> = {
+  'succeeded after a failed predicate': [
+    'chain',
+    [...DONE, ...by('settler', checked(0, true), checked(1, false), settled('succeeded', 110))],
+  ],
+  'a step scheduled again after it succeeded': ['chain', [...DONE, ...by('dispatcher', ...scheduleOf('fetch', 2))]],
+  'succeeded without started': ['chain', [...SCHEDULED, ...by('dispatcher', succeeded(ID, 1))]],
+  'settled succeeded after a failed last execution': [
+    'chain',
+    [...FAILED, ...by('settler', RECEIPT, BUDGET, SETTLED, settled('succeeded', 110))],
+  ],
+  'scheduled after a cancel': [
+    'chain',
+    [...ADMISSION, ...by('admission', cancelRequested('client')), ...schedule('draw')],
+  ],
+  'a receipt CID never written': [
+    'chain',
+    [...FAILED, ...by('settler', RECEIPT, BUDGET, other(SETTLED, { receipt_cid: cidOf('never') }))],
+  ],
+  'an artifact of no execution': ['chain', [...ADMISSION, ...by('dispatcher', writtenBy('fetch', 1))]],
+  'ids that do not fit': [
+    'chain',
+    [...ADMISSION, ...by('dispatcher', other(RESERVE, { execution_id: 'other.fetch.1' }))],
+  ],
+  'by a service that never writes that kind': ['chain', [...ADMISSION, ...by('sampler', RESERVE)]],
+  'a step that the plan does not have': [
+    'document',
+    [...ADMISSION, ...by('dispatcher', other(SCHEDULE, { step_id: 'more', execution_id: 'plan.more.1' }))],
+  ],
+  'a step before what it needs': ['document', [...ADMISSION, ...schedule('draw')]],
+  'more attempts than the plan allows': [
+    'document',
+    [...ADMISSION, ...failedAttempt(1), ...failedAttempt(2), ...failedAttempt(3).slice(0, 2)],
+  ],
+  'an artifact of another step': [
+    'document',
+    [...STARTED, ...by('dispatcher', written('plan', 'draw', 'out.json', ID))],
+  ],
+  'another amount than the registry entry says': [
+    'document',
+    [...ADMISSION, ...by('dispatcher', other(RESERVE, { usd_micro: 1 }))],
+  ],
+  'the same predicate twice': [
+    'document',
+    [...DONE, ...by('settler', checked(0, true)), ...again('predicate.checked', ENDED).slice(0, 1)],
+  ],
+  'failed, though every step and predicate succeeded': [
+    'document',
+    [...ENDED.slice(0, -1), ...by('settler', settled('failed', 220))],
+  ],
+};
+
+for (const [name, [finder, deeds]] of Object.entries(IMPOSSIBLE)) {
+  test(`impossible history: ${name}: found by the ${finder}`, () => {
+    assert.equal(foundIn(deeds.slice(0, -1)).chain, []);
+    const found = foundIn(deeds);
+    assert.equal(
+      found[finder].map(({ place }) => place),
+      [`line ${deeds.length}`],
+    );
+    if (finder === 'document') assert.equal(found.chain, []);
+  });
+}
+
+test('a plan that 8ebb686 ran is as it was admitted', async () => {
+  const folder = new URL('../ledger/golden/v1/demo/', import.meta.url);
+  const plan = parseAdmitted(await readFile(new URL('penguins-v1.admitted.json', folder)));
+  const lines = (await readFile(new URL('penguins-v1.ndjson', folder), 'utf8')).trimEnd().split('\n');
+  const history: Told[] = [];
+  const verifier = new Verifier((told) => history.push(told));
+  for (const [index, line] of lines.entries()) verifier.line(line, `line ${index + 1}`);
+  assert.is(history.length, lines.length);
+  assert.equal(audit(plan, history), []);
+});
+
+const bytesOf = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+const refusal = (bytes: Uint8Array): string => {
+  try {
+    parseAdmitted(bytes);
+  } catch (error) {
+    const { code, place } = error as { code: string; place: { pointer?: string } };
+    return `${code} ${place.pointer}`;
+  }
+  return 'none';
+};
+
+test('a document that admission would not write is refused with its place, and one with more fields is read', () => {
+  assert.is(refusal(bytesOf(PLAN)), 'none');
+  assert.is(refusal(bytesOf({ ...PLAN, later: 1 })), 'none');
+  assert.is(refusal(new Uint8Array([0xff])), 'ERR_SCHEMA undefined');
+  assert.is(refusal(bytesOf({ ...PLAN, steps: [{ ...PLAN.steps[0], needs: 'fetch' }] })), 'ERR_SCHEMA /steps/0/needs');
+  assert.is(refusal(bytesOf({ ...PLAN, processors: {} })), 'ERR_SCHEMA /steps/0/processor');
+});
+
+test.run();
