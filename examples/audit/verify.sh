@@ -7,8 +7,10 @@
 # the event before; this_hash is the BLAKE3 of the line without the field this_hash; time does not run back. The last event
 # must be plan.settled or plan.rejected, unless --open says that the plan still runs; --head is what it must hash to.
 #
-# One line a fault, exit 1; exit 2 when it could not be checked. What is legal between events (budget, lifecycle) is for
-# `isomorph ledger verify`.
+# One line a fault, exit 1; exit 2 when it could not be checked. It knows the chain and nothing else: what is legal between
+# events (budget, lifecycle), and against the plan as it was admitted, is for `isomorph ledger verify`. Events of a later
+# version are checked like any other. A tail that was cut off behind a `plan.rejected` is told by --head alone, since
+# another command may have taken that id.
 set -eu
 LC_ALL=C
 export LC_ALL
