@@ -12,6 +12,7 @@ import { type ConfiguredScratch, scratchFaults } from './check-scratch.ts';
 import type { KnownImages } from './images.ts';
 import type { KnownJudgements } from './judgements.ts';
 import { type KnownSecrets, secretFaults } from './secrets.ts';
+import { stepSizeFaults } from './sizes.ts';
 
 /** What a deployment can do; the rest of the world as admission sees it. */
 export interface Deployment extends ConfiguredScratch, KnownSecrets, KnownImages, KnownJudgements {
@@ -53,7 +54,6 @@ const refused = (
 export const selectorsOf = (texts: readonly string[], planId: string): Selector[] =>
   texts.map((text) => parseSelector(text, { plan_id: planId }));
 
-/** The largest receipt must stay inside one event. */
 const MAX_INPUTS = 32;
 
 /** What `make` gives; an error about a path is a fault at `pointer`. */
@@ -262,6 +262,7 @@ export function resolveStep(context: Context, step: PlanStep, index: number): Re
       ...scratchFaults(deployment, step, processor, pointer),
       ...deployment.faultsAt(`${pointer}/params`),
       ...inputs.faults,
+      ...stepSizeFaults(admitted, processor, pointer),
     ],
   };
 }

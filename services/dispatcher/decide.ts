@@ -7,8 +7,10 @@ import type { Draft, Environment } from '../../shared/ledger/events.ts';
 import { type Execution, namesOtherwise, type PlanState } from '../../shared/ledger/state.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
 import { reserveFor } from '../../shared/plan/budget.ts';
+import { TOLD_CHARACTERS } from '../../shared/plan/largest.ts';
 import { progressOf } from '../../shared/plan/progress.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
+import { clip } from '../../shared/text/clip.ts';
 import type { ArtifactStat } from '../../shared/world/artifact-store.ts';
 import { type Failure, failedDraft, failure, failureOf, tailOf } from './outcome.ts';
 import type { TimedResult } from './scrub.ts';
@@ -166,7 +168,8 @@ export function decideEnd(state: PlanState, end: End): EndDecision {
   const execution = state.executions.get(id);
   if (execution === undefined || execution.end !== undefined) return NOTHING;
   if (end.kind === 'lost') {
-    const data = { execution_id: id, reason: end.reason, duration_ms: end.durationMs };
+    const reason = clip(end.reason, TOLD_CHARACTERS.message);
+    const data = { execution_id: id, reason, duration_ms: end.durationMs };
     return { outcome: 'lost', drafts: [{ kind: 'execution.lost', data }] };
   }
   const { result, outputs, log, environment } = end;

@@ -1,14 +1,11 @@
 import { type ErrorCode, isErrorCode, isRetryable } from '../../shared/errors/codes.ts';
 import { type Fault, fault, unreachable } from '../../shared/errors/isomorph-error.ts';
 import type { Draft, Environment } from '../../shared/ledger/events.ts';
+import { TOLD_CHARACTERS } from '../../shared/plan/largest.ts';
 import { EXIT_CODES } from '../../shared/runtime/contract.ts';
 import { parseReport } from '../../shared/runtime/reports.ts';
 import type { RunResult } from '../../shared/runtime/runtime.ts';
 import { clip, clipStart } from '../../shared/text/clip.ts';
-
-/** What an event carries of a log; the whole is an artifact. */
-const TAIL_CHARACTERS = 3_000;
-const MESSAGE_CHARACTERS = 1_000;
 
 export interface Failure extends Fault {
   readonly retryable: boolean;
@@ -21,7 +18,7 @@ export const failure = (
   retryable = isRetryable(code),
   exitCode?: number,
 ): Failure => ({
-  ...fault(code, clip(message, MESSAGE_CHARACTERS)),
+  ...fault(code, clip(message, TOLD_CHARACTERS.message)),
   retryable,
   exitCode,
 });
@@ -68,7 +65,7 @@ export function tailOf(log: string): string {
     .join('\n')
     .replace(/[^\P{Cc}\n\t]/gu, '')
     .trim();
-  return clipStart(text, TAIL_CHARACTERS);
+  return clipStart(text, TOLD_CHARACTERS.log_tail);
 }
 
 export interface FailedOptions {

@@ -8,13 +8,19 @@ const MicroDollars = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER
 /** Largest output when the registry file sets none. */
 export const DEFAULT_MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 
+/** What an event tells by name. */
+const MAX_NAME_CHARACTERS = 256;
+
 /** Events hold 256 characters of a reference, and the digest that admission adds has 72. */
 const MAX_IMAGE_CHARACTERS = 184;
 
 const OutputSchema = Type.Object(
   {
     path: Type.String({ minLength: 1, maxLength: 512, description: 'relative to the write prefix of the step' }),
-    content_type: Type.String({ pattern: '^[a-z0-9.+-]+/[a-z0-9.+-]+(; ?[a-z0-9-]+=[A-Za-z0-9_-]+)*$' }),
+    content_type: Type.String({
+      maxLength: MAX_NAME_CHARACTERS,
+      pattern: '^[a-z0-9.+-]+/[a-z0-9.+-]+(; ?[a-z0-9-]+=[A-Za-z0-9_-]+)*$',
+    }),
     required: Type.Boolean(),
     max_bytes: Type.Optional(Type.Integer({ minimum: 1, default: DEFAULT_MAX_OUTPUT_BYTES })),
   },
@@ -42,7 +48,14 @@ export const ProcessorSchema = Type.Object(
         cpu: Type.Number({ exclusiveMinimum: 0, maximum: 128 }),
         memory_gb: Type.Number({ exclusiveMinimum: 0, maximum: 1024 }),
         gpu: Type.Optional(
-          Type.Object({ model: Type.String(), count: Type.Integer({ minimum: 1 }), mem_gb: Type.Number() }, closed),
+          Type.Object(
+            {
+              model: Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS }),
+              count: Type.Integer({ minimum: 1 }),
+              mem_gb: Type.Number(),
+            },
+            closed,
+          ),
         ),
         timeout_s: Type.Integer({ minimum: 1, maximum: 86_400 }),
         network: Type.Union([Type.Literal('none'), Type.Literal('artifacts'), Type.Literal('internet')]),

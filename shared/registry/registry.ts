@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Fault, fault, IsomorphError } from '../errors/isomorph-error.ts';
+import { processorSizeFaults } from '../plan/largest.ts';
 import { type Policy, PolicySchema, type Processor, ProcessorSchema } from '../plan/registry.ts';
 import { compileSchema } from '../schema/user-schema.ts';
 import { type Validated, validator } from '../schema/validate.ts';
@@ -24,6 +25,12 @@ function paramsFaults(processor: Processor): readonly Fault[] {
   const compiled = compileSchema(processor.inputs.params, 'ERR_SCHEMA', '/inputs/params');
   return compiled.ok ? [] : compiled.faults;
 }
+
+/** What no schema says: whether it can be used, and whether what it does can be written. */
+const processorFaults = (processor: Processor): Fault[] => [
+  ...paramsFaults(processor),
+  ...processorSizeFaults(processor),
+];
 
 async function readFolder<T>(
   folder: string,
@@ -58,7 +65,7 @@ function byKey<T>(values: readonly T[], keyOf: (value: T) => string, faults: Reg
 export async function readRegistry(root: string): Promise<{ registry: Registry; faults: RegistryFault[] }> {
   const processorsFolder = path.join(root, 'processors');
   const policiesFolder = path.join(root, 'policies');
-  const processors = await readFolder(processorsFolder, validateProcessor, paramsFaults);
+  const processors = await readFolder(processorsFolder, validateProcessor, processorFaults);
   const policies = await readFolder(policiesFolder, validatePolicy, () => []);
   const faults = [...processors.faults, ...policies.faults];
   const registry = {

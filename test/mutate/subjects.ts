@@ -58,6 +58,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'audit.ts': ['plan/audit'],
       'audit-rules.ts': ['plan/audit'],
       'budget.ts': ['plan/budget'],
+      'largest.ts': ['plan/largest'],
       'plan.ts': ['plan/plan-schema'],
       'predicates/artifact-exists.ts': ['plan/predicates'],
       'predicates/artifact-jmespath-ok.ts': ['plan/predicates'],
@@ -83,11 +84,17 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'resolve-plan.ts': [],
       'resolve-step.ts': [],
       'secrets.ts': [],
+      'sizes.ts': ['plan/largest'],
     },
   },
   'services/dispatcher': {
     suites: [],
-    files: { 'decide.ts': ['dispatcher/decide'], 'outcome.ts': ['dispatcher/outcome'], 'scrub.ts': ['secrets/scrub'] },
+    files: {
+      'decide.ts': ['dispatcher/decide'],
+      'effects.ts': ['dispatcher/effects'],
+      'outcome.ts': ['dispatcher/outcome'],
+      'scrub.ts': ['secrets/scrub'],
+    },
   },
   'services/settler': {
     suites: ['settler/ends'],
