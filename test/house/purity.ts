@@ -14,8 +14,8 @@ const PURE: readonly RegExp[] = [
   /^shared\/secrets\/(resolve|secret-value|values)\.ts$/,
   /^shared\/secrets\/drivers\/aws\/(faults|location)\.ts$/,
   /^services\/[^/]+\/decide\.ts$/,
-  /^services\/admission\/(check-\w+|command|named|needs-graph|resolve-\w+|secrets)\.ts$/,
-  /^services\/dispatcher\/(outcome|scrub)\.ts$/,
+  /^services\/admission\/(check-\w+|command|named|needs-graph|resolve-\w+|secrets|sizes)\.ts$/,
+  /^services\/dispatcher\/(effects|outcome|scrub)\.ts$/,
   /^services\/settler\/receipt\.ts$/,
 ];
 
