@@ -8,6 +8,7 @@ import type { KvCapabilities, QueueCapabilities } from '../shared/scratch/capabi
 import { KV_BACKENDS, kvCapabilities } from '../shared/scratch/kv/open.ts';
 import { QUEUE_BACKENDS, queueCapabilities } from '../shared/scratch/queue/open.ts';
 import { KV_BUCKET, kvKey } from '../shared/wire/scratch-kv.ts';
+import { eventsPage } from './events-page.ts';
 import { kvMatrix, type Matrix, queueMatrix } from './scratch-matrix.ts';
 
 /** `npm run docs`: pages that are tables of the code. A test compares them with what this would write. */
@@ -157,6 +158,7 @@ ${matrixTable(QUEUE_MATRIX)}
 export const PAGES: Readonly<Record<string, () => string>> = {
   'docs/errors.md': errorsPage,
   'docs/configuration.md': configurationPage,
+  'docs/events.md': () => eventsPage(GENERATED),
   'docs/scratch.md': scratchPage,
 };
 
