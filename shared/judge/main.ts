@@ -1,6 +1,6 @@
 /**
- * The child process that judges: `node bin/run.mjs judge`, with questions and answers on its channel. It has no environment,
- * no files and no network to speak of, and ends with its parent, also while it is lost in a question.
+ * The child process that judges: `node bin/run.mjs judge`, with questions and answers on its channel. It has no
+ * environment and no secrets, and ends with its parent, also while it is lost in a question.
  */
 import { Worker } from 'node:worker_threads';
 import { answer, type Question } from './question.ts';

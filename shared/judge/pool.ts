@@ -1,3 +1,4 @@
+import { IsomorphError } from '../errors/isomorph-error.ts';
 import type { Answer, Question } from './question.ts';
 import { JudgeWorker } from './worker.ts';
 
@@ -6,7 +7,8 @@ const QUICK_CPU_MS = 100;
 /** What a question may cost at most. */
 export const MAX_CPU_MS = 2_000;
 
-interface Waiting {
+/** A question in line. */
+interface Queued {
   readonly question: Question;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
@@ -14,15 +16,15 @@ interface Waiting {
 
 /** Waiting questions, one of each asker in turn. */
 class Turns {
-  readonly #waiting = new Map<string, Waiting[]>();
+  readonly #waiting = new Map<string, Queued[]>();
 
-  add(asker: string, one: Waiting): void {
+  add(asker: string, one: Queued): void {
     const own = this.#waiting.get(asker);
     if (own === undefined) this.#waiting.set(asker, [one]);
     else own.push(one);
   }
 
-  next(): { readonly asker: string; readonly one: Waiting } | undefined {
+  next(): { readonly asker: string; readonly one: Queued } | undefined {
     for (const [asker, own] of this.#waiting) {
       // To the end of the line: the others come before this asker's next one.
       this.#waiting.delete(asker);
@@ -37,13 +39,13 @@ class Turns {
 /** One worker and those who wait for it. */
 class Lane {
   readonly #limitMs: number;
-  readonly #exceeded: (asker: string, one: Waiting, answer: Answer) => void;
+  readonly #exceeded: (asker: string, one: Queued, answer: Answer) => void;
   readonly #turns = new Turns();
   #worker: JudgeWorker | undefined;
   #isBusy = false;
   #isClosed = false;
 
-  constructor(limitMs: number, exceeded: (asker: string, one: Waiting, answer: Answer) => void) {
+  constructor(limitMs: number, exceeded: (asker: string, one: Queued, answer: Answer) => void) {
     this.#limitMs = limitMs;
     this.#exceeded = exceeded;
   }
@@ -54,7 +56,11 @@ class Lane {
     return this.#worker;
   }
 
-  add(asker: string, one: Waiting): void {
+  add(asker: string, one: Queued): void {
+    if (this.#isClosed) {
+      one.reject(new IsomorphError('ERR_UNAVAILABLE', 'the judge is closed'));
+      return;
+    }
     this.#turns.add(asker, one);
     if (!this.#isBusy) void this.#run();
   }
@@ -69,8 +75,8 @@ class Lane {
     for (let next = this.#turns.next(); next !== undefined; next = this.#turns.next()) {
       const { asker, one } = next;
       try {
+        if (this.#isClosed) throw new IsomorphError('ERR_UNAVAILABLE', 'the judge is closed');
         const answer = await this.warm().ask(one.question, this.#limitMs);
-        // Also one whose worker died: it may have been ended from outside.
         if (answer.kind === 'exceeded' && answer.limit !== 'depth') this.#exceeded(asker, one, answer);
         else one.resolve(answer);
       } catch (error) {

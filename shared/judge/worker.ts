@@ -23,30 +23,46 @@ async function cpuMs(pid: number): Promise<number | undefined> {
   return fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
+/** Signals that a process gets from itself: V8 ends it so when a heap or a size is too large. The others come from outside. */
+const OWN_SIGNALS: ReadonlySet<NodeJS.Signals> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 'SIGBUS']);
+
+const unavailable = (how: string): IsomorphError =>
+  new IsomorphError('ERR_UNAVAILABLE', `the process that judges predicates ${how}`);
+
+/** A question that waits for its answer. */
+interface Pending {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** A process that answers one question at a time, until a question is the end of it. */
 export class JudgeWorker {
   readonly #child: ChildProcess;
   readonly #ready: Promise<void>;
-  #settle: ((answer: Answer) => void) | undefined;
+  #pending: Pending | undefined;
   #isAlive = true;
 
   constructor() {
     this.#child = fork(RUN, ['judge'], {
+      // An interrupt at the terminal is for the service, which stops in order and then ends its judges.
+      detached: true,
       env: {},
       execArgv: [`--max-old-space-size=${HEAP_MIB}`],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     this.#ready = new Promise((resolve, reject) => {
-      const gone = (): void => {
+      const gone = (code: number | null, signal: NodeJS.Signals | null): void => {
         this.#isAlive = false;
-        reject(new IsomorphError('ERR_UNAVAILABLE', 'the process that judges predicates did not start'));
-        this.#settle?.({ kind: 'exceeded', limit: 'memory' });
+        reject(unavailable('did not start'));
+        const byItself = signal === null ? code !== 0 : OWN_SIGNALS.has(signal);
+        if (byItself) this.#pending?.resolve({ kind: 'exceeded', limit: 'memory' });
+        else this.#pending?.reject(unavailable(`was ended by ${signal ?? 'itself'}`));
       };
-      this.#child.once('error', gone).once('exit', gone);
+      this.#child.once('error', () => gone(0, null)).once('exit', gone);
       this.#child.on('message', (message: Answer | 'ready') => {
         if (message === 'ready') resolve();
-        else this.#settle?.(message);
+        else this.#pending?.resolve(message);
       });
     });
     // Whoever asks is told.
@@ -61,7 +77,7 @@ export class JudgeWorker {
   /**
    * The answer, or that it would have cost more than `limitMs` of CPU: then this worker is no more. CPU and not time: on a
    * busy machine the same questions are answered.
-   * @throws ERR_UNAVAILABLE when the process could not be started
+   * @throws ERR_UNAVAILABLE when the process could not be started, or was ended by somebody else
    */
   async ask(question: Question, limitMs: number): Promise<Answer> {
     this.#child.ref();
@@ -70,7 +86,7 @@ export class JudgeWorker {
       await this.#ready;
       return await this.#answered(question, limitMs);
     } finally {
-      this.#settle = undefined;
+      this.#pending = undefined;
       this.#idle();
     }
   }
@@ -90,29 +106,30 @@ export class JudgeWorker {
     const pid = this.#child.pid ?? 0;
     const before = await cpuMs(pid);
     const startedMs = performance.now();
-    return new Promise((resolve) => {
-      let timer: NodeJS.Timeout;
-      this.#settle = (answer) => {
-        clearTimeout(timer);
-        resolve(answer);
-      };
+    let timer: NodeJS.Timeout | undefined;
+    const answered = new Promise<Answer>((resolve, reject) => {
+      const pending = { resolve, reject };
+      this.#pending = pending;
       const look = async (): Promise<void> => {
         const wallMs = performance.now() - startedMs;
         const now = before === undefined ? undefined : await cpuMs(pid);
+        // It may have been answered meanwhile, and this worker asked something else.
+        if (this.#pending !== pending) return;
         const usedMs = now === undefined || before === undefined ? wallMs : now - before;
-        if (this.#settle === undefined) return;
-        if (usedMs < limitMs && wallMs < WALL_MS) timer = setTimeout(look, LOOK_MS);
-        else {
-          const settle = this.#settle;
-          this.#settle = undefined;
-          this.end();
-          settle({ kind: 'exceeded', limit: 'time' });
+        if (usedMs < limitMs && wallMs < WALL_MS) {
+          timer = setTimeout(look, LOOK_MS);
+          return;
         }
+        this.#pending = undefined;
+        this.end();
+        if (usedMs < limitMs) reject(unavailable(`did nothing for ${WALL_MS / 1_000} s`));
+        else resolve({ kind: 'exceeded', limit: 'time' });
       };
       timer = setTimeout(look, LOOK_MS);
       this.#child.send(question, (error) => {
-        if (error !== null) this.#settle?.({ kind: 'exceeded', limit: 'memory' });
+        if (error !== null) reject(unavailable('could not be asked'));
       });
     });
+    return answered.finally(() => clearTimeout(timer));
   }
 }

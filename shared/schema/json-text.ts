@@ -12,21 +12,30 @@ export const MAX_JSON_DEPTH = 128;
 /** A reader of 20 faults has enough to work on. */
 const MAX_FAULTS = 20;
 
+/** No double needs more digits to be told from its neighbours; a longer number was made to be long. */
+const MAX_NUMBER_CHARACTERS = 400;
+
+const ZERO = 48;
+
 /** Digits without zeros at either end and the power of ten behind them: equal for equal numbers. */
 function decimal(text: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
-  const digits = `${whole}${fraction}`.replace(/^0+/, '');
-  const kept = digits.replace(/0+$/, '');
-  if (kept === '') return '0';
-  return `${sign}${kept}e${Number(exponent) - fraction.length + digits.length - kept.length}`;
+  const digits = `${whole}${fraction}`;
+  let first = 0;
+  while (digits.charCodeAt(first) === ZERO) first += 1;
+  let end = digits.length;
+  while (end > first && digits.charCodeAt(end - 1) === ZERO) end -= 1;
+  if (first === end) return '0';
+  return `${sign}${digits.slice(first, end)}e${Number(exponent) - fraction.length + digits.length - end}`;
 }
 
 /** Whether a double holds the number that is written: what was written is what is read. */
-export const survivesDouble = (text: string): boolean => {
+export function survivesDouble(text: string): boolean {
+  if (text.length > MAX_NUMBER_CHARACTERS) return false;
   const value = Number(text);
   return Number.isFinite(value) && decimal(text) === decimal(String(value));
-};
+}
 
 const escapePointer = (token: string): string => token.replaceAll('~', '~0').replaceAll('/', '~1');
 
@@ -75,7 +84,7 @@ function differences(text: string): Fault[] {
       frame.names.add(frame.token);
       isName = false;
     } else if (/^[-\d]/.test(token) && !survivesDouble(token)) {
-      const expected = `a number that a double holds, such as ${Number(token)}, or a string`;
+      const expected = `a number that a double holds, such as ${Number(token.slice(0, MAX_NUMBER_CHARACTERS))}, or a string`;
       faults.push(fault('ERR_NOT_I_JSON', `no double is ${token.slice(0, 40)}`, { pointer: here(), expected }));
     }
     if (faults.length >= MAX_FAULTS) break;

@@ -107,10 +107,37 @@ function check(document: Document, reading: Reading): void {
   });
 }
 
+/** A file of a plan or a registry is far smaller; the parser itself is not made for what is large. */
+const MAX_CHARACTERS = 4 * 1024 * 1024;
+
+/**
+ * How deep a text can be at most, before any parser sees it: brackets, and blocks by their indents. It counts some that stand in
+ * texts, so it is generous.
+ */
+function mayBeTooDeep(text: string): boolean {
+  const most = 4 * MAX_JSON_DEPTH;
+  let open = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '[' || character === '{') open += 1;
+    else if (character === ']' || character === '}') open = Math.max(0, open - 1);
+    if (open > most) return true;
+  }
+  // Blocks need an indent each, and sequences in a line a dash each.
+  return /^[ \-?:]{1024}/m.test(text);
+}
+
 /** Reads one YAML 1.2 document, which any JSON text is too; faults tell line and column. */
 export function readYaml(text: string): Read<unknown> {
   const lines = new LineCounter();
   const reading: Reading = { lines, faults: [] };
+  if (text.length > MAX_CHARACTERS || mayBeTooDeep(text)) {
+    const expected = `at most ${MAX_CHARACTERS} characters, and ${MAX_JSON_DEPTH} lists and mappings in each other`;
+    return {
+      ok: false,
+      faults: [fault('ERR_NOT_YAML', 'it is too large or too deep', { pointer: 'line 1, column 1', expected })],
+    };
+  }
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,

@@ -1,5 +1,6 @@
+import { readdir, readFile } from 'node:fs/promises';
 import * as assert from 'uvu/assert';
-import type { Fault } from '../../shared/errors/isomorph-error.ts';
+import type { Fault, IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { Judge } from '../../shared/judge/judge.ts';
 import type { SentEvidence } from '../../shared/judge/question.ts';
 import type { PredicateCall } from '../../shared/plan/plan.ts';
@@ -78,6 +79,13 @@ test('what cannot be used is told with its place before anything runs', async ()
   assert.equal(await call(holds('a.b')), []);
 });
 
+test('an expression that needs more memory than a judge has does not hold', async () => {
+  const hungry = holds(Array.from({ length: 40 }, () => 'map(&[@,@,@,@], [@,@,@,@])').join('|'));
+  const { ok, found } = await judge.predicate('p', hungry, documentOf(JSON.stringify('x'.repeat(1_000))));
+  assert.is(ok, false);
+  assert.match(found, /too costly to judge/);
+});
+
 test('params are judged where they can be ended too', async () => {
   const question = (schema: unknown, value: unknown) =>
     judge.faults('p', { kind: 'value', schema, value, code: 'ERR_PARAMS', pointer: '/steps/0/params' });
@@ -103,6 +111,37 @@ test('askers take turns: many costly questions of one do not keep another waitin
   assert.is(usual.ok, true);
   assert.ok(ended < costly.length);
   for (const { isTooCostly } of await Promise.all(costly)) assert.ok(isTooCostly);
+});
+
+/** Children of this process that judge. */
+async function judges(): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    const line = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
+    if (parent === process.pid && line.includes('run.mjs\0judge')) found.push(Number(name));
+  }
+  return found;
+}
+
+test('a judge that somebody else ends has not judged: the question fails as one that may pass, and the next is answered', async () => {
+  const asked = judge.predicate('p', STALLS, LONG_A).then(
+    () => 'judged',
+    (error: IsomorphError) => error.code,
+  );
+  // In either lane, whichever has begun by then: all of them are ended until the question is.
+  let ended = false;
+  void asked.then(() => {
+    ended = true;
+  });
+  while (!ended) {
+    for (const pid of await judges()) process.kill(pid, 'SIGKILL');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.is(await asked, 'ERR_UNAVAILABLE');
+  assert.is((await judge.predicate('p', holds('a'), documentOf('{"a": 1}'))).ok, true);
 });
 
 test.run();

@@ -47,6 +47,14 @@ test('numbers that no double holds are refused at their place', () => {
   }
 });
 
+test('a number of any length is judged at once: what is quadratic would not end here', () => {
+  for (const digits of [`0.1${'0'.repeat(900_000)}1`, `1${'0'.repeat(900_000)}`, '9'.repeat(900_000)]) {
+    assert.equal(refused(`{"n":${digits}}`), [['ERR_NOT_I_JSON', '/n']]);
+  }
+  assert.equal(refused(`[${'0.10,'.repeat(100_000)}0]`), []);
+  assert.equal(refused(`[${'"\\\\",'.repeat(100_000)}0]`), []);
+});
+
 test('a member that is there twice is refused at its place, however it is written', () => {
   assert.equal(refused('{"budget":{"n":1},"budget":{"n":2}}'), [['ERR_NOT_I_JSON', '/budget']]);
   assert.equal(refused('[{"a":1,"\\u0061":2}]'), [['ERR_NOT_I_JSON', '/0/a']]);

@@ -56,7 +56,12 @@ test('aliases that stand for too much are refused, also those that stand for the
 });
 
 test('what is too deep is refused before anything recurses into it', () => {
-  assert.ok(refused(`${'['.repeat(200)}${']'.repeat(200)}`).length > 0);
+  for (const levels of [200, 2_000, 20_000, 1_000_000]) {
+    assert.match(refused(`${'['.repeat(levels)}${']'.repeat(levels)}`).join(), /too deep|too large/);
+  }
+  assert.match(refused(`${'- '.repeat(20_000)}x`).join(), /too deep/);
+  const blocks = Array.from({ length: 300 }, (_, level) => `${' '.repeat(level)}a:`).join('\n');
+  assert.match(refused(blocks).join(), /too deep/);
 });
 
 test.run();
