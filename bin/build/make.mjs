@@ -84,7 +84,12 @@ async function removeOld(folder) {
   const builds = await Promise.all(
     (await readdir(folder)).map(async (name) => {
       const file = path.join(folder, name);
-      return { file, madeMs: (await stat(file)).mtimeMs };
+      // A draft of another process may get its name, or go, meanwhile.
+      const madeMs = await stat(file).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => Number.POSITIVE_INFINITY,
+      );
+      return { file, madeMs };
     }),
   );
   const newestFirst = builds.sort((a, b) => b.madeMs - a.madeMs);
