@@ -1,6 +1,7 @@
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
 import { decodeText } from '../shared/ledger/envelope.ts';
 import type { Finding, Verdict, Verifier } from '../shared/ledger/verify.ts';
+import { plural } from '../shared/text/plural.ts';
 import { AuditedLedger, type Documents } from './audited-ledger.ts';
 
 export interface VerifyOptions {
@@ -44,7 +45,7 @@ function cutOff(verdict: Verdict, lastLine: ReadonlyMap<string, number>): Findin
       planId,
       seq: undefined,
       code: 'ERR_CHAIN_BROKEN',
-      message: `the chain of ${planId} stops after ${events} events while the plan is ${phase}: the rest is missing`,
+      message: `the chain of ${planId} stops after ${plural(events, 'event')} while the plan is ${phase}: the rest is missing`,
       expected: 'plan.settled or plan.rejected as the last event, or --open for a plan that still runs',
     }));
 }

@@ -89,6 +89,7 @@ export function startAdmission(deps: AdmissionDeps): Promise<Consumption> {
     concurrency: CONCURRENCY,
     // Commands of one plan are judged in the order in which they were stored.
     keyOf: ({ data, seq }) => planOfCommand(data) ?? `command ${seq}`,
+    planOf: ({ data }) => planOfCommand(data),
     handle: (message) => admission.handle(message),
   });
 }

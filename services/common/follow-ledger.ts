@@ -23,6 +23,7 @@ export function followLedger({ deps, consumer, journal, react }: FollowOptions):
     keepQuarantined: true,
     concurrency: PLANS_AT_ONCE,
     keyOf: (message) => planOfSubject(message.subject) ?? '',
+    planOf: (message) => planOfSubject(message.subject),
     async handle(message): Promise<Disposition> {
       const planId = planOfSubject(message.subject);
       const { subject, seq, data } = message;

@@ -14,6 +14,11 @@ import { commitsOf, decideRecord, type Fact, parseFact, refusalOf } from './deci
 const FACTS_AT_ONCE = 200;
 const MESSAGES_AT_ONCE = 512;
 
+function planOf({ subject }: { readonly subject: string }): string | undefined {
+  const token = planOfFact(subject);
+  return isPlanId(token) ? token : undefined;
+}
+
 /** Brings facts of scratch use into the ledger, many to a commit. */
 export function startSampler(deps: ServiceDeps): Promise<Consumption> {
   const journal = new Journal({ ...deps, by: 'sampler' });
@@ -29,15 +34,15 @@ export function startSampler(deps: ServiceDeps): Promise<Consumption> {
     concurrency: MESSAGES_AT_ONCE,
     prefetch: MESSAGES_AT_ONCE,
     keyOf: (message) => String(message.seq),
+    planOf,
     async handle(message): Promise<Disposition> {
-      const token = planOfFact(message.subject);
-      const planId = isPlanId(token) ? token : undefined;
+      const planId = planOf(message);
       const parsed = parseFact(message.data, message.seq);
-      if (!parsed.ok) return dead(parsed.fault, planId);
+      if (!parsed.ok) return dead(parsed.fault);
       if (planId === undefined) return dead(fault('ERR_PLAN_ID', `${message.subject} names no plan`));
       const state = await batcher.add(planId, parsed.fact);
       const refused = refusalOf(state, parsed.fact);
-      return refused === undefined ? DONE : dead(refused, planId);
+      return refused === undefined ? DONE : dead(refused);
     },
   });
 }

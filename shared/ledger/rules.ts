@@ -1,4 +1,5 @@
 import { executionFolder, executionId } from '../ids/ids.ts';
+import { plural } from '../text/plural.ts';
 import type { EventKind, EventOf, LedgerEvent } from './events.ts';
 import type { Execution, PlanState } from './state.ts';
 
@@ -268,7 +269,7 @@ export const noMoreThanAdmitted = rule<'predicate.checked'>(
   'the plan has as many predicates',
   ({ admitted, predicates }) => {
     const all = admitted?.predicates ?? undefined;
-    return all === undefined || predicates.length < all ? undefined : `the plan has ${all} predicates`;
+    return all === undefined || predicates.length < all ? undefined : `the plan has ${plural(all, 'predicate')}`;
   },
 );
 

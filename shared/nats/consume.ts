@@ -36,6 +36,8 @@ export interface ConsumeOptions {
   readonly log: Logger;
   /** Messages of one key are handled one after another, in order. */
   keyOf(message: JsMsg): string;
+  /** The plan that a message speaks of: its dead letter is filed there, whatever killed it. Default: none is known. */
+  planOf?(message: JsMsg): string | undefined;
   /** Handlers at once. */
   readonly concurrency: number;
   /** Messages held at once; those above `concurrency` wait here, where no other instance can take them. */
@@ -111,9 +113,10 @@ class Loop {
   }
 
   #accept(message: JsMsg): void {
+    const key = this.#options.keyOf(message);
     const heartbeat = setInterval(() => message.working(), this.#heartbeatMs);
     const task = this.#queue
-      .run(this.#options.keyOf(message), () => this.#limit(() => this.#handle(message)))
+      .run(key, () => this.#limit(() => this.#handle(message)))
       .catch((error: unknown) => this.#options.log.error({ err: error }, 'a message could not be answered'))
       .finally(() => {
         clearInterval(heartbeat);
@@ -133,10 +136,13 @@ class Loop {
       case 'later':
         message.nak(disposition.delayMs);
         return;
-      case 'dead':
-        await this.#options.bury(message, disposition);
-        message.term(disposition.fault.code);
+      case 'dead': {
+        const { fault, planId = this.#options.planOf?.(message) } = disposition;
+        // Who sent it listens for the refusals of its plan.
+        await this.#options.bury(message, dead(fault, planId));
+        message.term(fault.code);
         return;
+      }
       default:
         return unreachable(disposition);
     }

@@ -6,6 +6,7 @@ import { type Policy, PolicySchema, type Processor, ProcessorSchema } from '../p
 import { compileSchema } from '../schema/user-schema.ts';
 import { type Validated, validator } from '../schema/validate.ts';
 import { readYaml } from '../schema/yaml-text.ts';
+import { plural } from '../text/plural.ts';
 
 export interface Registry {
   readonly processors: ReadonlyMap<string, Processor>;
@@ -91,5 +92,8 @@ export async function loadRegistry(root: string): Promise<Registry> {
     ({ file, pointer = '', message, expected }) =>
       `  ${file}${pointer === '' ? '' : `#${pointer}`}: ${message}${expected === undefined ? '' : ` (expected ${expected})`}`,
   );
-  throw new IsomorphError('ERR_CONFIG', `the registry has ${result.faults.length} faults:\n${lines.join('\n')}`);
+  throw new IsomorphError(
+    'ERR_CONFIG',
+    `the registry has ${plural(result.faults.length, 'fault')}:\n${lines.join('\n')}`,
+  );
 }

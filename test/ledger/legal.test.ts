@@ -103,7 +103,7 @@ const BROKEN: Readonly<Record<string, readonly [given: readonly Deed[], when: re
     /immutable/,
   ],
   afterEveryStep: [settledAfter(FAILED), by('settler', checked(0, true)), /0 of 1 steps succeeded/],
-  noMoreThanAdmitted: [CHECKED, by('settler', checked(1, true)), /the plan has 1 predicates/],
+  noMoreThanAdmitted: [CHECKED, by('settler', checked(1, true)), /the plan has 1 predicate$/],
   recordedOnce: [[...ADMITTED, ...by('sampler', fact(0))], by('sampler', fact(0)), /fact f0 is already recorded/],
 };
 

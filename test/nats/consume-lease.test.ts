@@ -1,4 +1,4 @@
-import { jetstream } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import * as assert from 'uvu/assert';
 import { consumeFor } from '../../services/common/consume.ts';
 import type { IsomorphError } from '../../shared/errors/isomorph-error.ts';
@@ -8,6 +8,8 @@ import { ACK_WAIT_MS } from '../../shared/wire/consumers.ts';
 import { suite } from '../harness/suite.ts';
 import { withLive } from '../ledger/live.ts';
 import { CONSUMER, gate, log, withConsumer } from './live-consumer.ts';
+
+const NS_PER_MS = 1_000_000;
 
 const test = suite('leases of the consume loop');
 
@@ -46,6 +48,28 @@ live('stopping waits for the handler under way and gives back what was not begun
     message.ack();
   }
   assert.equal(again.sort(), ['second', 'third']);
+});
+
+live('a message whose key is not told is not held for ever: it comes again', async (its) => {
+  const jsm = await jetstreamManager(its.connection);
+  await jsm.consumers.update(CONSUMER.stream, CONSUMER.durable, { ack_wait: 1_000 * NS_PER_MS });
+  let asked = 0;
+  const done = gate<number>();
+  await its.start(
+    async (message) => {
+      done.open(message.info.deliveryCount);
+      return DONE;
+    },
+    {
+      keyOf: () => {
+        asked += 1;
+        if (asked === 1) throw new TypeError('undefined is not a function');
+        return 'key';
+      },
+    },
+  );
+  await its.send('keyless');
+  assert.is(await done.promise, 2);
 });
 
 live('a handler that waits is told to give up, and its message goes to the next', async (its) => {

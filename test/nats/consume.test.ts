@@ -96,6 +96,19 @@ live('a defect is given up after eight deliveries: the message lies on DEAD with
   });
 });
 
+for (const [what, error, code] of [
+  ['is of a quarantined plan', new IsomorphError('ERR_QUARANTINED', 'quarantined at seq 3'), 'ERR_QUARANTINED'],
+  ['is a defect to the end', new TypeError('undefined is not a function'), 'ERR_INTERNAL'],
+] as const) {
+  live(`a message that ${what} is refused where its sender listens: under its plan`, async (its) => {
+    await withoutBackoff(async () => {
+      await its.start(() => Promise.reject(error), { planOf: () => 'plan-7' });
+      const { subject, letter } = await deadLetter(its, () => its.send('asked'));
+      assert.equal([subject, letter.fault.code], ['dead.facts.plan-7', code]);
+    });
+  });
+}
+
 live('one message that cannot be handled is in nobody’s way', async (its) => {
   await withoutBackoff(async () => {
     const good = gate();

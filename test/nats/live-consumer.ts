@@ -5,9 +5,10 @@ import pino from 'pino';
 import { consumeFor } from '../../services/common/consume.ts';
 import type { ConsumeOptions, Consumption } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
+import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import { type Live, withLive } from '../ledger/live.ts';
 
-export const CONSUMER = { stream: 'FACTS', durable: 'sampler' };
+export const CONSUMER = CONSUMERS.sampler;
 export const log = pino({ level: 'silent' });
 
 export interface Its {
