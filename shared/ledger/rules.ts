@@ -34,10 +34,8 @@ const executionOf = (state: PlanState, { data }: EventOf<OfExecution>): Executio
 export const anotherCommand = rule<'plan.submitted'>(
   'anotherCommand',
   'a rejected plan gives its id back to another command',
-  ({ submitted }, { data }) =>
-    submitted !== undefined && submitted.command_seq === data.command_seq
-      ? `command ${data.command_seq} was rejected already`
-      : undefined,
+  ({ rejectedCommands }, { data }) =>
+    rejectedCommands.has(data.command_seq) ? `command ${data.command_seq} was rejected already` : undefined,
 );
 
 export const reasonOfItsWriter = rule<'plan.cancel_requested'>(

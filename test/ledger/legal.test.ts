@@ -47,7 +47,7 @@ const other = (draft: Draft, data: object): Draft => ({ ...draft, data: { ...dra
 /** Given a history, when a deed follows, then this is said of it: one a rule, by its name. */
 const BROKEN: Readonly<Record<string, readonly [given: readonly Deed[], when: readonly Deed[], then: RegExp]>> = {
   anotherCommand: [
-    by('admission', submitted('plan', 3), rejected('no')),
+    by('admission', submitted('plan', 3), rejected('no'), submitted('plan', 5), rejected('no')),
     by('admission', submitted('plan', 3)),
     /command 3 was rejected already/,
   ],

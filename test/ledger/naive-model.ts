@@ -79,12 +79,13 @@ function stepsAreDone(past: readonly Told[]): boolean {
   return done === (admitted?.predicates === undefined ? ran : admitted.steps);
 }
 
-function planEventIsRight(event: Told, past: readonly Told[]): boolean {
+function planEventIsRight(event: Told, past: readonly Told[], all: readonly Told[]): boolean {
   const has = (kind: string): boolean => past.some((one) => one.kind === kind);
   const { kind, data } = event;
   if (kind === 'plan.submitted') {
     if (past.length === 0) return true;
-    return has('plan.rejected') && past[0]?.data.command_seq !== data.command_seq;
+    const given = all.filter((one) => one.kind === 'plan.submitted').map((one) => one.data.command_seq);
+    return has('plan.rejected') && !given.includes(data.command_seq);
   }
   if (['lease.declared', 'plan.admitted', 'plan.rejected'].includes(kind)) {
     return has('plan.submitted') && !has('plan.admitted') && !has('plan.rejected');
@@ -168,9 +169,9 @@ function executionEventIsRight(event: Told, past: readonly Told[]): boolean {
   return has('execution.started') && !ended;
 }
 
-function isRight(event: Told, past: readonly Told[]): boolean {
+function isRight(event: Told, past: readonly Told[], all: readonly Told[]): boolean {
   if (!writerIsRight(event)) return false;
-  if (/^(plan|lease|predicate)\./.test(event.kind)) return planEventIsRight(event, past);
+  if (/^(plan|lease|predicate)\./.test(event.kind)) return planEventIsRight(event, past, all);
   const running =
     past.some(({ kind }) => kind === 'plan.admitted') && !past.some(({ kind }) => kind === 'plan.settled');
   if (!running) return false;
@@ -186,6 +187,8 @@ function isRight(event: Told, past: readonly Told[]): boolean {
 /** The place of the first event that cannot be, from 0; undefined when the history is legal. */
 export function firstIllegal(chain: readonly object[]): number | undefined {
   const events = chain as readonly Told[];
-  const at = events.findIndex((event, index) => !isRight(event, current(events.slice(0, index))));
+  const at = events.findIndex(
+    (event, index) => !isRight(event, current(events.slice(0, index)), events.slice(0, index)),
+  );
   return at < 0 ? undefined : at;
 }
