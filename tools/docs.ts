@@ -128,7 +128,8 @@ ${capabilityTable(KV_COLUMNS, KV_DECLARED)}
 \`durable\`: what was acknowledged is there after a kill of the backend. Keys are any Unicode text of up to 512 bytes, everywhere.
 
 On \`nats:\` the keys of all plans are one bucket of NATS KV, \`${KV_BUCKET}\`, which any of its clients reads, writes and watches
-([ADR 53](adr/0053-kv-is-a-bucket-of-nats-kv.md)): \`nats kv get ${KV_BUCKET} ${EXAMPLE_PLAN}.jobs.done\`. The key \`jobs.done\` of the plan
+([ADR 53](adr/0053-kv-is-a-bucket-of-nats-kv.md)): \`nats kv get ${KV_BUCKET} ${EXAMPLE_PLAN}.jobs.done\`
+(with a service's user: on the embedded stack the \`serviceUrl\` in \`.isomorph/stack.json\`). The key \`jobs.done\` of the plan
 \`${EXAMPLE_PLAN}\` is \`${kvKey(EXAMPLE_PLAN, 'jobs.done')}\` there. What NATS KV takes as a key stands as it is: ASCII letters, digits and
 \`- _ / =\`, with single dots inside. Anything else, and what begins with \`=\`, is \`=\` and the base64url of its UTF-8:
 \`${EXAMPLE_KEY}\` is \`${kvKey(EXAMPLE_PLAN, EXAMPLE_KEY)}\`. So no two keys are one, and whoever sees a key there knows ours: without \`=\` at its

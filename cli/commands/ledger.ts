@@ -64,7 +64,7 @@ export async function exportLedger(context: Context, planId: string, { output = 
   const { events, head } = exported;
   out.lines(
     `${out.theme.good(GLYPH.good)} ${plural(events, 'event')} of ${planId} in ${shownPath(file, terminal.cwd)}`,
-    out.theme.dim(`  check it: isomorph ledger verify ${output} --head ${head}`),
+    out.theme.dim(`  check it: npx isomorph ledger verify ${output} --head ${head}`),
   );
   out.document({ plan_id: planId, events, head_hash: head, file });
   return 0;

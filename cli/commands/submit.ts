@@ -58,7 +58,7 @@ async function submitOnly(context: Context, plan: PlanDocument): Promise<number>
   const ack = await publishCommand(await context.connection('client'), SUBMIT_SUBJECT, canonicalBytes(plan));
   out.lines(
     `${out.theme.good(GLYPH.good)} plan ${out.theme.bold(plan.plan_id)} is stored as message ${ack.seq} of ${ack.stream}`,
-    out.theme.dim(`  follow it: isomorph watch ${plan.plan_id}`),
+    out.theme.dim(`  follow it: npx isomorph watch ${plan.plan_id}`),
   );
   out.document({ plan_id: plan.plan_id, ack });
   return 0;
@@ -71,8 +71,9 @@ export async function submit(context: Context, file: string, options: SubmitOpti
   if (options.wait !== true) return submitOnly(context, plan);
   const end = await submitAndFollow(context, plan, terminal.interrupted);
   if (end.status === 'refused') showRefusal(context, end.fault);
-  if (end.status === 'unwatched') out.note(`the plan goes on: isomorph watch ${plan.plan_id}`);
-  else if (end.status !== 'refused') out.lines(out.theme.dim(`  everything about it: isomorph show ${plan.plan_id}`));
+  if (end.status === 'unwatched') out.note(`the plan goes on: npx isomorph watch ${plan.plan_id}`);
+  else if (end.status !== 'refused')
+    out.lines(out.theme.dim(`  everything about it: npx isomorph show ${plan.plan_id}`));
   out.document({ type: 'result', plan_id: plan.plan_id, ...end });
   return exitCodeOf(end);
 }

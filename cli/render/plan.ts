@@ -69,7 +69,7 @@ function headerLines({ rows, events, verified }: PlanView, theme: Theme): string
     ],
     [
       'ledger',
-      `${plural(events, 'event')}, ${verified ? 'chain verified' : 'CHAIN BROKEN: see `isomorph ledger verify`'}`,
+      `${plural(events, 'event')}, ${verified ? 'chain verified' : 'CHAIN BROKEN: see `npx isomorph ledger verify`'}`,
     ],
     ['head', plan.head_hash ?? ''],
     ['standing', standingText(rows.standings[0])],
@@ -206,7 +206,7 @@ export interface ListedPlan {
 }
 
 export function planListLines(plans: readonly ListedPlan[], theme: Theme): string[] {
-  if (plans.length === 0) return ['no plans yet: submit one with `isomorph submit examples/penguins/plan.yaml`'];
+  if (plans.length === 0) return ['no plans yet: submit one with `npx isomorph submit examples/penguins/plan.yaml`'];
   const columns = [
     { title: 'plan' },
     { title: 'status' },

@@ -27,13 +27,18 @@ function toOptions(url: string): NodeConnectionOptions {
   };
 }
 
+/** A busy client answers the server's greeting too late: that says nothing of its credentials, and passes. */
+const AUTHENTICATION_TIMEOUT = /authentication timeout/i;
+/** So long is a greeting tried again, also by one who would not wait for a server. */
+const GREETING_WAIT_MS = 15_000;
+
 /**
  * A connection that outlives restarts of its server: it reconnects for ever, every 200 ms and jitter.
  * @throws ERR_CONFIG for a malformed URL or refused credentials, ERR_UNAVAILABLE when no server answers.
  */
 export async function connectNats({ url, name, waitMs = 0 }: ConnectOptions): Promise<NatsConnection> {
   const options = toOptions(url);
-  const deadline = Date.now() + waitMs;
+  const startedMs = performance.now();
   for (;;) {
     try {
       return await connect({
@@ -43,14 +48,19 @@ export async function connectNats({ url, name, waitMs = 0 }: ConnectOptions): Pr
         reconnectTimeWait: 200,
         pingInterval: 20_000,
         ignoreClusterUpdates: true,
+        // A greeting that came too late twice must not end a connection that is to last for ever.
+        ignoreAuthErrorAbort: true,
         // Else the client captures a stack for every request, in case it fails: a tenth of the CPU of a busy connection.
         noAsyncTraces: true,
       });
     } catch (error) {
-      if (error instanceof Error && /authorization/i.test(`${error.name} ${error.message}`)) {
+      const text = error instanceof Error ? `${error.name} ${error.message}` : '';
+      const isLate = AUTHENTICATION_TIMEOUT.test(text);
+      if (!isLate && /authorization/i.test(text)) {
         throw new IsomorphError('ERR_CONFIG', `NATS at ${options.servers} refuses the credentials`, {}, error);
       }
-      if (Date.now() >= deadline) {
+      const patienceMs = isLate ? Math.max(waitMs, GREETING_WAIT_MS) : waitMs;
+      if (performance.now() - startedMs >= patienceMs) {
         throw new IsomorphError('ERR_UNAVAILABLE', `no NATS server answers at ${options.servers}`, {}, error);
       }
       await new Promise((resolve) => setTimeout(resolve, 200));

@@ -32,7 +32,7 @@ export const FLOORS: readonly (readonly Room[])[] = [
   of('/open.ts'),
   [room('shared/registry'), room('shared/journal'), room('shared/judge')],
   [room('shared/projection')],
-  [room('shared/fsck'), room('shared/client')],
+  [room('shared/fsck')],
   [room('services/common')],
   [each('services')],
   [room('services/compose.ts')],
