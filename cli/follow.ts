@@ -13,11 +13,11 @@ import type { ShownFault } from './render/error.ts';
 export type FollowItem =
   | {
       readonly kind: 'commit';
-      /** Those that this version knows, and those that it does not. */
+      /** Those that this version knows and that are legal, and the rest. */
       readonly events: readonly LedgerEvent[];
       readonly unknown: readonly RawEvent[];
     }
-  /** A message in the ledger that is no event. */
+  /** A message in the ledger that is none of the chain of its plan. */
   | { readonly kind: 'foreign'; readonly seq: number; readonly reason: string }
   | { readonly kind: 'progress'; readonly planId: string; readonly progress: Progress }
   /** A command of this plan that was refused. */

@@ -7,7 +7,7 @@ import type { PlanState } from '../shared/ledger/state.ts';
 import { type Verdict, Verifier } from '../shared/ledger/verify.ts';
 import type { AdmittedPlan } from '../shared/plan/admitted.ts';
 import type { Context } from './context.ts';
-import { readLedger } from './ledger-source.ts';
+import { readMessages } from './ledger-source.ts';
 
 /** @throws ERR_PLAN_ID for text that no plan can be called. */
 export function checkPlanId(text: string): string {
@@ -19,7 +19,7 @@ export function checkPlanId(text: string): string {
 
 /** A plan as the live ledger has it, verified on the way. */
 export interface LoadedPlan extends Reading {
-  /** Those that this version knows. */
+  /** Those that this version knows, and that are legal. */
   readonly events: readonly LedgerEvent[];
   readonly verdict: Verdict;
 }
@@ -27,12 +27,12 @@ export interface LoadedPlan extends Reading {
 /** @throws ERR_PLAN_ID; ERR_PLAN_UNKNOWN when the ledger has no event of it. */
 export async function loadPlan(context: Context, planId: string): Promise<LoadedPlan> {
   checkPlanId(planId);
-  const verifier = new Verifier();
   const events: LedgerEvent[] = [];
-  for await (const one of readLedger(await context.connection('auditor'), planId)) {
+  const verifier = new Verifier(({ event }) => events.push(event));
+  for await (const one of readMessages(await context.connection('auditor'), planId)) {
     const place = `message ${one.message.seq}`;
     if (one.kind === 'foreign') verifier.report(one.error, place);
-    else if (verifier.commit(one.raws, place)) events.push(...one.events);
+    else verifier.commit(one.raws, place);
   }
   const reading = verifier.reading(planId);
   if (reading === undefined) throw new IsomorphError('ERR_PLAN_UNKNOWN', `no plan ${planId} is in the ledger`);

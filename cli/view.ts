@@ -87,7 +87,7 @@ class TextView implements View {
         break;
       case 'foreign':
         this.print([
-          `${' '.repeat(9)}  ${theme.warn(GLYPH.warn)} message ${item.seq} is no event: ${fit(plain(item.reason), 200)}`,
+          `${' '.repeat(9)}  ${theme.warn(GLYPH.warn)} message ${item.seq} is none of a chain: ${fit(plain(item.reason), 200)}`,
         ]);
         break;
       case 'progress':
@@ -120,7 +120,7 @@ class TextView implements View {
 
   #unknown({ plan_id: planId, seq, kind, v }: RawEvent): string {
     const { theme } = this.#out;
-    const what = `seq ${seq} of ${planId}, ${plain(kind)} of version ${v}, is not known to this version`;
+    const what = `seq ${seq} of ${planId}, ${plain(kind)} of version ${v}, is not known to this version, or not legal there`;
     return `${' '.repeat(9)}  ${theme.warn(GLYPH.warn)} ${what}`;
   }
 

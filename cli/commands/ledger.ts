@@ -8,7 +8,7 @@ import type { Verdict } from '../../shared/ledger/verify.ts';
 import { plural } from '../../shared/text/plural.ts';
 import { AuditedLedger, type Documents, fileDocument, worldDocuments } from '../audited-ledger.ts';
 import type { Context } from '../context.ts';
-import { lastSequence, readLedger } from '../ledger-source.ts';
+import { lastSequence, readLedger, readMessages } from '../ledger-source.ts';
 import { checkPlanId, loadPlan } from '../load-plan.ts';
 import { shownPath } from '../place.ts';
 import { table } from '../render/table.ts';
@@ -27,11 +27,14 @@ interface Exported {
 
 const LINE_FEED = new Uint8Array([0x0a]);
 
+const notOfChain = ({ code }: IsomorphError): string =>
+  code === 'ERR_NOT_AN_EVENT' ? 'is no event' : 'does not follow the chain';
+
 /** The stored bytes of a plan's commits: each is its events in canonical form, one a line, without a last line feed. */
 async function* exportOf(context: Context, planId: string, exported: Exported): AsyncGenerator<Uint8Array> {
   for await (const one of readLedger(await context.connection('auditor'), planId)) {
     if (one.kind === 'foreign') {
-      context.out.note(`message ${one.message.seq} is no event, skipped: ${one.error.message}`);
+      context.out.note(`message ${one.message.seq} ${notOfChain(one.error)}, skipped: ${one.error.message}`);
       continue;
     }
     exported.events += one.raws.length;
@@ -85,7 +88,7 @@ async function* openInput(file: string, context: Context): AsyncGenerator<Uint8A
 /** Every chain of the live ledger. A plan that still runs is no finding here. */
 async function verifyLive(context: Context, documents: Documents | undefined): Promise<Verdict> {
   const ledger = new AuditedLedger(documents);
-  for await (const one of readLedger(await context.connection('auditor'), undefined)) {
+  for await (const one of readMessages(await context.connection('auditor'), undefined)) {
     const place = `message ${one.message.seq}`;
     if (one.kind === 'foreign') ledger.verifier.report(one.error, place);
     else ledger.verifier.commit(one.raws, place);

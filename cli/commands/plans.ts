@@ -36,9 +36,9 @@ async function fromPostgres(pool: Pool, limit: number): Promise<ListedPlan[] | u
 async function fromLedger(context: Context, limit: number): Promise<ListedPlan[]> {
   const { Verifier } = await import('../../shared/ledger/verify.ts');
   const { rowsOf } = await import('../../shared/projection/rows.ts');
-  const { readLedger } = await import('../ledger-source.ts');
+  const { readMessages } = await import('../ledger-source.ts');
   const verifier = new Verifier();
-  for await (const one of readLedger(await context.connection('auditor'), undefined)) {
+  for await (const one of readMessages(await context.connection('auditor'), undefined)) {
     if (one.kind === 'commit') verifier.commit(one.raws, `message ${one.message.seq}`);
   }
   const plans = verifier.verdict().plans.flatMap(({ planId }): ListedPlan[] => {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
+import { followLedger } from '../../cli/ledger-source.ts';
 import { ensureTopology } from '../../services/setup/topology.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
@@ -88,6 +89,37 @@ test('a message that is no event is skipped by every reader and found by verify'
     const verified = await runCli(['ledger', 'verify'], { cwd, env });
     assert.is(verified.code, 1);
     assert.match(verified.stdout, /✗ message \d+\n +ERR_NOT_AN_EVENT/);
+  });
+});
+
+test('an end that does not follow the chain is no end for whoever exports, copies or watches', async () => {
+  await withLive(async ({ connection, cwd, env }) => {
+    await writePlan(connection, 'p', 0, 4);
+    const before = await jetstream(connection).publish('ledger.p.plan.settled', linesOf('p').at(-1) ?? '');
+    const exported = await runCli(['ledger', 'export', 'p', '-o', 'p.ndjson', '--json'], { cwd, env });
+    const [{ head_hash: head, events }] = exported.documents() as [{ head_hash: string; events: number }];
+    assert.match((await runCli(['ledger', 'export', 'p'], { cwd, env })).stderr, /does not follow the chain, skipped/);
+    assert.is(await readFile(path.join(cwd, 'p.ndjson'), 'utf8'), `${linesOf('p').slice(0, events).join('\n')}\n`);
+    assert.is((await runCli(['ledger', 'verify', 'p.ndjson', '--open', '--head', head], { cwd })).code, 0);
+    const heads = (await runCli(['ledger', 'head', '--json'], { cwd, env })).documents() as [{ plans: unknown[] }];
+    assert.ok(JSON.stringify(heads[0].plans).includes(head), 'the head is that of the chain');
+    await writePlan(connection, 'p', 4);
+    const watched = await runCli(['watch', 'p', '--json'], { cwd, env });
+    const documents = watched.documents() as { type?: string; event?: { seq: number } }[];
+    assert.is(watched.code, 0);
+    assert.equal(
+      documents.flatMap(({ event }) => event?.seq ?? []),
+      Array.from({ length: 20 }, (_, index) => index + 1),
+    );
+    // Who comes to the ledger in its middle tells them apart all the same.
+    const done = new AbortController();
+    const kinds: string[] = [];
+    for await (const one of followLedger(connection, undefined, before.seq, done.signal)) {
+      kinds.push(one.kind);
+      if (one.kind === 'commit' && one.events.at(-1)?.kind === 'plan.settled') done.abort();
+    }
+    assert.is(kinds[0], 'foreign');
+    assert.ok(kinds.length > 1 && kinds.slice(1).every((kind) => kind === 'commit'));
   });
 });
 
