@@ -190,6 +190,10 @@ export function decideEnd(state: PlanState, end: End): EndDecision {
 /** Milliseconds until an instant comes; 0 when it has. */
 export const untilMs = (instant: string, nowMs: number): number => Math.max(0, Date.parse(instant) - nowMs);
 
+/** Whether the run of a quarantined plan is to be ended: that plan gets no event any more, but no run outlives its deadline. */
+export const isOverdue = ({ started, end }: Execution, nowMs: number): boolean =>
+  started !== undefined && end === undefined && untilMs(started.deadline, nowMs) === 0;
+
 export interface DeadlineDecision extends Decision {
   /** How long the deadline is still ahead. */
   readonly waitMs?: number;

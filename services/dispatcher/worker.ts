@@ -16,7 +16,7 @@ import { progressSubject } from '../../shared/wire/progress.ts';
 import type { Work } from '../../shared/wire/work.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { collectOutputs, NOT_COLLECTED, storeLog } from './collect.ts';
-import { decideEnd, decideStart, type End, type Found, type StartDecision, untilMs } from './decide.ts';
+import { decideEnd, decideStart, type End, type Found, isOverdue, type StartDecision, untilMs } from './decide.ts';
 import { buildJob, type ScratchAccess } from './job.ts';
 import { type Failure, failure, failureOf } from './outcome.ts';
 import { isTimed, type Scrub, scrubbed, scrubbedError, scrubOf, type TimedResult, WITHHOLDING } from './scrub.ts';
@@ -83,9 +83,8 @@ export class Worker {
 
   /** A run of a quarantined plan gets no end in the ledger, but it ends. */
   async #endOverdue(execution: Execution | undefined): Promise<void> {
-    const { started, executionId } = execution ?? {};
-    if (started === undefined || executionId === undefined) return;
-    if (untilMs(started.deadline, this.#deps.nowMs()) <= 0) await this.#deps.runtime.kill(executionId);
+    if (execution === undefined || !isOverdue(execution, this.#deps.nowMs())) return;
+    await this.#deps.runtime.kill(execution.executionId);
   }
 
   /** Ends what runs here of a plan; the runs then end as cancelled. */

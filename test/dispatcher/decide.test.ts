@@ -6,6 +6,7 @@ import {
   decideStart,
   type End,
   isOrphan,
+  isOverdue,
   type Start,
   untilMs,
 } from '../../services/dispatcher/decide.ts';
@@ -302,6 +303,20 @@ test('a plan is ended when its deadline comes, not before, and once', () => {
   assert.equal(dispatcher(again).when(decideDeadline, deadlineMs + 1).decision, { drafts: [] });
   const over = admittedChain('plan').append('settler', [settled('failed', 0)]);
   assert.equal(dispatcher(over).when(decideDeadline, deadlineMs - 1).decision, { drafts: [] });
+});
+
+test('of a quarantined plan a run is ended from its deadline on, and nothing that is none', () => {
+  const execution = (chain: Chain) => {
+    const found = chain.state.executions.get(ID);
+    if (found === undefined) throw new Error(`no ${ID}`);
+    return found;
+  };
+  const running = execution(startedChain());
+  const deadlineMs = Date.parse(running.started?.deadline ?? '');
+  assert.equal([isOverdue(running, deadlineMs - 1), isOverdue(running, deadlineMs)], [false, true]);
+  assert.not(isOverdue(execution(scheduledChain()), Number.MAX_SAFE_INTEGER), 'it never ran');
+  const ended = startedChain().append('dispatcher', [failed(ID, 5)]);
+  assert.not(isOverdue(execution(ended), deadlineMs + 1), 'it has ended');
 });
 
 test('an instant is waited for to the millisecond', () => {
