@@ -24,12 +24,15 @@ function changedOf(table: TableName, before: readonly AnyRow[], after: readonly 
   });
 }
 
-/** What differs between the rows that Postgres has of a plan (all of them when that is not known) and those it shall have. */
+/**
+ * What differs between the rows that Postgres has of a plan (all of them when that is not known) and those it shall have.
+ * What is said of a plan's standing is always written: a projector of a later version may have taken it away meanwhile.
+ */
 export function changesOf(before: Rows | undefined, after: Rows): Changes {
   return Object.fromEntries(
     TABLE_NAMES.map((table) => [
       table,
-      before === undefined ? after[table] : changedOf(table, before[table], after[table]),
+      before === undefined || table === 'standings' ? after[table] : changedOf(table, before[table], after[table]),
     ]),
   ) as unknown as Changes;
 }

@@ -52,7 +52,8 @@ class Projector implements Projection {
   #loop: Promise<void> | undefined;
   /** What Postgres is believed to hold; undefined when that has to be read. */
   #position: number | undefined;
-  #judgedAnew = false;
+  /** Plans that this version cannot follow, and so never will. */
+  readonly #halted = new Set<string>();
 
   constructor(deps: ProjectorDeps) {
     this.#deps = deps;
@@ -111,9 +112,10 @@ class Projector implements Projection {
 
   /** Projects what there is. Returns whether there was something. */
   async #catchUp(): Promise<boolean> {
-    if (this.#position === undefined || this.#waker.takeReconnected()) this.#position = await this.#confirmedPosition();
-    if (!this.#judgedAnew) await this.#judgeAnew(this.#position);
-    this.#judgedAnew = true;
+    if (this.#position === undefined || this.#waker.takeReconnected()) {
+      this.#position = await this.#confirmedPosition();
+      await this.#judgeAnew(this.#position);
+    }
     const source = { stream: LEDGER_STREAM, filter: WHOLE_LEDGER, fromSeq: this.#position + 1 };
     let batch: StoredMessage[] = [];
     let bytes = 0;
@@ -180,6 +182,7 @@ class Projector implements Projection {
     );
     await writeBatch(this.#deps.pool, { from, to, events, foreign, changes });
     for (const one of after) this.#plans.keep(one.reading.state.planId, one);
+    this.#noteHalted(after);
     this.#position = to;
   }
 
@@ -191,14 +194,22 @@ class Projector implements Projection {
     );
   }
 
-  /** What an earlier version could not follow may be plain to this one. */
+  #noteHalted(judged: readonly { readonly reading: Reading }[]): void {
+    for (const { reading } of judged) if (reading.standing.kind !== 'known') this.#halted.add(reading.state.planId);
+  }
+
+  /**
+   * What an earlier version could not follow may be plain to this one: looked at whenever another projector may have
+   * written, since that can be one of an earlier version which runs beside this one.
+   */
   async #judgeAnew(position: number): Promise<void> {
-    const anew = await this.#plans.unfollowed();
+    const anew = (await this.#plans.unfollowed()).filter((planId) => !this.#halted.has(planId));
     if (anew.length === 0) return;
     const loaded = await this.#plans.load(anew, position);
     const after = await this.#rowsOf([...loaded.values()].map(({ reading }) => reading));
     const changes = mergeChanges(after.map(({ rows }) => changesOf(undefined, rows)));
     await writeBatch(this.#deps.pool, { from: position, to: position, events: [], foreign: [], changes, anew });
+    this.#noteHalted(after);
     this.#deps.log.info({ plans: anew.length }, 'plans that could not be followed before were judged anew');
   }
 }
