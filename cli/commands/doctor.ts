@@ -7,8 +7,9 @@ import { plural } from '../../shared/text/plural.ts';
 import type { Context } from '../context.ts';
 import { lastSequence } from '../ledger-source.ts';
 import { homeOf, registryOf, runningStack } from '../place.ts';
-import { bytes, plain, wrap } from '../render/text.ts';
+import { bytes, duration, plain, wrap } from '../render/text.ts';
 import { GLYPH, type Theme } from '../render/theme.ts';
+import type { Unfollowed } from '../unfollowed.ts';
 
 /** One line of the doctor. A warning is what only some uses need. */
 export interface Checkup {
@@ -195,26 +196,43 @@ const postgres = guarded('postgres', async (context) => {
     : ok('postgres', found);
 });
 
-/** Plans that this deployment's projector cannot follow to their end, with the age of the oldest. */
+const NO_WAY_BACK = 'what a version has written, none before it can follow: there is no way back';
+
+/** Plans of one standing that are named. */
+const NAMED_PLANS = 5;
+
+/** Pure. */
+function unfollowedText(plans: readonly Unfollowed[], standing: Unfollowed['standing'], nowMs: number): string[] {
+  const those = plans.filter((plan) => plan.standing === standing);
+  if (those.length === 0) return [];
+  const named = those.slice(0, NAMED_PLANS).map(({ planId, seq, reason, sinceMs }) => {
+    const age = sinceMs === undefined ? '' : ` for ${duration(Math.max(0, nowMs - sinceMs))}`;
+    return `${planId} from seq ${seq} on${age} (${reason})`;
+  });
+  const more = those.length - named.length;
+  return [`${standing}: ${named.join(', ')}${more === 0 ? '' : `, and ${more} more`}`];
+}
+
+/** Plans that this version cannot follow to their end, the oldest first. Pure. */
+export function plansCheckup(plans: readonly Unfollowed[] | undefined, nowMs: number): Checkup {
+  if (plans === undefined) return ok('plans', 'not looked at without a projection: `isomorph ledger verify` does');
+  if (plans.length === 0) return ok('plans', `all can be followed to their end; ${NO_WAY_BACK}`);
+  const newer = unfollowedText(plans, 'newer', nowMs);
+  const quarantined = unfollowedText(plans, 'quarantined', nowMs);
+  const remedies = [
+    ...(newer.length === 0
+      ? []
+      : ['Newer plans: start services of the version that wrote them, since there is no way back.']),
+    ...(quarantined.length === 0
+      ? []
+      : ['Quarantined plans get no event any more: `isomorph ledger verify` says which rule is broken.']),
+  ];
+  return warn('plans', [...newer, ...quarantined].join('; '), remedies.join(' '));
+}
+
 const plans = guarded('plans', async (context) => {
-  const pool = await context.pool();
-  if (pool === undefined) return ok('plans', 'not looked at: no projection is named');
-  const { rows: tables } = await pool.query<{ name: string | null }>(
-    `select to_regclass('isomorph.standings') as name`,
-  );
-  if (tables[0]?.name == null) return ok('plans', 'nothing projected yet');
-  const { rows } = await pool.query<{ standing: string; count: string; oldest: string; since: Date | null }>(
-    `select standing, count(*), min(plan_id) as oldest, min(known_until) as since from isomorph.standings group by standing`,
-  );
-  const found = rows.map(
-    ({ standing, count, oldest, since }) => `${count} ${standing}, such as ${oldest}, since ${since?.toISOString()}`,
-  );
-  if (found.length === 0) return ok('plans', 'all can be followed to their end');
-  return warn(
-    'plans',
-    found.join('; '),
-    'Start services of the version that wrote them; see `isomorph ledger verify`.',
-  );
+  const { unfollowedPlans } = await import('../unfollowed.ts');
+  return plansCheckup(await unfollowedPlans(context), Date.now());
 });
 
 const PROBE = { worldPath: '/artifacts/doctor/probe.txt', text: 'isomorph doctor was here\n' } as const;
