@@ -69,7 +69,7 @@ function headerLines({ rows, events, verified }: PlanView, theme: Theme): string
     ],
     [
       'ledger',
-      `${plural(events, 'event')}, ${verified ? 'chain verified' : 'CHAIN BROKEN: see `npx isomorph ledger verify`'}`,
+      `${plural(events, 'event')}, ${verified ? 'chain verified' : 'NOT VERIFIED: see `npx isomorph ledger verify`'}`,
     ],
     ['head', plan.head_hash ?? ''],
     ['standing', standingText(rows.standings[0])],

@@ -89,6 +89,7 @@ test('a quarantined plan is a finding with its place, in the ledger and when it 
 
     const shown = await runCli(['show', 'bad'], { cwd, env });
     assert.is(shown.code, 1);
+    assert.match(shown.stdout, /NOT VERIFIED/);
     assert.match(shown.stdout, new RegExp(`standing +quarantined, no event any more from seq ${seq} on: .*by sampler`));
   });
 });

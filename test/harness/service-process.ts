@@ -1,20 +1,25 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ServiceName } from '../../services/common/services.ts';
 
-const MAIN = fileURLToPath(new URL('../../bin/run.mjs', import.meta.url));
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** A service in a process of its own, as compose runs it, that can be killed and started again. */
 export class ServiceProcess {
   readonly name: ServiceName;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #main: string;
   #child: ChildProcess;
   #output = '';
+  #onOutput: () => void = () => undefined;
 
-  constructor(name: ServiceName, env: Readonly<Record<string, string>>) {
+  /** @param root the sources that it runs; default: these */
+  constructor(name: ServiceName, env: Readonly<Record<string, string>>, root = PROJECT) {
     this.name = name;
     this.#env = { ...process.env, ...env };
+    this.#main = path.join(root, 'bin', 'run.mjs');
     this.#child = this.#spawn();
   }
 
@@ -33,19 +38,42 @@ export class ServiceProcess {
     await closed;
   }
 
+  /** SIGTERM when it runs, and a new process. */
+  async restart(): Promise<void> {
+    await this.stop();
+    this.#child = this.#spawn();
+  }
+
+  /** Lines of its log that `isIt` accepts, once there is one. Written before or still to come. */
+  async logged(isIt: (line: string) => boolean): Promise<readonly string[]> {
+    for (;;) {
+      const found = this.#output.split('\n').filter(isIt);
+      if (found.length > 0) return found;
+      await new Promise<void>((resolve) => {
+        this.#onOutput = resolve;
+      });
+    }
+  }
+
+  /** Lines of its log that tell of an error, or of worse. */
+  get alarms(): readonly string[] {
+    return this.#output.split('\n').filter((line) => /"level":[56]0/.test(line));
+  }
+
   /** What it wrote, for the message of a failed test. */
   get output(): string {
     return this.#output.slice(-4_000);
   }
 
   #spawn(): ChildProcess {
-    const child = spawn(process.execPath, [MAIN, 'service', this.name], {
+    const child = spawn(process.execPath, [this.#main, 'service', this.name], {
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
-        this.#output = (this.#output + chunk.toString('utf8')).slice(-64_000);
+        this.#output = (this.#output + chunk.toString('utf8')).slice(-256_000);
+        this.#onOutput();
       });
     }
     return child;
