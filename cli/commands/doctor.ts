@@ -215,7 +215,7 @@ function unfollowedText(plans: readonly Unfollowed[], standing: Unfollowed['stan
 
 /** Plans that this version cannot follow to their end, the oldest first. Pure. */
 export function plansCheckup(plans: readonly Unfollowed[] | undefined, nowMs: number): Checkup {
-  if (plans === undefined) return ok('plans', 'not looked at without a projection: `isomorph ledger verify` does');
+  if (plans === undefined) return ok('plans', 'not looked at without a projection: `npx isomorph ledger verify` does');
   if (plans.length === 0) return ok('plans', `all can be followed to their end; ${NO_WAY_BACK}`);
   const newer = unfollowedText(plans, 'newer', nowMs);
   const quarantined = unfollowedText(plans, 'quarantined', nowMs);
@@ -225,7 +225,7 @@ export function plansCheckup(plans: readonly Unfollowed[] | undefined, nowMs: nu
       : ['Newer plans: start services of the version that wrote them, since there is no way back.']),
     ...(quarantined.length === 0
       ? []
-      : ['Quarantined plans get no event any more: `isomorph ledger verify` says which rule is broken.']),
+      : ['Quarantined plans get no event any more: `npx isomorph ledger verify` says which rule is broken.']),
   ];
   return warn('plans', [...newer, ...quarantined].join('; '), remedies.join(' '));
 }
