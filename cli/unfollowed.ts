@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Context } from './context.ts';
-import { lastSequence, readLedger } from './ledger-source.ts';
+import { lastSequence, readMessages } from './ledger-source.ts';
 
 /** A plan that this version cannot follow to its end. */
 export interface Unfollowed {
@@ -46,7 +46,7 @@ async function fromLedger(context: Context): Promise<Unfollowed[] | undefined> {
   if ((await lastSequence(connection)) > FEW_MESSAGES) return undefined;
   const { Verifier } = await import('../shared/ledger/verify.ts');
   const verifier = new Verifier();
-  for await (const one of readLedger(connection, undefined)) {
+  for await (const one of readMessages(connection, undefined)) {
     if (one.kind === 'commit') verifier.commit(one.raws, `message ${one.message.seq}`);
   }
   const plans = verifier.verdict().plans.flatMap(({ planId, standing }): Unfollowed[] => {
