@@ -29,7 +29,7 @@ export function followLedger({ deps, consumer, journal, react }: FollowOptions):
       const { subject, seq, data } = message;
       if (planId === undefined) return DONE;
       const events = journal.observe(planId, { subject, seq, data, storedAt: '' });
-      const snapshot = await journal.load(planId, seq);
+      const snapshot = await (message.redelivered ? journal.loadAgain(planId, seq) : journal.load(planId, seq));
       // What is none of the chain causes nothing; the journal has told of it.
       if (events !== undefined && !snapshot.foreign.has(seq)) await react(events, snapshot, seq);
       return DONE;

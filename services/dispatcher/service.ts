@@ -1,4 +1,4 @@
-import type { Subscription } from '@nats-io/transport-node';
+import type { Msg, Subscription } from '@nats-io/transport-node';
 import { fault } from '../../shared/errors/isomorph-error.ts';
 import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { Journal, type Snapshot } from '../../shared/journal/journal.ts';
@@ -52,7 +52,7 @@ class Dispatcher {
   readonly #plans: AdmittedPlans;
   readonly #workers: readonly Worker[];
   readonly #consumptions: Consumption[] = [];
-  readonly #answers: Subscription[] = [];
+  readonly #subscriptions: Subscription[] = [];
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(deps: DispatcherDeps) {
@@ -68,7 +68,13 @@ class Dispatcher {
     this.#sweep();
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_EVERY_MS);
     // Every dispatcher must hear of a cancellation, whichever of them took the commit from the shared consumer.
-    connection.subscribe(COMMITTED_CANCELLATIONS, { callback: (_, { subject }) => this.#cancel(subject) });
+    const cancellations = connection.subscribe(COMMITTED_CANCELLATIONS, {
+      callback: (error, message) => {
+        const heard = error === null ? this.#cancel(message) : Promise.reject(error);
+        heard.catch((reason: unknown) => log.warn({ err: reason }, 'cancelling failed'));
+      },
+    });
+    this.#subscriptions.push(cancellations);
     this.#consumptions.push(
       await followLedger({
         deps: this.#deps,
@@ -82,7 +88,7 @@ class Dispatcher {
       if (worker === undefined) continue;
       const { adapter } = runtime;
       const unknown = (error: unknown) => log.warn({ err: error, adapter }, 'an image is not known');
-      this.#answers.push(answerPins(connection, runtime, unknown));
+      this.#subscriptions.push(answerPins(connection, runtime, unknown));
       const consumption = await consumeFor(this.#deps, {
         consumer: workConsumer(adapter),
         keepQuarantined: true,
@@ -111,7 +117,7 @@ class Dispatcher {
 
   async stop(): Promise<void> {
     clearInterval(this.#sweeper);
-    for (const subscription of this.#answers) subscription.unsubscribe();
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
     await Promise.all(this.#consumptions.map((consumption) => consumption.stop()));
   }
 
@@ -124,12 +130,13 @@ class Dispatcher {
     );
   }
 
-  #cancel(subject: string): void {
+  /** Anyone in the account can say that a plan is to be cancelled; its chain says whether it is. */
+  async #cancel({ subject, headers }: Msg): Promise<void> {
     const planId = planOfSubject(subject);
     if (planId === undefined) return;
-    for (const worker of this.#workers) {
-      worker.cancel(planId).catch((error: unknown) => this.#deps.log.warn({ err: error }, 'cancelling failed'));
-    }
+    const { state } = await this.#journal.read(planId, Number(headers?.get('Nats-Sequence') || 0));
+    if (state.cancelRequested === undefined) return;
+    await Promise.all(this.#workers.map((worker) => worker.cancel(planId)));
   }
 
   /** Events first cause what they ask for, then the plan is looked at as a whole. */

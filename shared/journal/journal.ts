@@ -21,9 +21,11 @@ export interface Snapshot extends Reading {
   readonly lastSeq: number;
   /** Stream sequences of the messages that are none of its chain, and so were skipped. */
   readonly foreign: ReadonlySet<number>;
+  /** Every message up to here was read; of those behind it, some were only shown, and others passed over unseen. */
+  readonly readTo: number;
 }
 
-const nothingOf = (planId: string): Snapshot => ({ ...beginningOf(planId), lastSeq: 0, foreign: new Set() });
+const nothingOf = (planId: string): Snapshot => ({ ...beginningOf(planId), lastSeq: 0, foreign: new Set(), readTo: 0 });
 
 /**
  * What a plan is not to be acted on for.
@@ -129,6 +131,21 @@ export class Journal {
   }
 
   /**
+   * The plan for whoever acts on message `seq`, which was delivered before: what was shown meanwhile may have passed over
+   * it. `foreign` then says whether it is in the chain.
+   * @throws as {@link load}
+   */
+  async loadAgain(planId: string, seq: number): Promise<Snapshot> {
+    const known = await this.load(planId, seq);
+    if (known.readTo >= seq) return known;
+    const snapshot = await this.#queue.run(planId, () =>
+      this.#readFrom(planId, { ...nothingOf(planId), foreign: known.foreign }),
+    );
+    checkStanding(planId, snapshot.standing);
+    return snapshot;
+  }
+
+  /**
    * Takes a ledger message that a consumer delivered into account, so that following a plan needs no reads.
    * A message that is not the next one of its plan changes nothing: {@link load} will read the gap.
    * @returns those of its events that are known; undefined when it is no event of the plan. Whether it is in the chain
@@ -139,7 +156,7 @@ export class Journal {
     if (commit instanceof IsomorphError) return undefined;
     const snapshot = this.#cache.get(planId) ?? nothingOf(planId);
     if (message.seq > snapshot.lastSeq && commit[0]?.prev_hash === snapshot.head.hash) {
-      this.#cache.set(planId, this.#advance(planId, snapshot, [message]));
+      this.#cache.set(planId, { ...this.#advance(planId, snapshot, [message]), readTo: snapshot.readTo });
     }
     return commit.flatMap((raw) => {
       const meaning = readMeaning(raw);
@@ -176,7 +193,9 @@ export class Journal {
       const state = evolve(snapshot.state, events);
       const publication = await this.#publish(planId, events, snapshot.lastSeq);
       if (publication.kind === 'stored') {
-        const stored = { ...snapshot, state, head: state.head, standing: KNOWN, lastSeq: publication.seq };
+        const { seq } = publication;
+        const readTo = snapshot.readTo === snapshot.lastSeq ? seq : snapshot.readTo;
+        const stored = { ...snapshot, state, head: state.head, standing: KNOWN, lastSeq: seq, readTo };
         this.#cache.set(planId, stored);
         return { ...stored, decision, events };
       }
@@ -201,7 +220,8 @@ export class Journal {
         msgID: last.this_hash,
         expect: { lastSubjectSequence: lastSeq, lastSubjectSequenceSubject: planSubjects(planId) },
       });
-      return { kind: 'stored', seq: ack.seq };
+      // The same bytes of another writer, or our own that came late: what is known by its hash the reading will tell.
+      return ack.duplicate ? { kind: 'conflict' } : { kind: 'stored', seq: ack.seq };
     } catch (error) {
       if (!(error instanceof JetStreamApiError)) return { kind: 'unknown' };
       if (WRONG_LAST_SEQUENCE.has(error.code)) return { kind: 'conflict' };
@@ -219,7 +239,10 @@ export class Journal {
     const messages: StoredMessage[] = [];
     for await (const message of readStream(this.#connection, place)) messages.push(message);
     const snapshot = this.#advance(planId, known, messages, seen);
-    if ((this.#cache.get(planId)?.lastSeq ?? 0) < snapshot.lastSeq) this.#cache.set(planId, snapshot);
+    const { lastSeq = 0, readTo = 0 } = this.#cache.get(planId) ?? {};
+    if (lastSeq < snapshot.lastSeq || (lastSeq === snapshot.lastSeq && readTo < snapshot.readTo)) {
+      this.#cache.set(planId, snapshot);
+    }
     return snapshot;
   }
 
@@ -233,11 +256,13 @@ export class Journal {
       const taken =
         commit instanceof IsomorphError ? ({ kind: 'foreign', error: commit } as const) : reader.take(commit);
       if (taken.kind === 'foreign') {
+        if (foreign.has(message.seq)) continue;
         foreign.add(message.seq);
         this.#onForeign({ subject: message.subject, seq: message.seq, reason: taken.error.message });
       } else if (!(commit instanceof IsomorphError)) seen.push(...commit);
     }
-    return { ...reader.reading, lastSeq: messages.at(-1)?.seq ?? known.lastSeq, foreign };
+    const lastSeq = messages.at(-1)?.seq ?? known.lastSeq;
+    return { ...reader.reading, lastSeq, foreign, readTo: known.readTo === known.lastSeq ? lastSeq : known.readTo };
   }
 }
 

@@ -4,8 +4,10 @@ import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { canonicalText } from '../../shared/hash/canonical.ts';
 import { type ForeignMessage, Journal, type Snapshot } from '../../shared/journal/journal.ts';
 import { encodeCommit, seal } from '../../shared/ledger/chain.ts';
+import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import { hashEvent, type RawEvent } from '../../shared/ledger/envelope.ts';
 import type { Draft } from '../../shared/ledger/events.ts';
+import type { PlanState } from '../../shared/ledger/state.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { readStream, type StoredMessage } from '../../shared/nats/read.ts';
 import { suite } from '../harness/suite.ts';
@@ -196,6 +198,35 @@ live('an illegal commit is refused before anything is written', async (server) =
   assert.is((await verifiedEvents(connection)).length, 2);
   const reader = new Journal({ connection, by: undefined });
   assert.is(await codeOf(reader.append(PLAN, recordOnce(1))), 'ERR_INTERNAL');
+});
+
+live('what was passed over by what was shown is told when it is looked at again, once', async (server) => {
+  const connection = await server.connect();
+  const { head } = await admit(connection);
+  const { seq } = await store(
+    connection,
+    behind({ ...head, hash: `blake3:${'0'.repeat(64)}` }, cancelRequested('client')),
+  );
+  await journalOn(connection).append(PLAN, recordOnce(1));
+  const [first, , last] = (await messagesOf(connection)) as [StoredMessage, StoredMessage, StoredMessage];
+  const foreign: number[] = [];
+  const journal = new Journal({ connection, by: 'sampler', onForeign: (message) => foreign.push(message.seq) });
+  for (const message of [first, last]) journal.observe(PLAN, message);
+  assert.not.ok((await journal.load(PLAN, seq)).foreign.has(seq), 'it was not passed over');
+  for (const _ of ['told', 'told already']) assert.ok((await journal.loadAgain(PLAN, seq)).foreign.has(seq));
+  assert.equal(foreign, [seq]);
+});
+
+live('who writes the very bytes that another has written is not told that they are his', async (server) => {
+  const connection = await server.connect();
+  const [first, second] = ['first', 'second'].map(
+    () => new Journal({ connection, by: 'admission', nowMs: () => START_MS }),
+  ) as [Journal, Journal];
+  await second.load(PLAN);
+  const submit = ({ phase }: PlanState): Decision =>
+    phase === 'absent' ? { drafts: [submitted(PLAN), admitted(PLAN, 5)] } : NOTHING;
+  assert.is((await first.append(PLAN, submit)).events.length, 2);
+  assert.is((await second.append(PLAN, submit)).events.length, 0);
 });
 
 live('a snapshot is as new as it was asked to be', async (server) => {
