@@ -1,14 +1,16 @@
 /**
- * The child process that judges: `node bin/run.mjs judge`, with questions and answers on its channel. It has no
+ * The child process that judges: `node bin/run.mjs judge <pid of its parent>`, with questions and answers on its channel. It has no
  * environment and no secrets, and ends with its parent, also while it is lost in a question.
  */
 import { Worker } from 'node:worker_threads';
 import { answer, type Question } from './question.ts';
 
-/** A thread of its own: this one may be busy for ever. */
+/** A thread of its own: this one may be busy for ever. The parent is named by itself, since it may be gone by now. */
 const WATCH = `
-const parent = process.ppid;
-setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, 1_000);
+const parent = ${Number(process.argv[2])};
+const look = () => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); };
+look();
+setInterval(look, 1_000);
 `;
 
 new Worker(WATCH, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();

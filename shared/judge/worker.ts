@@ -43,11 +43,12 @@ export class JudgeWorker {
   #isAlive = true;
 
   constructor() {
-    this.#child = fork(RUN, ['judge'], {
+    this.#child = fork(RUN, ['judge', String(process.pid)], {
       // An interrupt at the terminal is for the service, which stops in order and then ends its judges.
       detached: true,
       env: {},
-      execArgv: [`--max-old-space-size=${HEAP_MIB}`],
+      // Without __proto__ a member of that name is a member like any other.
+      execArgv: [`--max-old-space-size=${HEAP_MIB}`, '--disable-proto=delete'],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });

@@ -3,6 +3,7 @@ import { IsomorphError } from '../errors/isomorph-error.ts';
 import { blake3Hex } from '../hash/blake3.ts';
 import { canonicalBytes, canonicalText } from '../hash/canonical.ts';
 import { PLAN_ID } from '../ids/ids.ts';
+import { jsonDepth } from '../schema/json-depth.ts';
 import { validator } from '../schema/validate.ts';
 import { Cid, EVENT_LIMITS, Timestamp } from './events.ts';
 
@@ -65,6 +66,9 @@ function parseJson(line: string): unknown {
   }
 }
 
+/** Objects and arrays in each other; today's events have six. */
+const MAX_DEPTH = 64;
+
 /** Most bytes that a reader accepts of an event of version `v`. */
 const maxBytes = (v: number): number => (v === 1 ? EVENT_LIMITS.event_bytes_v1 : EVENT_LIMITS.event_bytes);
 
@@ -73,6 +77,8 @@ const maxBytes = (v: number): number => (v === 1 ? EVENT_LIMITS.event_bytes_v1 :
  * @throws ERR_NOT_AN_EVENT when it has not the form of an event, or is not canonical: other bytes would hash alike
  */
 export function parseLine(line: string): RawEvent {
+  // Else how deep a reader's stack is would decide whether it is an event.
+  if (jsonDepth(line) > MAX_DEPTH) notAnEvent(`no event: more than ${MAX_DEPTH} objects and arrays in each other`);
   const envelope = checkEnvelope(parseJson(line));
   if (!envelope.ok) {
     const [first] = envelope.faults;

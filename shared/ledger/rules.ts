@@ -76,7 +76,7 @@ export const spentAsCounted = rule<'plan.settled'>(
  * of that version were made by hand whose number of steps is another.
  */
 const stepsToSucceed = ({ admitted, attempts }: PlanState): number =>
-  admitted?.predicates === null ? attempts.size : (admitted?.steps ?? 0);
+  admitted?.predicates === null ? Math.max(attempts.size, Math.min(1, admitted.steps)) : (admitted?.steps ?? 0);
 
 const missingSteps = (state: PlanState): string | undefined => {
   const steps = stepsToSucceed(state);

@@ -73,6 +73,8 @@ function check(document: Document, reading: Reading): void {
   let aliased = 0;
   visit(document, (_, node, path) => {
     if (reading.faults.length >= MAX_FAULTS) return visit.BREAK;
+    // What is left out, such as a value behind a dash, is null.
+    if (node === null) return undefined;
     const one = node as Node;
     if (path.length > MAX_JSON_DEPTH && path.filter(isCollection).length > MAX_JSON_DEPTH) {
       tell(reading, one, 'it is too deep', `at most ${MAX_JSON_DEPTH} lists and mappings in each other`);
@@ -85,6 +87,8 @@ function check(document: Document, reading: Reading): void {
     }
     if (isAlias(node)) {
       const target = node.resolve(document);
+      if (target === undefined)
+        tell(reading, one, `nothing before it is called &${node.source}`, 'an alias of something before it');
       aliased += target === undefined ? 0 : sizeOf(target as Node, document, sizes);
       if (aliased > MAX_ALIASED) {
         tell(reading, one, 'aliases stand for too much', `at most ${MAX_ALIASED} values by aliases`);
@@ -108,7 +112,7 @@ function check(document: Document, reading: Reading): void {
 }
 
 /** A file of a plan or a registry is far smaller; the parser itself is not made for what is large. */
-const MAX_CHARACTERS = 4 * 1024 * 1024;
+const MAX_CHARACTERS = 1024 * 1024;
 
 /**
  * How deep a text can be at most, before any parser sees it: brackets, and blocks by their indents. It counts some that stand in

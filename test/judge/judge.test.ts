@@ -1,14 +1,19 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import type { Fault, IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { Judge } from '../../shared/judge/judge.ts';
 import type { SentEvidence } from '../../shared/judge/question.ts';
 import type { PredicateCall } from '../../shared/plan/plan.ts';
 import { suite } from '../harness/suite.ts';
+import { gone } from '../stack/fixture.ts';
+import { judgesOf } from './judges-of.ts';
 
 const test = suite('judge');
 
 const PATH = '/artifacts/inputs/x.json';
+const PARENT = fileURLToPath(new URL('./parent-main.ts', import.meta.url));
 
 const documentOf = (text: string): SentEvidence => ({
   artifacts: [[PATH, { cid: 'blake3:00', size: text.length, bytes: Buffer.from(text) }]],
@@ -61,9 +66,18 @@ for (const [name, call, evidence, found] of [
 
 test('names that every object has are not there', async () => {
   const document = documentOf('{"a": 1}');
-  for (const call of [holds('constructor'), holds('a.toString'), matches({ required: ['constructor', 'toString'] })]) {
+  for (const call of [
+    holds('constructor'),
+    holds('a.toString'),
+    holds('{"__proto__": a} | b'),
+    matches({ required: ['constructor', 'toString'] }),
+  ]) {
     assert.is((await judge.predicate('p', call, document)).ok, false);
   }
+  const own = documentOf('{"__proto__": {"x": 1}}');
+  assert.is((await judge.predicate('p', holds('merge(@).x'), own)).ok, false);
+  assert.is((await judge.predicate('p', holds('"__proto__".x'), own)).ok, true);
+  assert.is((await judge.predicate('p', holds('{"__proto__": a} | "__proto__"'), document)).ok, true);
 });
 
 const placesOf = (faults: readonly Fault[]): unknown[] => faults.map(({ code, pointer }) => [code, pointer]);
@@ -113,19 +127,6 @@ test('askers take turns: many costly questions of one do not keep another waitin
   for (const { isTooCostly } of await Promise.all(costly)) assert.ok(isTooCostly);
 });
 
-/** Children of this process that judge. */
-async function judges(): Promise<number[]> {
-  const found: number[] = [];
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
-    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-    const line = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
-    if (parent === process.pid && line.includes('run.mjs\0judge')) found.push(Number(name));
-  }
-  return found;
-}
-
 test('a judge that somebody else ends has not judged: the question fails as one that may pass, and the next is answered', async () => {
   const asked = judge.predicate('p', STALLS, LONG_A).then(
     () => 'judged',
@@ -136,12 +137,31 @@ test('a judge that somebody else ends has not judged: the question fails as one 
   void asked.then(() => {
     ended = true;
   });
+  const killed = new Set<number>();
   while (!ended) {
-    for (const pid of await judges()) process.kill(pid, 'SIGKILL');
+    for (const pid of await judgesOf(process.pid)) {
+      process.kill(pid, 'SIGKILL');
+      killed.add(pid);
+    }
     await new Promise((resolve) => setImmediate(resolve));
   }
   assert.is(await asked, 'ERR_UNAVAILABLE');
+  // Else the next question may be asked of one that is dead and does not know it yet.
+  for (const pid of killed) await gone(pid);
   assert.is((await judge.predicate('p', holds('a'), documentOf('{"a": 1}'))).ok, true);
+});
+
+test('a judge ends with its parent, also when that is killed as it asks', async () => {
+  const parent = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), PARENT], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const pids = String(await once(parent.stdout, 'data'))
+    .trim()
+    .split(' ')
+    .map(Number);
+  parent.kill('SIGKILL');
+  assert.ok(pids.length > 0);
+  for (const pid of pids) await gone(pid);
 });
 
 test.run();

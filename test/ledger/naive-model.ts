@@ -76,7 +76,7 @@ function stepsAreDone(past: readonly Told[]): boolean {
   const admitted = past.find(({ kind }) => kind === 'plan.admitted')?.data;
   const done = past.filter(({ kind }) => kind === 'execution.succeeded').length;
   const ran = new Set(scheduledOf(past).map(({ data }) => data.step_id)).size;
-  return done === (admitted?.predicates === undefined ? ran : admitted.steps);
+  return done === (admitted?.predicates === undefined ? Math.max(ran, admitted?.steps === 0 ? 0 : 1) : admitted.steps);
 }
 
 function planEventIsRight(event: Told, past: readonly Told[], all: readonly Told[]): boolean {

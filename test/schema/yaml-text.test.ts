@@ -55,6 +55,12 @@ test('aliases that stand for too much are refused, also those that stand for the
   assert.equal(refused('a: &a {b: 1}\nc: [*a, *a, *a]'), []);
 });
 
+test('what is empty is nothing, and an alias of nothing is told', () => {
+  for (const text of ['', '# only a comment', '---', '-']) assert.ok(readYaml(text).ok, text);
+  assert.match(refused('plan_id: *x').join(), /^ERR_NOT_YAML line 1, column 10: nothing before it is called &x$/);
+  assert.match(refused('<<: *b\nb: &b {}').join(), /nothing before it is called &b/);
+});
+
 test('what is too deep is refused before anything recurses into it', () => {
   for (const levels of [200, 2_000, 20_000, 1_000_000]) {
     assert.match(refused(`${'['.repeat(levels)}${']'.repeat(levels)}`).join(), /too deep|too large/);
