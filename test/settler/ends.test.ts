@@ -57,7 +57,7 @@ test('each reason is told with its place and its amounts', () => {
     '/predicates/0 ERR_PREDICATE: artifact.exists@1: nothing there',
   ]);
 
-  const late = admittedChain('plan').append('admission', [cancelRequested('deadline')]);
+  const late = admittedChain('plan').append('dispatcher', [cancelRequested('deadline')]);
   assert.equal(endOf(late, planOf([step('train')])), [
     'failed',
     '/timeout_s ERR_TIMEOUT: the plan did not end before 2026-11-23T08:00:00.000Z',
