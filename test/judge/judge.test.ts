@@ -140,8 +140,13 @@ test('a judge that somebody else ends has not judged: the question fails as one 
   const killed = new Set<number>();
   while (!ended) {
     for (const pid of await judgesOf(process.pid)) {
-      process.kill(pid, 'SIGKILL');
-      killed.add(pid);
+      try {
+        process.kill(pid, 'SIGKILL');
+        killed.add(pid);
+      } catch (error) {
+        // It ended between the look and the kill.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
     }
     await new Promise((resolve) => setImmediate(resolve));
   }
