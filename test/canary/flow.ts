@@ -11,6 +11,7 @@ import type { PlanState } from '../../shared/ledger/state.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import { loadRegistry } from '../../shared/registry/registry.ts';
+import { workConsumer } from '../../shared/wire/consumers.ts';
 import { startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 import { artifactsOf, filesOf, messagesOf, rowsOf, tapWire, type Wiretap } from './places.ts';
@@ -87,7 +88,8 @@ async function atRest({ core, stack }: TestStack, adapter: Adapter): Promise<voi
   await client.connect();
   try {
     for (;;) {
-      const { num_pending, num_ack_pending } = await manager.consumers.info('WORK', `dispatcher-${adapter}`);
+      const { stream, durable } = workConsumer(adapter);
+      const { num_pending, num_ack_pending } = await manager.consumers.info(stream, durable);
       const { state } = await manager.streams.info('LEDGER');
       const { rows } = await client.query<{ stream_seq: string }>('select stream_seq from isomorph.position');
       const isProjected = Number(rows[0]?.stream_seq ?? 0) >= state.last_seq;
