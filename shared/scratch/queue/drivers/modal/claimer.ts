@@ -44,7 +44,7 @@ export class Claimer {
     const isWithScan = topic.isScanDue(visibilityMs);
     try {
       if (isWithScan) await this.#scan(topic, claims);
-      if (topic.leases.isLookDue(visibilityMs)) topic.overdue.push(...(await topic.leases.look(visibilityMs)));
+      if (topic.leases.isLookDue(visibilityMs)) await topic.takeOver(await topic.leases.look(visibilityMs));
       topic.takeDue();
       await this.#claimFrom(topic.overdue, topic, asked, claims);
       await this.#claimAnnounced(topic, asked, claims);
@@ -67,7 +67,6 @@ export class Claimer {
       // What was claimed is this consumer's now: without it the messages would wait for their timeout.
       if (!isUnavailable(error) || claims.messages.length + claims.deadLettered.length === 0) throw error;
     }
-    if (claims.messages.length > 0) await topic.leases.note();
     return claims;
   }
 
@@ -110,16 +109,25 @@ export class Claimer {
     }
   }
 
+  /** Notes what it is about to claim first: a consumer that is killed at any moment after leaves no message that nobody knows of. */
   async #claimAll(tickets: readonly Ticket[], topic: ModalTopic, asked: Asked, claims: Claims): Promise<void> {
+    if (tickets.length === 0) return;
+    for (const { id, n, d } of tickets)
+      topic.leases.add({ id, n: n + 1, d: d + 1, x: Date.now() + asked.visibilityMs });
+    await topic.leases.note();
     const limit = pLimit(PARALLEL);
     const outcomes = await Promise.allSettled(
-      tickets.map((ticket) => limit(() => this.#claim(ticket, topic, asked, claims))),
+      tickets.map((ticket) =>
+        limit(async () => {
+          if (!(await this.#claim(ticket, topic, asked, claims))) topic.leases.release(ticket.id, ticket.n + 1);
+        }),
+      ),
     );
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
-  /** Tries to make one message this consumer's. Others may be first, or the ticket may be old: then nothing happens. */
-  async #claim({ id, n, d }: Ticket, topic: ModalTopic, asked: Asked, claims: Claims): Promise<void> {
+  /** Tries to make one message this consumer's. Others may be first, or the ticket may be old: then nothing happens, and it answers false. */
+  async #claim({ id, n, d }: Ticket, topic: ModalTopic, asked: Asked, claims: Claims): Promise<boolean> {
     const cells = topic.cellsOf(id);
     const o = newOperationId();
     if (d >= asked.maxDeliveries) {
@@ -128,19 +136,19 @@ export class Claimer {
       if (isOurs && (await this.bury(topic, id, 'expired'))) {
         claims.deadLettered.push({ kind: 'deadletter', deliveries: d });
       }
-      return;
+      return false;
     }
     const expiresMs = Date.now() + asked.visibilityMs;
     const { isOurs } = await cells.create(n + 1, { is: 'leased', o, d: d + 1, x: expiresMs });
-    if (!isOurs) return;
+    if (!isOurs) return false;
     const stored = await this.#stored(topic, id);
     if (stored === undefined) {
       // An old ticket of a message that is gone: the step just written belongs to nothing.
       await cells.remove(n + 1);
-      return;
+      return false;
     }
     const delivery = { id, n: n + 1, d: d + 1, o, expiresMs };
-    topic.leases.add(delivery);
+    topic.leases.add({ id, n: n + 1, d: d + 1, x: expiresMs });
     claims.messages.push({
       id,
       body: bodyOf(stored),
@@ -148,6 +156,7 @@ export class Claimer {
       deliveries: d + 1,
       ...(stored.why === undefined ? {} : { deadReason: stored.why }),
     });
+    return true;
   }
 
   /** A message, unless it is gone, or a second one of its idempotency key whose publisher was killed. */

@@ -3,22 +3,21 @@ import Type, { type Static } from 'typebox';
 import type { ModalDict } from '../../../../providers/modal/dict.ts';
 import { recordParser } from '../../../../providers/modal/record.ts';
 import { isUnavailable } from '../../../../providers/modal/sdk.ts';
-import type { Delivery } from './message.ts';
 
-/** Step `n` of message `id`, which leased it until `x` (Unix ms) as delivery `d`. */
+/** Step `n` of message `id`, which leases it until about `x` (Unix ms) as delivery `d`, if whoever noted it came to write that. */
 const LeaseSchema = Type.Object({ id: Type.String(), n: Type.Integer(), d: Type.Integer(), x: Type.Number() });
 const parseNote = recordParser(Type.Object({ leases: Type.Array(LeaseSchema) }));
 
-type Lease = Static<typeof LeaseSchema>;
+export type Lease = Static<typeof LeaseSchema>;
 
 /** Of one consumer; what it has under way beyond that a scan finds. An entry stays within 30 KB. */
 const MOST_NOTED = 300;
 const KNOWN_LEASES = 10_000;
 
 /**
- * What each consumer of a topic has under way, noted in a small Dict of the plan (`<topic>:<client>`). There is found what a
- * killed consumer left, at a cost that grows with the consumers and not with the messages. Like a ticket a note is a hint: the
- * steps in the plan's own Dict decide, and what is in no note a scan finds.
+ * What each consumer of a topic is about to claim or has under way, noted in a small Dict of the plan (`<topic>:<client>`).
+ * There is found what a killed consumer left, at a cost that grows with the consumers and not with the messages. Like a ticket
+ * a note is a hint: the steps in the plan's own Dict decide, and what is in no note a scan finds.
  */
 export class Leases {
   readonly #dict: ModalDict;
@@ -40,17 +39,17 @@ export class Leases {
     this.#client = client;
   }
 
-  add({ id, n, d, expiresMs }: Delivery): void {
-    this.#own.set(id, { id, n, d, x: expiresMs });
+  add(lease: Lease): void {
+    this.#own.set(lease.id, lease);
     this.#isOutdated = true;
   }
 
-  /** It was acked or nacked here. */
-  release(id: string): void {
-    if (this.#own.delete(id)) this.#isOutdated = true;
+  /** It was acked or nacked here, or somebody else was first. */
+  release(id: string, n: number): void {
+    if (this.#own.get(id)?.n === n && this.#own.delete(id)) this.#isOutdated = true;
   }
 
-  /** Notes what changed. To be done before messages are handed out. Those who ask while one is being written share the next. */
+  /** Notes what changed. To be done before a message is claimed. Those who ask while one is being written share the next. */
   note(): Promise<void> {
     this.#next ??= this.#writing.then(() => {
       this.#next = undefined;
@@ -76,7 +75,7 @@ export class Leases {
     return performance.now() - this.#lookedMs >= visibilityMs / 2;
   }
 
-  /** The leases that ran out since the last look. Notes that are out of date for another `visibilityMs` are removed. */
+  /** What was noted and ran out since the last look. Notes that are out of date for another `visibilityMs` are removed. */
   async look(visibilityMs: number): Promise<Lease[]> {
     this.#lookedMs = performance.now();
     await this.note();

@@ -94,7 +94,7 @@ export class ModalQueue implements QueueDriver {
     const delivery = readReceipt(planId, topicName, receiptHandle);
     if (!this.#settling.has(receiptHandle)) checkNotExpired(delivery);
     await this.#settle(topic, delivery, receiptHandle, { is: 'acked', d: delivery.d });
-    topic.leases.release(delivery.id);
+    topic.leases.release(delivery.id, delivery.n);
     const wasThere = await topic.dict.pop(messageKey(topicName, delivery.id));
     // If not, an answer was lost, or the plan was purged: then the lease is gone as well.
     if (!wasThere && (await topic.cellsOf(delivery.id).read(delivery.n)) === undefined) {
@@ -115,13 +115,13 @@ export class ModalQueue implements QueueDriver {
     if (lease?.o !== delivery.o) throw badReceipt('names a message that is gone');
     if (d >= maxDeliveries) {
       await this.#settle(topic, delivery, receiptHandle, { is: 'dead', d, why: reason });
-      topic.leases.release(id);
+      topic.leases.release(id, n);
       await this.#claimer.bury(topic, id, reason);
       this.#settling.delete(receiptHandle);
       return { kind: 'deadletter', deliveries: d };
     }
     await this.#settle(topic, delivery, receiptHandle, { is: 'ready', d, x: Date.now() + delayMs });
-    topic.leases.release(id);
+    topic.leases.release(id, n);
     if (delayMs === 0) await this.#tickets.put(planId, name, { id, n: n + 1, d });
     this.#settling.delete(receiptHandle);
     return { kind: 'retry', deliveries: d };

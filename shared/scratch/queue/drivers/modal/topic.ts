@@ -4,7 +4,7 @@ import { Cells } from '../../../../providers/modal/cells.ts';
 import type { ModalDict } from '../../../../providers/modal/dict.ts';
 import type { QueueStats } from '../../queue.ts';
 import { deadTopic, isDeadTopic } from '../../topic.ts';
-import type { Leases } from './leases.ts';
+import type { Lease, Leases } from './leases.ts';
 import { dueOf, isAnnounced, messageKey, parseStep, type Step, stepPrefix, type Ticket } from './message.ts';
 
 /** Calls in flight at once, of one scan. */
@@ -56,7 +56,7 @@ export class ModalTopic {
   /** What was known to be claimable turned out not to be: a scan would tell. */
   isStale = false;
   /** What the last scan saw leased or delayed: when that is over it can be claimed, if its step is still the last. */
-  #waiting: readonly Waiter[] = [];
+  #waiting: Waiter[] = [];
   /** Steps never change: each is read once. */
   readonly #steps = new LRUCache<string, Step>({ max: KNOWN_STEPS });
   #scannedMs = Number.NEGATIVE_INFINITY;
@@ -89,7 +89,7 @@ export class ModalTopic {
     this.#scannedMs = performance.now();
     this.#tookMs = this.#scannedMs - startedMs;
     const nowMs = Date.now();
-    this.#waiting = waiting;
+    this.#waiting = [...waiting];
     this.isStale = false;
     // In an order of its own for each client, so that they do not all try the same message first.
     const shuffled = claimable.map((standing) => ({ standing, at: Math.random() })).sort((a, b) => a.at - b.at);
@@ -106,6 +106,23 @@ export class ModalTopic {
     if (due.length > 0) this.#waiting = this.#waiting.filter(({ dueMs }) => dueMs > nowMs);
     this.overdue.push(...due.map(({ standing }) => toTicket(standing)));
     return this.#waiting.reduce((least, { dueMs }) => Math.min(least, dueMs), Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * Makes what a consumer noted and let run out claimable, as far as the steps say so: the note was written before the claim,
+   * so it may never have come to that (its ticket is gone with it), or somebody else was first and has it for longer.
+   */
+  async takeOver(noted: readonly Lease[]): Promise<void> {
+    const limit = pLimit(PARALLEL);
+    const steps = await Promise.all(noted.map((lease) => limit(() => this.#step(lease.id, lease.n))));
+    const nowMs = Date.now();
+    for (const [index, { id, n, d }] of noted.entries()) {
+      const step = steps[index];
+      if (step === undefined) this.overdue.push({ id, n: n - 1, d: d - 1 });
+      else if (step.is !== 'leased') continue;
+      else if (step.x <= nowMs) this.overdue.push({ id, n, d: step.d });
+      else this.#waiting.push({ standing: { id, n, step }, dueMs: step.x });
+    }
   }
 
   async stats(): Promise<QueueStats> {
