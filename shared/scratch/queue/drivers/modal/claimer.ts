@@ -44,7 +44,7 @@ export class Claimer {
     const isWithScan = topic.isScanDue(visibilityMs);
     try {
       if (isWithScan) await this.#scan(topic, claims);
-      if (topic.leases.isLookDue(visibilityMs)) await topic.takeOver(await topic.leases.look(visibilityMs));
+      if (topic.leases.isLookDue(visibilityMs)) await topic.takeOver(await topic.leases.look());
       topic.takeDue();
       await this.#claimFrom(topic.overdue, topic, asked, claims);
       await this.#claimAnnounced(topic, asked, claims);

@@ -13,6 +13,8 @@ export type Lease = Static<typeof LeaseSchema>;
 /** Of one consumer; what it has under way beyond that a scan finds. An entry stays within 30 KB. */
 const MOST_NOTED = 300;
 const KNOWN_LEASES = 10_000;
+/** Much longer than a list of notes takes: a consumer may be writing its next one while somebody holds an old list in hand. */
+const FORGOTTEN_MS = 600_000;
 
 /**
  * What each consumer of a topic is about to claim or has under way, noted in a small Dict of the plan (`<topic>:<client>`).
@@ -64,7 +66,8 @@ export class Leases {
   async #write(): Promise<void> {
     if (!this.#isOutdated) return;
     const nowMs = Date.now();
-    for (const [id, { x }] of this.#own) if (x <= nowMs) this.#own.delete(id);
+    // One that ran out while its consumer was slow stays noted until somebody took it over.
+    for (const [id, { x }] of this.#own) if (x + FORGOTTEN_MS <= nowMs) this.#own.delete(id);
     const leases = [...this.#own.values()].slice(-MOST_NOTED);
     this.#isOutdated = false;
     await asHint(() => this.#dict.put(`${this.#prefix}${this.#client}`, { leases }));
@@ -75,8 +78,8 @@ export class Leases {
     return performance.now() - this.#lookedMs >= visibilityMs / 2;
   }
 
-  /** What was noted and ran out since the last look. Notes that are out of date for another `visibilityMs` are removed. */
-  async look(visibilityMs: number): Promise<Lease[]> {
+  /** What was noted and ran out since the last look. Notes of consumers that are long gone are removed. */
+  async look(): Promise<Lease[]> {
     this.#lookedMs = performance.now();
     await this.note();
     const found: Lease[] = [];
@@ -87,7 +90,7 @@ export class Leases {
         if (!key.startsWith(this.#prefix)) continue;
         const { leases } = parseNote(value);
         found.push(...leases.filter(({ x }) => x <= nowMs));
-        if (leases.every(({ x }) => x + visibilityMs < nowMs)) await this.#dict.pop(key);
+        if (leases.every(({ x }) => x + FORGOTTEN_MS < nowMs)) await this.#dict.pop(key);
       }
     });
     const fresh = found.filter(({ id, n }) => !this.#told.has(`${id}:${n}`));
