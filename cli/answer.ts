@@ -29,7 +29,7 @@ const OURS: Said = { isOurs: true };
  * Hears what happens to a plan as the answer to one submission of it. The chain may begin with commands that were
  * rejected before, and may be that of another body: then admission refuses ours, and what happens in it is no answer.
  */
-export class Answer {
+export class SubmissionAnswer {
   readonly #submitted: Submitted;
   #current: EventData<'plan.submitted'> | undefined;
 

@@ -1,7 +1,7 @@
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { SUBMIT_SUBJECT } from '../../shared/wire/commands.ts';
-import { Answer, type PlanEnd } from '../answer.ts';
+import { type PlanEnd, SubmissionAnswer } from '../answer.ts';
 import type { Context } from '../context.ts';
 import { follow } from '../follow.ts';
 import { type PlanDocument, readPlan, stepIdsOf } from '../plan-file.ts';
@@ -30,7 +30,7 @@ export async function submitAndFollow(context: Context, plan: PlanDocument, sign
   try {
     const ack = await publishCommand(await context.connection('client'), SUBMIT_SUBJECT, body);
     out.document({ type: 'submitted', plan_id: plan.plan_id, ack });
-    const answer = new Answer({ planCid: cidOf(body), commandSeq: ack.seq });
+    const answer = new SubmissionAnswer({ planCid: cidOf(body), commandSeq: ack.seq });
     for await (const item of items) {
       const { isOurs, end } = answer.hear(item);
       if (isOurs && end?.status !== 'refused') view.item(item);

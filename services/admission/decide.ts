@@ -14,7 +14,7 @@ import { resolvePlan } from './resolve-plan.ts';
 import type { Deployment } from './resolve-step.ts';
 
 /** A document that belongs to a plan, stored before the event that names it. */
-export interface PlanDocument {
+export interface StoredDocument {
   readonly path: string;
   readonly cid: Cid;
   readonly bytes: Uint8Array;
@@ -22,9 +22,9 @@ export interface PlanDocument {
 
 /** What admission makes of a submission; the same for the same submission, registry and deployment. */
 export interface Ruling {
-  readonly submitted: PlanDocument;
+  readonly submitted: StoredDocument;
   readonly admitted:
-    | { readonly document: PlanDocument; readonly plan: AdmittedPlan; readonly source: Plan }
+    | { readonly document: StoredDocument; readonly plan: AdmittedPlan; readonly source: Plan }
     | undefined;
   readonly faults: readonly Fault[];
 }
@@ -33,7 +33,7 @@ export interface Ruling {
 const DEFAULT_TIMEOUT_S = 86_400;
 
 /** The path carries the hash: a command that was killed half-way leaves nothing in the way of the next one. */
-function documentOf(planId: string, name: string, bytes: Uint8Array): PlanDocument {
+function documentOf(planId: string, name: string, bytes: Uint8Array): StoredDocument {
   const cid = cidOf(bytes);
   return { path: canonicalWorldPath(`/artifacts/plans/${planId}/${name}-${cid.slice(7, 23)}.json`), cid, bytes };
 }

@@ -6,11 +6,11 @@ import type { Registry } from '../../shared/registry/registry.ts';
 import { type Validated, validator } from '../../shared/schema/validate.ts';
 import { orderByNeeds } from './needs-graph.ts';
 import {
-  type Context,
   type Deployment,
   type Rules,
   resolvePredicate,
   resolveStep,
+  type StepRules,
   selectorsOf,
   writePrefix,
 } from './resolve-step.ts';
@@ -90,7 +90,7 @@ function circleFault(circle: readonly string[], plan: Plan): Fault {
 
 function resolveSteps(plan: Plan, rules: Rules): Validated<AdmittedPlan> {
   const written = plan.steps.map((step, index) => ({ id: step.id, ...writePrefix(rules, step, `/steps/${index}`) }));
-  const context: Context = { ...rules, prefixes: new Map(written.map(({ id, value }) => [id, value])) };
+  const context: StepRules = { ...rules, prefixes: new Map(written.map(({ id, value }) => [id, value])) };
   const resolved = plan.steps.map((step, index) => resolveStep(context, step, index));
   const predicates = (plan.predicates ?? []).map((call, index) =>
     resolvePredicate(rules, call, { pointer: `/predicates/${index}` }),

@@ -33,7 +33,7 @@ export interface Rules {
 }
 
 /** Everything a step is judged by. */
-export interface Context extends Rules {
+export interface StepRules extends Rules {
   /** Where each step of the plan writes. */
   readonly prefixes: ReadonlyMap<string, string>;
 }
@@ -105,7 +105,7 @@ interface Where {
 
 type Input = NonNullable<PlanStep['inputs']>[string];
 
-function resolveInput(context: Context, input: Input, pointer: string): Resolved<string | undefined> {
+function resolveInput(context: StepRules, input: Input, pointer: string): Resolved<string | undefined> {
   if (typeof input === 'string') {
     return readable(context, pointer, () => canonicalWorldPath(expand(context, input), 'exact'));
   }
@@ -124,7 +124,7 @@ function resolveInput(context: Context, input: Input, pointer: string): Resolved
 }
 
 function resolveInputs(
-  context: Context,
+  context: StepRules,
   step: PlanStep,
   { processor, pointer }: Where,
 ): Resolved<Record<string, string>> {
@@ -196,7 +196,7 @@ const needsOf = (step: PlanStep): string[] => {
   return [...new Set([...(step.needs ?? []), ...sources])];
 };
 
-const needFaults = ({ prefixes }: Context, step: PlanStep, pointer: string): Fault[] =>
+const needFaults = ({ prefixes }: StepRules, step: PlanStep, pointer: string): Fault[] =>
   (step.needs ?? []).flatMap((need, position) =>
     prefixes.has(need)
       ? []
@@ -214,7 +214,7 @@ const leaseFaults = (step: PlanStep, pointer: string): Fault[] =>
   ]);
 
 /** One step with its defaults filled in; no value when there is no such processor. */
-export function resolveStep(context: Context, step: PlanStep, index: number): Resolved<ResolvedStep | undefined> {
+export function resolveStep(context: StepRules, step: PlanStep, index: number): Resolved<ResolvedStep | undefined> {
   const pointer = `/steps/${index}`;
   const { plan, deployment, processors } = context;
   const base = context.prefixes.get(step.id) ?? outputPrefix(plan.plan_id, step.id);

@@ -11,7 +11,7 @@ import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { parseCancel, parseSubmission, planOfCommand } from './command.ts';
-import { decideCancel, decideSubmit, type PlanDocument, rule } from './decide.ts';
+import { decideCancel, decideSubmit, rule, type StoredDocument } from './decide.ts';
 import { type KnownImages, lookUpImages } from './images.ts';
 import { type KnownJudgements, lookUpJudgements } from './judgements.ts';
 import { namedSteps } from './named.ts';
@@ -75,7 +75,7 @@ class Admission {
     return decision.refused === undefined ? DONE : dead(decision.refused, parsed.value);
   }
 
-  async #put(document: PlanDocument): Promise<void> {
+  async #put(document: StoredDocument): Promise<void> {
     const { path: worldPath, bytes } = document;
     await this.#deps.store.putBytes({ worldPath, data: bytes, contentType: 'application/json' });
   }

@@ -6,7 +6,7 @@ import { planOfSubject } from '../../shared/wire/ledger.ts';
 import { consumeFor } from './consume.ts';
 import type { ServiceDeps } from './deps.ts';
 
-export interface FollowOptions {
+export interface FollowLedgerOptions {
   readonly deps: ServiceDeps;
   readonly consumer: ConsumerSpec;
   readonly journal: Journal;
@@ -17,7 +17,7 @@ export interface FollowOptions {
 const PLANS_AT_ONCE = 64;
 
 /** Reacts to the ledger: the shape of every service whose input is what others wrote. */
-export function followLedger({ deps, consumer, journal, react }: FollowOptions): Promise<Consumption> {
+export function followLedger({ deps, consumer, journal, react }: FollowLedgerOptions): Promise<Consumption> {
   return consumeFor(deps, {
     consumer,
     keepQuarantined: true,

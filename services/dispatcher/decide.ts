@@ -56,7 +56,7 @@ export function decideNext(state: PlanState, plan: AdmittedPlan): Decision {
 }
 
 /** What the World and the secrets say before an execution starts. */
-export interface Found {
+export interface FoundAtStart {
   /** By name of the input; undefined where nothing is. */
   readonly inputs: Readonly<Record<string, ArtifactStat | undefined>>;
   /** Why the processor cannot have its secrets; undefined when it has them. */
@@ -66,7 +66,7 @@ export interface Found {
 export type StartInputs = Readonly<Record<string, ArtifactStat>>;
 
 /** What a run may start with: every input is there, and has the bytes that the ledger names. */
-export function inputsOf(state: PlanState, step: AdmittedStep, found: Found): StartInputs | Failure {
+export function inputsOf(state: PlanState, step: AdmittedStep, found: FoundAtStart): StartInputs | Failure {
   const inputs: Record<string, ArtifactStat> = {};
   for (const [name, path] of Object.entries(step.inputs)) {
     const stat = found.inputs[name];
@@ -86,7 +86,7 @@ export interface Start {
   readonly executionId: string;
   readonly step: AdmittedStep;
   readonly processor: Processor;
-  readonly found: Found;
+  readonly found: FoundAtStart;
   /** The dispatcher that starts it. */
   readonly worker: string;
   readonly nowMs: number;

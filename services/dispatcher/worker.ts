@@ -16,7 +16,15 @@ import { progressSubject } from '../../shared/wire/progress.ts';
 import type { Work } from '../../shared/wire/work.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { collectOutputs, NOT_COLLECTED, storeLog } from './collect.ts';
-import { decideEnd, decideStart, type End, type Found, isOverdue, type StartDecision, untilMs } from './decide.ts';
+import {
+  decideEnd,
+  decideStart,
+  type End,
+  type FoundAtStart,
+  isOverdue,
+  type StartDecision,
+  untilMs,
+} from './decide.ts';
 import { buildJob, type ScratchAccess } from './job.ts';
 import { type Failure, failure, failureOf } from './outcome.ts';
 import { isTimed, type Scrub, scrubbed, scrubbedError, scrubOf, type TimedResult, WITHHOLDING } from './scrub.ts';
@@ -140,7 +148,7 @@ export class Worker {
   }
 
   /** Asks the secrets and the World for what the execution needs. */
-  async #find(task: Task): Promise<Found & { readonly secrets: ResolvedSecrets }> {
+  async #find(task: Task): Promise<FoundAtStart & { readonly secrets: ResolvedSecrets }> {
     const secrets = await this.#secrets(task);
     if ('code' in secrets) return { inputs: {}, fault: secrets, secrets: NO_SECRETS };
     const looked = Object.entries(task.step.inputs).map(

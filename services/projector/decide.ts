@@ -18,7 +18,7 @@ export interface Halted {
   readonly standing: Exclude<Reading['standing'], { kind: 'known' }>;
 }
 
-export interface Decision {
+export interface FollowedMessages {
   readonly events: readonly ProjectedEvent[];
   /** Every plan that the events changed, as it is after them. */
   readonly readings: ReadonlyMap<string, Reading>;
@@ -50,7 +50,7 @@ function decodeMessage({ data, subject }: StoredMessage): EventLine[] | Isomorph
  * stands still, and no other plan hears of it. Pure.
  * @param before readings of the plans of {@link plansOf}; a plan that is missing has no events yet
  */
-export function decide(before: ReadonlyMap<string, Reading>, messages: readonly StoredMessage[]): Decision {
+export function decide(before: ReadonlyMap<string, Reading>, messages: readonly StoredMessage[]): FollowedMessages {
   const events: ProjectedEvent[] = [];
   const foreign: ForeignMessage[] = [];
   const halted: Halted[] = [];

@@ -13,7 +13,7 @@ import { LEDGER_STREAM, WHOLE_LEDGER } from '../../shared/wire/ledger.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { changesOf, mergeChanges } from './changes.ts';
-import { type Decision, decide, type Halted, plansOf } from './decide.ts';
+import { decide, type FollowedMessages, type Halted, plansOf } from './decide.ts';
 import { Plans } from './plans.ts';
 import { Waker } from './waker.ts';
 import { readPosition, writeBatch } from './write.ts';
@@ -174,7 +174,7 @@ class Projector implements Projection {
     } else this.#deps.log.error({ ...place, err: standing.error }, 'a plan is quarantined: an event of it is illegal');
   }
 
-  async #write(from: number, before: Awaited<ReturnType<Plans['load']>>, decision: Decision): Promise<void> {
+  async #write(from: number, before: Awaited<ReturnType<Plans['load']>>, decision: FollowedMessages): Promise<void> {
     const { events, foreign, readings, position: to = from } = decision;
     const after = await this.#rowsOf([...readings.values()]);
     const changes = mergeChanges(

@@ -4,11 +4,11 @@ import type { SentEvidence } from '../../shared/judge/question.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPredicate } from '../../shared/plan/admitted.ts';
 import { predicateOf } from '../../shared/plan/predicates/index.ts';
-import type { ArtifactEvidence, PredicateResult, Read } from '../../shared/plan/predicates/predicate.ts';
+import type { ArtifactEvidence, EvidenceRead, PredicateResult } from '../../shared/plan/predicates/predicate.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { isEvidence } from './decide.ts';
 
-type ArtifactRead = Extract<Read, { kind: 'artifact' }>;
+type ArtifactRead = Extract<EvidenceRead, { kind: 'artifact' }>;
 
 /** More than any predicate judges is not read. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -35,7 +35,7 @@ async function readArtifact(
   }
 }
 
-async function evidenceOf(sight: Sight, reads: readonly Read[]): Promise<SentEvidence> {
+async function evidenceOf(sight: Sight, reads: readonly EvidenceRead[]): Promise<SentEvidence> {
   const artifacts: [string, ArtifactEvidence][] = [];
   const series: [string, number][] = [];
   for (const read of reads) {

@@ -28,7 +28,7 @@ async function contentOf(store: ArtifactStore, path: string, hash: HashMode): Pr
   }
 }
 
-interface Fault {
+interface ArtifactFault {
   readonly code: string;
   readonly message: string;
   readonly expected?: string;
@@ -36,7 +36,7 @@ interface Fault {
 }
 
 /** What is wrong with what the store has at the path of an artifact. */
-function judge(named: NamedArtifact, content: Content | undefined): Fault | undefined {
+function judge(named: NamedArtifact, content: Content | undefined): ArtifactFault | undefined {
   if (content === undefined) return { code: 'ERR_NOT_FOUND', message: 'the artifact is missing', expected: named.cid };
   for (const field of ['cid', 'sha256', 'size'] as const) {
     const expected = named[field];
@@ -51,7 +51,7 @@ function judge(named: NamedArtifact, content: Content | undefined): Fault | unde
   return undefined;
 }
 
-async function check(store: ArtifactStore, named: NamedArtifact, hash: HashMode): Promise<Fault | undefined> {
+async function check(store: ArtifactStore, named: NamedArtifact, hash: HashMode): Promise<ArtifactFault | undefined> {
   try {
     return judge(named, await contentOf(store, named.path, hash));
   } catch (error) {

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { decodeStored, selectList } from '../projection/sql.ts';
-import { type Cell, type ColumnType, encodeCell } from '../projection/tables.ts';
-import { type Cells, differences, extraRow, type Findings, missingRow, pick } from './finding.ts';
-import type { LedgerMessage, LedgerReader } from './ledger-reader.ts';
+import { type ColumnType, type ColumnValue, encodeCell } from '../projection/tables.ts';
+import { differences, type EncodedRow, extraRow, type Findings, missingRow, pick } from './finding.ts';
+import type { JudgedMessage, LedgerReader } from './ledger-reader.ts';
 
 const EVENT_COLUMNS = [
   ['stream_seq', 'bigint'],
@@ -29,22 +29,22 @@ type Stored = Readonly<Record<string, string | null>>;
 const EVENT_LIST = `${selectList(EVENT_COLUMNS)}, encode(bytes, 'hex') as bytes`;
 const FOREIGN_LIST = selectList(FOREIGN_COLUMNS);
 
-const encode = (columns: Columns, row: Readonly<Record<string, Cell>>): Map<string, string | null> =>
+const encode = (columns: Columns, row: Readonly<Record<string, ColumnValue>>): Map<string, string | null> =>
   new Map(columns.map(([name, type]) => [name, encodeCell(type, row[name] ?? null)]));
 
 const decode = (columns: Columns, row: Stored): Map<string, string | null> =>
   new Map(columns.map(([name, type]) => [name, decodeStored(type, row[name] ?? null)]));
 
-function decodeEvent(row: Stored): Cells {
+function decodeEvent(row: Stored): EncodedRow {
   return decode(EVENT_COLUMNS, row).set('bytes', Buffer.from(row.bytes ?? '', 'hex').toString('latin1'));
 }
 
 const EVENT_KEY = ['plan_id', 'seq'] as const;
 const FOREIGN_KEY = ['stream_seq'] as const;
 
-const eventId = (cells: Cells): string => `${cells.get('plan_id')} ${cells.get('seq')}`;
+const eventId = (cells: EncodedRow): string => `${cells.get('plan_id')} ${cells.get('seq')}`;
 
-function eventsOf(messages: readonly LedgerMessage[]): Map<string, Cells> {
+function eventsOf(messages: readonly JudgedMessage[]): Map<string, EncodedRow> {
   const all = messages.flatMap(({ seq: streamSeq, events }) =>
     events.map(({ raw, line }, index) => {
       const { plan_id, seq, kind, by, ts, this_hash, prev_hash, data } = raw;
@@ -74,7 +74,7 @@ export class EventComparison {
   readonly #pool: pg.Pool;
   readonly #findings: Findings;
   /** Rows where none is expected; one whose place in the stream was altered is told as that. */
-  readonly #extra = new Map<string, Cells>();
+  readonly #extra = new Map<string, EncodedRow>();
   readonly #told = new Set<string>();
   #rows = 0;
 
@@ -90,7 +90,7 @@ export class EventComparison {
 
   /** Reads the ledger up to `position` and compares what is told to be projected, byte by byte. */
   async run(reader: LedgerReader, position: number, onProgress: (rows: number) => void): Promise<void> {
-    let chunk: LedgerMessage[] = [];
+    let chunk: JudgedMessage[] = [];
     // Nothing of a stream has a sequence below 1, so whatever is there is in some chunk.
     let above = Number.MIN_SAFE_INTEGER;
     for await (const message of reader.upTo(position)) {
@@ -109,12 +109,12 @@ export class EventComparison {
     onProgress(this.#rows);
   }
 
-  async #compare(messages: readonly LedgerMessage[], above: number, upTo: number): Promise<void> {
+  async #compare(messages: readonly JudgedMessage[], above: number, upTo: number): Promise<void> {
     await this.#compareEvents(eventsOf(messages), above, upTo);
     await this.#compareForeign(messages, above, upTo);
   }
 
-  async #compareEvents(expected: ReadonlyMap<string, Cells>, above: number, upTo: number): Promise<void> {
+  async #compareEvents(expected: ReadonlyMap<string, EncodedRow>, above: number, upTo: number): Promise<void> {
     const { rows } = await this.#pool.query<Stored>(
       `select ${EVENT_LIST} from isomorph.events where stream_seq > $1 and stream_seq <= $2`,
       [above, upTo],
@@ -133,7 +133,7 @@ export class EventComparison {
   }
 
   /** Rows of events that are not where their message is. */
-  async #byKey(wanted: readonly Cells[]): Promise<ReadonlyMap<string, Cells>> {
+  async #byKey(wanted: readonly EncodedRow[]): Promise<ReadonlyMap<string, EncodedRow>> {
     if (wanted.length === 0) return new Map();
     const { rows } = await this.#pool.query<Stored>(
       `select ${EVENT_LIST} from isomorph.events
@@ -143,7 +143,7 @@ export class EventComparison {
     return new Map(rows.map(decodeEvent).map((cells) => [eventId(cells), cells]));
   }
 
-  async #compareForeign(messages: readonly LedgerMessage[], above: number, upTo: number): Promise<void> {
+  async #compareForeign(messages: readonly JudgedMessage[], above: number, upTo: number): Promise<void> {
     const { rows } = await this.#pool.query<Stored>(
       `select ${FOREIGN_LIST} from isomorph.foreign_messages where stream_seq > $1 and stream_seq <= $2`,
       [above, upTo],

@@ -15,7 +15,7 @@ import {
   type TableName,
 } from '../projection/tables.ts';
 import type { ArtifactStore } from '../world/artifact-store.ts';
-import { type Cells, differences, extraRow, type Findings, missingRow, pick } from './finding.ts';
+import { differences, type EncodedRow, extraRow, type Findings, missingRow, pick } from './finding.ts';
 import type { LedgerReader } from './ledger-reader.ts';
 
 /** Plans that are compared at once. */
@@ -30,7 +30,7 @@ interface Range {
 type Stored = Readonly<Record<string, string | null>>;
 
 /** Rows of a range of plans as they were at one instant. */
-interface Snapshot {
+interface StoredRows {
   readonly position: number;
   readonly rows: ReadonlyMap<TableName, readonly Stored[]>;
 }
@@ -50,7 +50,7 @@ const inRange = (planId: string, { above, upTo }: Range): boolean =>
   (above === null || planId > above) && (upTo === null || planId <= upTo);
 
 /** One short transaction: the rows and the position that they belong to. */
-const readSnapshot = (pool: pg.Pool, { above, upTo }: Range): Promise<Snapshot> =>
+const readSnapshot = (pool: pg.Pool, { above, upTo }: Range): Promise<StoredRows> =>
   transaction(pool, async (client) => {
     await client.query('set transaction isolation level repeatable read, read only');
     const position = await client.query<{ stream_seq: string }>('select stream_seq from isomorph.position');
@@ -66,15 +66,15 @@ const readSnapshot = (pool: pg.Pool, { above, upTo }: Range): Promise<Snapshot> 
     return { position: Number(position.rows[0]?.stream_seq ?? 0), rows };
   });
 
-const encodeRow = (table: TableName, row: AnyRow): Cells =>
+const encodeRow = (table: TableName, row: AnyRow): EncodedRow =>
   new Map(columnsOf(table).map(([name, type]) => [name, encodeCell(type, row[name] ?? null)]));
 
-const decodeRow = (table: TableName, row: Stored): Cells =>
+const decodeRow = (table: TableName, row: Stored): EncodedRow =>
   new Map(columnsOf(table).map(([name, type]) => [name, decodeStored(type, row[name] ?? null)]));
 
-const keyOf = (table: TableName, cells: Cells): Record<string, string> => pick(cells, keyColumns(table));
+const keyOf = (table: TableName, cells: EncodedRow): Record<string, string> => pick(cells, keyColumns(table));
 
-const byKey = (table: TableName, rows: readonly Cells[]): Map<string, Cells> =>
+const byKey = (table: TableName, rows: readonly EncodedRow[]): Map<string, EncodedRow> =>
   new Map(rows.map((cells) => [JSON.stringify(keyOf(table, cells)), cells]));
 
 /** What is expected of one plan. */
@@ -122,7 +122,7 @@ export class RowComparison {
     }
   }
 
-  async #compare(reader: LedgerReader, range: Range, { rows }: Snapshot): Promise<void> {
+  async #compare(reader: LedgerReader, range: Range, { rows }: StoredRows): Promise<void> {
     const { plans } = reader.verifier.verdict();
     // What a version before could not follow is not what this one expects; that it is quarantined is told already.
     const broken = new Set(plans.flatMap(({ planId, standing }) => (standing.kind === 'quarantined' ? planId : [])));
@@ -142,7 +142,7 @@ export class RowComparison {
     }
   }
 
-  #compareTable(table: TableName, expected: ReadonlyMap<string, Expected>, stored: readonly Cells[]): void {
+  #compareTable(table: TableName, expected: ReadonlyMap<string, Expected>, stored: readonly EncodedRow[]): void {
     const found = byKey(table, stored);
     for (const { rows, whole } of expected.values()) {
       if (table === 'steps' && !whole) continue;

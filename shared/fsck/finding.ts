@@ -66,14 +66,19 @@ export function cellFinding(row: RowPlace, expected: string | null, found: strin
 }
 
 /** Encoded cells of one row, by column. */
-export type Cells = ReadonlyMap<string, string | null>;
+export type EncodedRow = ReadonlyMap<string, string | null>;
 
 /** The key of a row for a finding. */
-export const pick = (cells: Cells, key: readonly string[]): Record<string, string> =>
+export const pick = (cells: EncodedRow, key: readonly string[]): Record<string, string> =>
   Object.fromEntries(key.map((name) => [name, cells.get(name) ?? 'null']));
 
 /** Differences cell by cell. */
-export function differences(table: string, key: readonly string[], expected: Cells, found: Cells): FsckFinding[] {
+export function differences(
+  table: string,
+  key: readonly string[],
+  expected: EncodedRow,
+  found: EncodedRow,
+): FsckFinding[] {
   return [...expected].flatMap(([column, value]) => {
     const other = found.get(column) ?? null;
     return value === other ? [] : cellFinding({ table, key: pick(expected, key), column }, value, other);

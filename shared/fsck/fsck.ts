@@ -58,7 +58,7 @@ interface Run {
   readonly onProgress: (progress: FsckProgress) => void;
 }
 
-interface Projected {
+interface ProjectionRead {
   readonly position: number;
   readonly rows: number;
 }
@@ -73,7 +73,7 @@ async function readPosition(pool: pg.Pool, findings: Findings): Promise<number |
   return row === undefined ? undefined : Number(row.stream_seq);
 }
 
-async function comparePostgres(pool: pg.Pool, run: Run): Promise<Projected | undefined> {
+async function comparePostgres(pool: pg.Pool, run: Run): Promise<ProjectionRead | undefined> {
   const { reader, findings, store, onProgress } = run;
   const position = await readPosition(pool, findings);
   if (position === undefined) return undefined;
@@ -116,7 +116,7 @@ export async function fsck(options: FsckOptions): Promise<FsckReport> {
   const findings = new Findings();
   const reader = new LedgerReader(connection);
   const run: Run = { reader, findings, store, onProgress };
-  let projected: Projected | undefined;
+  let projected: ProjectionRead | undefined;
   try {
     if (pool !== undefined) projected = await comparePostgres(pool, run);
   } catch (error) {

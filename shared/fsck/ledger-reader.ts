@@ -8,7 +8,7 @@ import { decodeCommit, LEDGER_STREAM, WHOLE_LEDGER } from '../wire/ledger.ts';
 import { type NamedArtifact, namedArtifacts } from './named-artifacts.ts';
 
 /** A message of the ledger stream, judged. */
-export interface LedgerMessage {
+export interface JudgedMessage {
   readonly seq: number;
   readonly subject: string;
   /** Empty for a foreign message. */
@@ -42,7 +42,7 @@ export class LedgerReader {
   }
 
   /** The messages that were not read yet, up to stream sequence `to` or the end of the stream. */
-  async *upTo(to: number): AsyncGenerator<LedgerMessage> {
+  async *upTo(to: number): AsyncGenerator<JudgedMessage> {
     for (;;) {
       const message = this.#ahead ?? (await this.#next());
       if (message === undefined) return;
@@ -72,7 +72,7 @@ export class LedgerReader {
     }
   }
 
-  #judge(message: StoredMessage): LedgerMessage {
+  #judge(message: StoredMessage): JudgedMessage {
     const { seq, subject } = message;
     const place = `message ${seq}`;
     try {

@@ -4,7 +4,7 @@ import * as rules from './rules.ts';
 import type { Phase, PlanState } from './state.ts';
 
 /** Where an event of kind K is legal: by whom, in which state of its plan, and what else must hold there. */
-export interface Row<K extends EventKind> {
+export interface LegalRow<K extends EventKind> {
   readonly by: readonly LedgerWriter[];
   /** The plan is in one of these. */
   readonly in: readonly Phase[];
@@ -19,7 +19,7 @@ const FACT = { by: ['sampler'], in: RUNNING, rules: [rules.recordedOnce] } as co
  * What is legal, whole: `evolve` refuses by it, the verifier finds by it, and `docs/events.md` is written from it. What
  * needs the admitted document is in `shared/plan/audit.ts`.
  */
-export const LEGAL: { readonly [K in EventKind]: Row<K> } = {
+export const LEGAL: { readonly [K in EventKind]: LegalRow<K> } = {
   'plan.submitted': { by: ['admission'], in: ['absent', 'rejected'], rules: [rules.anotherCommand] },
   'lease.declared': { by: ['admission'], in: ['submitted'], rules: [] },
   'plan.admitted': { by: ['admission'], in: ['submitted'], rules: [] },
@@ -82,7 +82,7 @@ export const LEGAL: { readonly [K in EventKind]: Row<K> } = {
 const among = (names: readonly string[]): string => names.join(' or ');
 
 /** Which rule an event breaks in the state before it; undefined when it is legal there. */
-function brokenBy<K extends EventKind>(state: PlanState, event: EventOf<K>, row: Row<K>): string | undefined {
+function brokenBy<K extends EventKind>(state: PlanState, event: EventOf<K>, row: LegalRow<K>): string | undefined {
   if (!row.in.includes(state.phase)) return `the plan is ${state.phase}, not ${among(row.in)}`;
   if (!row.by.includes(event.by)) return `it is by ${event.by}, not ${among(row.by)}`;
   for (const { broken } of row.rules) {
@@ -95,7 +95,7 @@ function brokenBy<K extends EventKind>(state: PlanState, event: EventOf<K>, row:
 /** @throws ERR_COMMIT_INVALID when an event is not legal in the state before it, with its seq */
 export function checkLegal(state: PlanState, event: LedgerEvent): void {
   // The row is that of the event's own kind, which the type of a look-up by a union cannot say.
-  const why = brokenBy(state, event as EventOf<EventKind>, LEGAL[event.kind] as unknown as Row<EventKind>);
+  const why = brokenBy(state, event as EventOf<EventKind>, LEGAL[event.kind] as unknown as LegalRow<EventKind>);
   if (why === undefined) return;
   throw new IsomorphError('ERR_COMMIT_INVALID', `${event.kind} at seq ${event.seq} of ${event.plan_id}: ${why}`, {
     pointer: `/seq/${event.seq}`,

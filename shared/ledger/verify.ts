@@ -45,7 +45,7 @@ export interface Told {
 }
 
 /** One plan as it is verified. */
-interface Plan {
+interface VerifiedPlan {
   readonly reader: ChainReader;
   events: number;
   lastKind: string;
@@ -66,7 +66,7 @@ const PHASE_OF_LAST: Readonly<Record<string, PlanState['phase']>> = {
  * fault is told once.
  */
 export class Verifier {
-  readonly #plans = new Map<string, Plan>();
+  readonly #plans = new Map<string, VerifiedPlan>();
   readonly #findings: Finding[] = [];
   readonly #hear: (told: Told) => void;
   #events = 0;
@@ -128,7 +128,7 @@ export class Verifier {
     this.#take(this.#count(raw), raw, place);
   }
 
-  #take(plan: Plan, raw: RawEvent, place: string): void {
+  #take(plan: VerifiedPlan, raw: RawEvent, place: string): void {
     const before = plan.reader.reading.standing;
     const taken = plan.reader.take([raw]);
     if (taken.kind === 'foreign') {
@@ -179,7 +179,7 @@ export class Verifier {
     return alone.length === 0 ? [] : [`${plural(alone.length, 'plan')} against ${NEEDS_DOCUMENT}`];
   }
 
-  #count({ plan_id: planId, kind }: RawEvent): Plan {
+  #count({ plan_id: planId, kind }: RawEvent): VerifiedPlan {
     const plan = this.#planOf(planId);
     this.#plans.set(planId, plan);
     this.#events += 1;
@@ -188,7 +188,7 @@ export class Verifier {
     return plan;
   }
 
-  #planOf(planId: string): Plan {
+  #planOf(planId: string): VerifiedPlan {
     return (
       this.#plans.get(planId) ?? {
         reader: new ChainReader(beginningOf(planId)),
@@ -199,7 +199,7 @@ export class Verifier {
     );
   }
 
-  #broken(plan: Plan, raw: RawEvent, error: unknown, place: string): void {
+  #broken(plan: VerifiedPlan, raw: RawEvent, error: unknown, place: string): void {
     if (!(error instanceof IsomorphError)) throw error;
     this.report(error, place, raw);
     plan.reader.follow(raw, error);

@@ -127,7 +127,7 @@ interface ValueOf {
   readonly jsonb: object;
 }
 
-export type Cell = ValueOf[ColumnType] | null;
+export type ColumnValue = ValueOf[ColumnType] | null;
 
 export type Row<N extends TableName> = {
   readonly [C in keyof (typeof TABLES)[N]['columns']]: ValueOf[(typeof TABLES)[N]['columns'][C] & ColumnType] | null;
@@ -137,7 +137,7 @@ export type Row<N extends TableName> = {
 export type Rows = { readonly [N in TableName]: readonly Row<N>[] };
 
 /** A row of any table. */
-export type AnyRow = Readonly<Record<string, Cell>>;
+export type AnyRow = Readonly<Record<string, ColumnValue>>;
 
 export const columnsOf = (table: TableName): [name: string, type: ColumnType][] =>
   Object.entries(TABLES[table].columns);
@@ -161,7 +161,7 @@ export function instant(text: string): string | null {
  * A value in the form in which it is sent to Postgres and in which two values are compared.
  * @returns null for SQL's null
  */
-export function encodeCell(type: ColumnType, value: Cell): string | null {
+export function encodeCell(type: ColumnType, value: ColumnValue): string | null {
   if (value === null) return null;
   if (type === 'jsonb') return jsonbText(canonicalText(value));
   if (type === 'timestamptz') return instant(String(value));

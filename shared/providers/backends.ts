@@ -1,22 +1,22 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
 
 /** The URL that chose a backend, and what its driver exports. */
-export interface Found<Backend> {
+export interface ChosenBackend<Backend> {
   readonly url: URL;
   readonly backend: Backend;
 }
 
 /** A URL as a user may write it, whose scheme names the backend, and its driver, imported when it is first asked for. */
-export type Listed<Backend> = readonly [example: string, load: () => Promise<Backend>];
+export type ListedBackend<Backend> = readonly [example: string, load: () => Promise<Backend>];
 
 const schemeOf = (url: string): string | undefined => (URL.canParse(url) ? new URL(url).protocol : undefined);
 
 /** The backends of one primitive by scheme: the list that opening, configuration, documentation and `doctor` read. */
 export class Backends<Backend> {
   readonly #primitive: string;
-  readonly #listed: ReadonlyMap<string, Listed<Backend>>;
+  readonly #listed: ReadonlyMap<string, ListedBackend<Backend>>;
 
-  constructor(primitive: string, list: readonly Listed<Backend>[]) {
+  constructor(primitive: string, list: readonly ListedBackend<Backend>[]) {
     this.#primitive = primitive;
     this.#listed = new Map(list.map((listed) => [new URL(listed[0]).protocol, listed]));
   }
@@ -37,7 +37,7 @@ export class Backends<Backend> {
   }
 
   /** The backend of a URL. @throws ERR_CONFIG for a scheme that is not listed */
-  async find(url: string): Promise<Found<Backend>> {
+  async find(url: string): Promise<ChosenBackend<Backend>> {
     const scheme = schemeOf(url) ?? '';
     const listed = this.#listed.get(scheme);
     if (listed === undefined) {

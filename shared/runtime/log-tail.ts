@@ -1,3 +1,6 @@
+/** What a processor writes to. */
+export type Channel = 'stdout' | 'stderr';
+
 /** Kept of the log of a run: its end. */
 export const KEPT_LOG_BYTES = 256 * 1024;
 

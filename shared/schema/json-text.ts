@@ -2,7 +2,7 @@
 import { type Fault, fault } from '../errors/isomorph-error.ts';
 import { jsonDepth } from './json-depth.ts';
 
-export type Read<T> =
+export type ReadResult<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
@@ -93,7 +93,7 @@ function differences(text: string): Fault[] {
 }
 
 /** Reads JSON, or says at which place of it readers would not agree. */
-export function readJson(text: string): Read<unknown> {
+export function readJson(text: string): ReadResult<unknown> {
   if (jsonDepth(text) > MAX_JSON_DEPTH) {
     const expected = `at most ${MAX_JSON_DEPTH} objects and arrays in each other`;
     return { ok: false, faults: [fault('ERR_NOT_I_JSON', 'it is too deep', { pointer: '', expected })] };

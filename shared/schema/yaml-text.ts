@@ -11,7 +11,7 @@ import {
   visit,
 } from 'yaml';
 import { type Fault, fault } from '../errors/isomorph-error.ts';
-import { MAX_JSON_DEPTH, type Read, survivesDouble } from './json-text.ts';
+import { MAX_JSON_DEPTH, type ReadResult, survivesDouble } from './json-text.ts';
 
 /** Nodes that aliases may stand for in all, each counted as often as it stands there. */
 const MAX_ALIASED = 1_000;
@@ -20,17 +20,17 @@ const MAX_FAULTS = 20;
 /** Kinds of values that JSON has too, by the tags that YAML's core schema gives them. */
 const JSON_TAGS = /^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/;
 
-interface Reading {
+interface YamlReading {
   readonly lines: LineCounter;
   readonly faults: Fault[];
 }
 
-function tell({ lines, faults }: Reading, node: Node, message: string, expected: string): void {
+function tell({ lines, faults }: YamlReading, node: Node, message: string, expected: string): void {
   const { line, col } = lines.linePos(node.range?.[0] ?? 0);
   faults.push(fault('ERR_NOT_YAML', message, { pointer: `line ${line}, column ${col}`, expected }));
 }
 
-function checkScalar(reading: Reading, node: Node): void {
+function checkScalar(reading: YamlReading, node: Node): void {
   if (!isScalar(node)) return;
   const { value, source = '' } = node;
   if (typeof value === 'bigint' || (typeof value === 'number' && !isSame(value, source))) {
@@ -68,7 +68,7 @@ function sizeOf(node: Node, document: Document, known: Map<Node, number>): numbe
   return size;
 }
 
-function check(document: Document, reading: Reading): void {
+function check(document: Document, reading: YamlReading): void {
   const sizes = new Map<Node, number>();
   let aliased = 0;
   visit(document, (_, node, path) => {
@@ -132,9 +132,9 @@ function mayBeTooDeep(text: string): boolean {
 }
 
 /** Reads one YAML 1.2 document, which any JSON text is too; faults tell line and column. */
-export function readYaml(text: string): Read<unknown> {
+export function readYaml(text: string): ReadResult<unknown> {
   const lines = new LineCounter();
-  const reading: Reading = { lines, faults: [] };
+  const reading: YamlReading = { lines, faults: [] };
   if (text.length > MAX_CHARACTERS || mayBeTooDeep(text)) {
     const expected = `at most ${MAX_CHARACTERS} characters, and ${MAX_JSON_DEPTH} lists and mappings in each other`;
     return {

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { Answer, type Said } from '../../cli/answer.ts';
+import { type Said, SubmissionAnswer } from '../../cli/answer.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { suite } from '../harness/suite.ts';
 import { admitted, Chain, rejected, settled, submitted } from '../ledger/plan-history.ts';
@@ -17,7 +17,7 @@ const taken = (chain: Chain, commandSeq: number): Chain =>
 
 /** What each commit of a chain says. */
 function heard({ commits }: Chain, submission = OURS): Said[] {
-  const answer = new Answer(submission);
+  const answer = new SubmissionAnswer(submission);
   return commits.map((events) => answer.hear({ kind: 'commit', events, unknown: [] }));
 }
 
@@ -48,7 +48,7 @@ test('another body that has the id refuses ours, whatever becomes of it', () => 
 
 test('a dead letter is the answer', () => {
   const fault = { code: 'ERR_TOO_LARGE', message: 'too much' };
-  assert.equal(new Answer(OURS).hear({ kind: 'refused', fault }).end, { status: 'refused', fault });
+  assert.equal(new SubmissionAnswer(OURS).hear({ kind: 'refused', fault }).end, { status: 'refused', fault });
 });
 
 test.run();

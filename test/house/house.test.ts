@@ -8,6 +8,7 @@ import { eagerlyLoaded } from './eager.ts';
 import { floorTable, placeOf } from './floors.ts';
 import { circlesOf, graphOf, roomsOf } from './graph.ts';
 import { IMPORT_RULES } from './imports.ts';
+import { namedTwice } from './names.ts';
 import { browserCore, pureCore } from './purity.ts';
 import type { Rule, SourceFile } from './rule.ts';
 import { TEXT_RULES } from './texts.ts';
@@ -131,10 +132,24 @@ test('an SDK that is loaded with its opener is found, over however many files; o
   );
 });
 
+test('a name that two files export is found', () => {
+  const text = 'export interface Found<T> {}';
+  const twice = [
+    { path: 'shared/ids/x.ts', text },
+    { path: 'cli/x.ts', text },
+  ];
+  assert.equal(
+    namedTwice(twice).map(({ path }) => path),
+    ['cli/x.ts'],
+  );
+  assert.equal(namedTwice([...twice.slice(1), { path: 'shared/ids/y.ts', text: 'interface Found {}' }]), []);
+});
+
 test('the project keeps every rule', async () => {
   const files = await sources();
   assert.ok(files.length > 100);
-  const findings = [...files.flatMap((file) => RULES.flatMap((rule) => rule.check(file))), ...eagerlyLoaded(files)];
+  const each = files.flatMap((file) => RULES.flatMap((rule) => rule.check(file)));
+  const findings = [...each, ...eagerlyLoaded(files), ...namedTwice(files)];
   assert.equal(
     findings.map(({ rule, path, message }) => `${path}: ${rule}: ${message}`),
     [],

@@ -2,11 +2,11 @@ import * as assert from 'uvu/assert';
 import { GRACE_MS, type Report } from '../../shared/runtime/contract.ts';
 import { LABELS } from '../../shared/runtime/drivers/local/container-spec.ts';
 import type { ContainerRow } from '../../shared/runtime/drivers/local/engine.ts';
-import { type Channel, FrameReader } from '../../shared/runtime/drivers/local/frames.ts';
+import { FrameReader } from '../../shared/runtime/drivers/local/frames.ts';
 import { type Ending, outcomeOf } from '../../shared/runtime/drivers/local/outcome.ts';
 import { judge, type ReapRules } from '../../shared/runtime/drivers/local/reaper.ts';
-import { RunLog } from '../../shared/runtime/drivers/local/run-log.ts';
-import { KEPT_LOG_BYTES } from '../../shared/runtime/log-tail.ts';
+import { LocalRunLog } from '../../shared/runtime/drivers/local/run-log.ts';
+import { type Channel, KEPT_LOG_BYTES } from '../../shared/runtime/log-tail.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('runtime local, parts');
@@ -35,7 +35,7 @@ const ended = (nonce: string, code = 0): string =>
 
 function logOf(lines: readonly (readonly [Channel, string])[], nonce?: string) {
   const reports: Report[] = [];
-  const log = new RunLog((report) => reports.push(report), nonce);
+  const log = new LocalRunLog((report) => reports.push(report), nonce);
   for (const [channel, text] of lines) log.push(channel, Buffer.from(text));
   return { log, reports, text: Buffer.from(log.bytes()).toString() };
 }

@@ -4,7 +4,7 @@ import type { PredicateCall } from '../plan.ts';
 import { artifactExists } from './artifact-exists.ts';
 import { artifactJmespathOk } from './artifact-jmespath-ok.ts';
 import { jsonSchemaOk } from './json-schema-ok.ts';
-import type { Evidence, Predicate, PredicateResult, Read } from './predicate.ts';
+import type { Evidence, EvidenceRead, Predicate, PredicateResult } from './predicate.ts';
 import { seriesHasNew } from './series-has-new.ts';
 
 /** A predicate behind its argument check, so that callers need not know its argument type. */
@@ -13,7 +13,7 @@ export interface BoundPredicate {
   /** Whether it runs what a user wrote: then it is judged where it can be ended. */
   readonly hasProgram: boolean;
   faults(call: PredicateCall, pointer: string): readonly Fault[];
-  reads(call: PredicateCall): readonly Read[];
+  reads(call: PredicateCall): readonly EvidenceRead[];
   check(call: PredicateCall, evidence: Evidence): PredicateResult;
 }
 

@@ -1,5 +1,5 @@
 import { jsonDepth } from '../../schema/json-depth.ts';
-import type { Evidence, PredicateResult, Read } from './predicate.ts';
+import type { Evidence, EvidenceRead, PredicateResult } from './predicate.ts';
 
 /** Predicates look at small summaries; a larger document belongs into a processor. */
 const MAX_JSON_BYTES = 16 * 1024 * 1024;
@@ -7,7 +7,7 @@ const MAX_JSON_BYTES = 16 * 1024 * 1024;
 /** Deeper than any summary, and far from what the stack of a judge can bear. */
 const MAX_DEPTH = 500;
 
-export const readJson = (path: string): readonly Read[] => [{ kind: 'artifact', path, bytes: true }];
+export const readJson = (path: string): readonly EvidenceRead[] => [{ kind: 'artifact', path, bytes: true }];
 
 /** Hands the JSON at `path` to `check`, or says why there is none. */
 export function withJson(

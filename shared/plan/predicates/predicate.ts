@@ -2,7 +2,7 @@ import type { TSchema } from 'typebox';
 import type { Fault } from '../../errors/isomorph-error.ts';
 
 /** What a predicate looks at. The shell reads it; the predicate itself stays pure. */
-export type Read =
+export type EvidenceRead =
   | { readonly kind: 'artifact'; readonly path: string; readonly bytes: boolean }
   | { readonly kind: 'series'; readonly series: string };
 
@@ -37,6 +37,6 @@ export interface Predicate<Args> {
    * user wrote: it is judged where it can be ended (`shared/judge`).
    */
   programFaults?(args: Args, pointer: string): readonly Fault[];
-  reads(args: Args): readonly Read[];
+  reads(args: Args): readonly EvidenceRead[];
   check(args: Args, evidence: Evidence): PredicateResult;
 }

@@ -2,7 +2,7 @@ import type { ModalDict } from './dict.ts';
 import { isUnavailable } from './sdk.ts';
 
 /** `o` names the attempt that wrote the cell. */
-export interface Cell {
+export interface ChainCell {
   readonly o: string;
 }
 
@@ -13,7 +13,7 @@ export type Created<T> = { readonly isOurs: true } | { readonly isOurs: false; r
  * A chain of cells 1, 2, 3 … in a Dict, each written once and never changed. To write cell n + 1 after reading cell n is a
  * compare-and-set: of those who try, one wins, and its `o` tells it so even when the answer was lost.
  */
-export class Cells<T extends Cell> {
+export class CellChain<T extends ChainCell> {
   readonly #dict: ModalDict;
   readonly #prefix: string;
   readonly #parse: (value: unknown) => T;

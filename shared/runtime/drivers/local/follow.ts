@@ -6,7 +6,7 @@ import type { RunResult } from '../../runtime.ts';
 import { type ContainerView, type Engine, isDown, patiently, statusOf } from './engine.ts';
 import { FrameReader } from './frames.ts';
 import { outcomeOf } from './outcome.ts';
-import { RunLog } from './run-log.ts';
+import { LocalRunLog } from './run-log.ts';
 import type { Stops } from './stops.ts';
 
 /** One container that runs, or ran, an execution. */
@@ -41,7 +41,7 @@ const LOG_LOOK_AGAIN_MS = 100;
 const FIRST_SIGNAL_CODE = 125;
 
 /** Reads frames until the stream is over, or the boot module has said that all is well. Never rejects. */
-function read(stream: Readable, log: RunLog): Promise<void> {
+function read(stream: Readable, log: LocalRunLog): Promise<void> {
   return new Promise((resolve) => {
     const frames = new FrameReader((channel, bytes) => log.push(channel, bytes));
     const finish = (): void => {
@@ -103,7 +103,7 @@ class Follower {
   }
 
   /** The engine's log of an ended container. A busy engine writes the last of it after it says that the container has ended. */
-  async #keptLog(view: ContainerView, nonce: string | undefined): Promise<RunLog> {
+  async #keptLog(view: ContainerView, nonce: string | undefined): Promise<LocalRunLog> {
     const { engine, containerId } = this.#run;
     for (let look = 1; ; look++) {
       const log = this.#log(nonce);
@@ -129,9 +129,9 @@ class Follower {
     return patiently(Math.max(deadlineMs, Date.now()) + patienceMs, call);
   }
 
-  #log(nonce: string | undefined): RunLog {
+  #log(nonce: string | undefined): LocalRunLog {
     let index = 0;
-    return new RunLog((report) => {
+    return new LocalRunLog((report) => {
       index += 1;
       if (index <= this.#told) return;
       this.#told = index;
@@ -153,7 +153,7 @@ class Follower {
   }
 
   /** The result by the boot module's word: it is known before the engine has cleared the container away. */
-  async #toldResult(log: RunLog): Promise<RunResult | undefined> {
+  async #toldResult(log: LocalRunLog): Promise<RunResult | undefined> {
     const { received, ended } = log;
     if (received === undefined || ended?.exitCode !== 0) return undefined;
     if ((await this.#run.stops.of(this.#run.executionId)) !== undefined) return undefined;
@@ -177,7 +177,7 @@ class Follower {
     }
   }
 
-  async #resultOf(view: ContainerView, log: RunLog): Promise<RunResult> {
+  async #resultOf(view: ContainerView, log: LocalRunLog): Promise<RunResult> {
     const { stops, executionId, deadlineMs, isBoot } = this.#run;
     const { received, ended } = log;
     const stop = await stops.of(executionId);

@@ -1,5 +1,4 @@
-/** What a processor wrote to: the engine tells them apart by a frame around each write. */
-export type Channel = 'stdout' | 'stderr';
+import type { Channel } from '../../log-tail.ts';
 
 const HEADER_BYTES = 8;
 

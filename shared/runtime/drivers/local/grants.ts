@@ -11,7 +11,7 @@ import { bundle } from '../../bundle.ts';
  * The outer end of the network grant (ADR 13): a folder of unix sockets, one for each granted endpoint, that containers
  * get bound read-only. Whoever connects to a socket is connected to its endpoint, and to nothing else.
  */
-export interface NetworkGrant {
+export interface GrantedSockets {
   /** Folder to bind into containers. */
   readonly folder: string;
   /** `name:address` for the hosts file of the container. */
@@ -105,7 +105,7 @@ export class Grants {
   }
 
   /** The folder, every socket of which is served by a living process. */
-  async ensure(): Promise<NetworkGrant> {
+  async ensure(): Promise<GrantedSockets> {
     await this.#prepare();
     const ensure = async (): Promise<void> => {
       for (const endpoint of this.#endpoints) if (!(await this.#isServed(endpoint))) await this.#serve(endpoint);

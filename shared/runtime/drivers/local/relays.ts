@@ -5,7 +5,7 @@ import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import { hardened, LABELS, networkOf } from './container-spec.ts';
 import { type Engine, isNameTaken } from './engine.ts';
 import { FrameReader } from './frames.ts';
-import type { NetworkGrant } from './grants.ts';
+import type { GrantedSockets } from './grants.ts';
 import { RELAY_FILE } from './grants.ts';
 import { GRANT_FOLDER, LIMITS, PROCESSOR_USER } from './limits.ts';
 
@@ -25,7 +25,7 @@ export interface RelayRequest {
   /** Of the container that the relay is for. */
   readonly name: string;
   readonly executionId: string;
-  readonly grant: NetworkGrant;
+  readonly grant: GrantedSockets;
   /** A bridge network instead of none. */
   readonly bridge: string | undefined;
 }

@@ -1,7 +1,6 @@
 import type { Report } from '../../contract.ts';
-import { LogTail } from '../../log-tail.ts';
+import { type Channel, LogTail } from '../../log-tail.ts';
 import { parseReport } from '../../reports.ts';
-import type { Channel } from './frames.ts';
 
 /**
  * The log of one run from its frames: lines whole and in order, reports told, the end kept, and what the boot module
@@ -46,7 +45,7 @@ function parseObject(text: string): Record<string, unknown> {
   }
 }
 
-export class RunLog {
+export class LocalRunLog {
   readonly #onReport: (report: Report) => void;
   readonly #channels: Readonly<Record<Channel, ChannelState>> = { stdout: freshChannel(), stderr: freshChannel() };
   readonly #tail = new LogTail();

@@ -2,12 +2,12 @@ import type { App, Image, ModalClient, Sandbox, SandboxCreateParams } from 'moda
 import type { Processor } from '../../../plan/registry.ts';
 import { isNotFound } from '../../../providers/modal/account.ts';
 import type { Assignment } from '../../runtime.ts';
-import { MODAL_STATUS, type SandboxResult, type StopReason } from './outcome.ts';
+import { MODAL_STATUS, type SandboxResult, type SandboxStop } from './outcome.ts';
 import { type ModalPlace, objectNameOf } from './place.ts';
 import { requestOf, TAGS, type Tags, VOLUME_PATH } from './request.ts';
 
 /** A sandbox, with what its tags were when it was found. */
-export interface Found {
+export interface FoundSandbox {
   readonly sandbox: Sandbox;
   readonly tags: Tags;
 }
@@ -72,7 +72,7 @@ export class ModalControl {
   }
 
   /** Starts the sandbox of an execution. It does nothing until it is given its job. */
-  async create(assignment: Assignment): Promise<Found> {
+  async create(assignment: Assignment): Promise<FoundSandbox> {
     const { processor, executionId, secrets, secretHandles = [] } = assignment;
     const request = requestOf(assignment, this.#place, Date.now());
     const [app, image, ...held] = await Promise.all([
@@ -93,7 +93,10 @@ export class ModalControl {
   }
 
   /** The sandbox of an execution, running or ended; undefined when there is none, or it was forgotten. */
-  async lookUp(executionId: string, versions: readonly SandboxVersion[] = ['v2', 'v1']): Promise<Found | undefined> {
+  async lookUp(
+    executionId: string,
+    versions: readonly SandboxVersion[] = ['v2', 'v1'],
+  ): Promise<FoundSandbox | undefined> {
     for (const version of versions) {
       const sandbox = version === 'v2' ? await this.#v2(executionId) : await this.#v1(executionId);
       if (sandbox === undefined) continue;
@@ -114,7 +117,7 @@ export class ModalControl {
   }
 
   /** Nothing looks at it afterwards but tests and people, so that a refusal is let go. */
-  async markForgotten({ sandbox, tags }: Found): Promise<void> {
+  async markForgotten({ sandbox, tags }: FoundSandbox): Promise<void> {
     try {
       await sandbox.setTags({ ...tags, [TAGS.forgotten]: 'yes' });
     } catch (error) {
@@ -134,7 +137,7 @@ export class ModalControl {
   }
 
   /** Ends it, and leaves the reason for whoever looks at it afterwards. */
-  async stop({ sandbox, tags }: Found, reason: StopReason): Promise<void> {
+  async stop({ sandbox, tags }: FoundSandbox, reason: SandboxStop): Promise<void> {
     await sandbox.setTags({ ...tags, [TAGS.stop]: reason });
     await sandbox.terminate();
   }

@@ -1,14 +1,12 @@
 import type { Report } from '../../contract.ts';
-import { LogTail } from '../../log-tail.ts';
+import { type Channel, LogTail } from '../../log-tail.ts';
 import { parseReport } from '../../reports.ts';
 
 /** A line is told in pieces from this length on; it is no report. */
 const MAX_LINE_CHARACTERS = 64 * 1024;
 
-export type Channel = 'stdout' | 'stderr';
-
 /** The log of one run from the text of its two channels: lines whole, reports of standard output told, the end kept. */
-export class RunLog {
+export class SandboxLog {
   readonly #onReport: ((report: Report) => void) | undefined;
   readonly #partial: Record<Channel, string> = { stdout: '', stderr: '' };
   readonly #tail = new LogTail();

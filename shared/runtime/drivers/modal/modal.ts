@@ -8,7 +8,7 @@ import type { Report } from '../../contract.ts';
 import { fingerprint } from '../../fingerprint.ts';
 import { endedWithout } from '../../outcome.ts';
 import type { Assignment, RunHandle, RuntimeAdapter } from '../../runtime.ts';
-import { type Found, isSilence, ModalControl } from './control.ts';
+import { type FoundSandbox, isSilence, ModalControl } from './control.ts';
 import { type ModalPlace, placeOf } from './place.ts';
 import { TAGS } from './request.ts';
 import { BACKOFF, watch } from './watch.ts';
@@ -144,7 +144,7 @@ export class ModalRuntime implements RuntimeAdapter {
   }
 
   /** The sandbox of an execution with its job: made here, or found where somebody else made it. */
-  async #start(assignment: Assignment): Promise<Found> {
+  async #start(assignment: Assignment): Promise<FoundSandbox> {
     const { executionId, processor } = assignment;
     const versions = [this.#control.versionFor(processor)];
     const known = await this.#control.lookUp(executionId, versions);
@@ -154,7 +154,7 @@ export class ModalRuntime implements RuntimeAdapter {
   }
 
   /** A lost answer shows as a name that is taken, by our own sandbox or that of a dispatcher that was faster. */
-  async #create(assignment: Assignment): Promise<Found> {
+  async #create(assignment: Assignment): Promise<FoundSandbox> {
     try {
       return await this.#control.create(assignment);
     } catch (error) {
@@ -171,7 +171,7 @@ export class ModalRuntime implements RuntimeAdapter {
    * Writes the job to standard input, which Modal stores nowhere, then says so in a tag. Killed in between, the run is ended and
    * tried again; given twice, the second time changes nothing: each byte has its place.
    */
-  async #give(found: Found, { job }: Assignment): Promise<Found> {
+  async #give(found: FoundSandbox, { job }: Assignment): Promise<FoundSandbox> {
     const { sandbox } = found;
     const tags = { ...found.tags, [TAGS.job]: 'given' };
     try {
@@ -185,7 +185,7 @@ export class ModalRuntime implements RuntimeAdapter {
     return { sandbox, tags };
   }
 
-  #handle(executionId: string, found: Found, deadlineMs: number, onReport: OnReport | undefined): RunHandle {
+  #handle(executionId: string, found: FoundSandbox, deadlineMs: number, onReport: OnReport | undefined): RunHandle {
     const result = watch(found, {
       control: this.#control,
       deadlineMs,
@@ -196,11 +196,11 @@ export class ModalRuntime implements RuntimeAdapter {
     return { executionId, wait: () => result };
   }
 
-  async #isRunning({ sandbox }: Found): Promise<boolean> {
+  async #isRunning({ sandbox }: FoundSandbox): Promise<boolean> {
     return (await this.#ask(() => this.#control.wait(sandbox, 0))) === undefined;
   }
 
-  #lookUp(executionId: string): Promise<Found | undefined> {
+  #lookUp(executionId: string): Promise<FoundSandbox | undefined> {
     return this.#ask(() => this.#control.lookUp(executionId));
   }
 
@@ -219,7 +219,7 @@ export class ModalRuntime implements RuntimeAdapter {
   }
 }
 
-const isGiven = ({ tags }: Found): boolean => tags[TAGS.job] !== undefined;
+const isGiven = ({ tags }: FoundSandbox): boolean => tags[TAGS.job] !== undefined;
 
 /** What Modal refuses is known not to run; without an answer nothing is known: the execution is lost, and tried again. */
 function startFailure({ processor }: Assignment, error: unknown): Parameters<typeof endedWithout>[0] {

@@ -3,7 +3,7 @@ import type { RunOutcome } from '../../runtime.ts';
 
 /** Why we ended a sandbox; a tag of it, written before it is ended, so that it survives us. */
 export const STOP_REASONS = ['timed_out', 'killed', 'undelivered'] as const;
-export type StopReason = (typeof STOP_REASONS)[number];
+export type SandboxStop = (typeof STOP_REASONS)[number];
 
 /** `GenericStatus` of Modal's API: how a sandbox or a build ended. */
 export const MODAL_STATUS = {
@@ -38,7 +38,7 @@ function ofExit({ exitcode, exception }: SandboxResult): RunOutcome {
 }
 
 /** A termination is ours, with the reason of the tag, or somebody's who used Modal's own tools. */
-const ofTermination = (stop: StopReason | undefined): RunOutcome =>
+const ofTermination = (stop: SandboxStop | undefined): RunOutcome =>
   stop === 'undelivered'
     ? { kind: 'lost', reason: 'its sandbox was ended, because it had not been given its job' }
     : { kind: stop ?? 'killed' };
@@ -47,7 +47,7 @@ const ofTermination = (stop: StopReason | undefined): RunOutcome =>
  * How a run ended. The exit code alone would not do: Modal tells a timeout as 124, a termination as 137, and failures of its own
  * with whatever code was there, 0 included.
  */
-export function outcomeOf(result: SandboxResult, stop: StopReason | undefined): RunOutcome {
+export function outcomeOf(result: SandboxResult, stop: SandboxStop | undefined): RunOutcome {
   const reason = result.exception || `Modal ended it with status ${result.status}`;
   switch (result.status) {
     case MODAL_STATUS.success:

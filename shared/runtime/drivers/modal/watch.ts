@@ -3,15 +3,16 @@ import { backoffMs, delay } from '../../../async/delay.ts';
 import { within } from '../../../async/within.ts';
 import { isNotFound, toModalError } from '../../../providers/modal/account.ts';
 import type { Report } from '../../contract.ts';
+import type { Channel } from '../../log-tail.ts';
 import type { RunOutcome, RunResult } from '../../runtime.ts';
-import type { Found, ModalControl } from './control.ts';
-import { type Channel, RunLog } from './log.ts';
-import { outcomeOf, STOP_REASONS, type StopReason } from './outcome.ts';
+import type { FoundSandbox, ModalControl } from './control.ts';
+import { SandboxLog } from './log.ts';
+import { outcomeOf, type SandboxStop, STOP_REASONS } from './outcome.ts';
 import { TAGS, type Tags } from './request.ts';
 
 /** Follows a sandbox to its end. The same for one that we made and for one that was found. */
 
-export interface WatchOptions {
+export interface SandboxWatch {
   readonly control: ModalControl;
   /** Unix time in milliseconds. */
   readonly deadlineMs: number;
@@ -32,7 +33,7 @@ export const BACKOFF = { baseMs: 100, maxMs: 5_000, random: Math.random };
 const KEPT_ENTRIES = 20_000;
 const NEVER = new Promise<never>(() => undefined);
 
-const stopOf = (tags: Tags): StopReason | undefined => STOP_REASONS.find((reason) => reason === tags[TAGS.stop]);
+const stopOf = (tags: Tags): SandboxStop | undefined => STOP_REASONS.find((reason) => reason === tags[TAGS.stop]);
 
 interface Ending {
   readonly outcome: RunOutcome;
@@ -43,7 +44,7 @@ interface Ending {
 const gone = (reason: string): Ending => ({ outcome: { kind: 'lost', reason }, isGone: true });
 
 /** Awaits the end, and brings it about at the deadline. */
-async function ended(found: Found, options: WatchOptions): Promise<Ending> {
+async function ended(found: FoundSandbox, options: SandboxWatch): Promise<Ending> {
   const { control, deadlineMs, lostAfterMs, signal } = options;
   let stopped = false;
   let silentSinceMs: number | undefined;
@@ -77,7 +78,7 @@ class Channels {
   /** Whether everything was read. Never rejects. */
   readonly complete: Promise<boolean>;
 
-  constructor(sandbox: Sandbox, log: RunLog) {
+  constructor(sandbox: Sandbox, log: SandboxLog) {
     const both: readonly Channel[] = ['stdout', 'stderr'];
     this.complete = Promise.all(both.map((channel) => this.#read(sandbox, channel, log))).then(
       () => true,
@@ -90,7 +91,7 @@ class Channels {
     await Promise.allSettled(this.#readers.map((reader) => reader.cancel()));
   }
 
-  async #read(sandbox: Sandbox, channel: Channel, log: RunLog): Promise<void> {
+  async #read(sandbox: Sandbox, channel: Channel, log: SandboxLog): Promise<void> {
     const reader: ReadableStreamDefaultReader<string> = sandbox[channel].getReader();
     this.#readers.push(reader);
     for (let next = await reader.read(); !next.done; next = await reader.read()) log.push(channel, next.value);
@@ -98,8 +99,8 @@ class Channels {
 }
 
 /** What Modal keeps of the log of a sandbox that has ended. */
-async function keptLog(sandbox: Sandbox): Promise<RunLog> {
-  const log = new RunLog();
+async function keptLog(sandbox: Sandbox): Promise<SandboxLog> {
+  const log = new SandboxLog();
   try {
     for await (const { source, message } of sandbox.logs.tail({ entries: KEPT_ENTRIES })) {
       if (source === 'stdout' || source === 'stderr') log.push(source, message);
@@ -111,14 +112,14 @@ async function keptLog(sandbox: Sandbox): Promise<RunLog> {
 }
 
 /** By Modal's clock. The result is known by now and must not be lost for want of it. */
-const durationOf = (control: ModalControl, { sandbox, tags }: Found): Promise<number | undefined> =>
+const durationOf = (control: ModalControl, { sandbox, tags }: FoundSandbox): Promise<number | undefined> =>
   control.durationMs(sandbox, tags).catch(() => undefined);
 
 /** The result of a run. Never rejects. */
-export async function watch(found: Found, options: WatchOptions): Promise<RunResult> {
+export async function watch(found: FoundSandbox, options: SandboxWatch): Promise<RunResult> {
   const { control, onReport, signal } = options;
   const { sandbox, tags } = found;
-  const live = new RunLog(onReport);
+  const live = new SandboxLog(onReport);
   const channels = new Channels(sandbox, live);
   const closed = () => void channels.cancel();
   signal.addEventListener('abort', closed, { once: true });

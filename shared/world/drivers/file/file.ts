@@ -37,7 +37,7 @@ import { Folders, guarded, withTemporary } from './durable.ts';
 import { Objects } from './objects.ts';
 import { type Sidecar, Sidecars } from './sidecars.ts';
 import { checkSecret, signUrl } from './signed-url.ts';
-import { Uploads } from './uploads.ts';
+import { FileUploads } from './uploads.ts';
 import { walkKeys } from './walk.ts';
 
 /** What `file` can do beyond the interface, for its gateway. */
@@ -61,7 +61,7 @@ class FileStore implements FileArtifactStore {
   readonly #folders: Folders;
   readonly #sidecars: Sidecars;
   readonly #objects: Objects;
-  readonly #uploads: Uploads;
+  readonly #uploads: FileUploads;
   readonly #options: StoreOptions;
 
   constructor(root: string, options: StoreOptions) {
@@ -75,7 +75,7 @@ class FileStore implements FileArtifactStore {
       this.#folders,
     );
     this.#objects = new Objects(root, this.#folders, this.#sidecars);
-    this.#uploads = new Uploads(join(own, 'staging'), this.#temporary, this.#folders);
+    this.#uploads = new FileUploads(join(own, 'staging'), this.#temporary, this.#folders);
   }
 
   async prepare(): Promise<void> {

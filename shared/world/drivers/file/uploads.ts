@@ -17,7 +17,7 @@ async function* limitedBody(body: AsyncIterable<Uint8Array>, path: string, maxBy
   }
 }
 
-export class Uploads {
+export class FileUploads {
   readonly #staging: string;
   readonly #temporary: string;
   readonly #folders: Folders;

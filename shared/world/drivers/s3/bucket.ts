@@ -33,12 +33,12 @@ export interface ObjectHead {
 }
 
 /** What must hold for a write to happen: nothing is there, or exactly this object is. */
-export type Condition = { readonly absent: true } | { readonly etag: string };
+export type WriteCondition = { readonly absent: true } | { readonly etag: string };
 
 /** `refused`: the condition does not hold (412). `conflict`: another write is under way, ask again (409). */
 export type WriteOutcome = 'done' | 'refused' | 'conflict';
 
-export interface Listed {
+export interface ListedObject {
   readonly key: string;
   readonly size: number;
   readonly modifiedMs: number;
@@ -68,7 +68,7 @@ const HASH_AGAIN_BYTES = 64 * 1024;
 const rangeHeader = ({ offset, length }: ByteRange): string =>
   `bytes=${offset}-${length === undefined ? '' : offset + length - 1}`;
 
-const conditionFields = (condition: Condition | undefined): { IfNoneMatch?: string; IfMatch?: string } => {
+const conditionFields = (condition: WriteCondition | undefined): { IfNoneMatch?: string; IfMatch?: string } => {
   if (condition === undefined) return {};
   return 'etag' in condition ? { IfMatch: condition.etag } : { IfNoneMatch: '*' };
 };
@@ -111,7 +111,7 @@ export class Bucket {
   }
 
   /** @param sha256 hex digest of `data`, where it is known: saves the signer another pass */
-  put(request: Described & { data: Uint8Array; sha256?: string; condition?: Condition }): Promise<WriteOutcome> {
+  put(request: Described & { data: Uint8Array; sha256?: string; condition?: WriteCondition }): Promise<WriteOutcome> {
     const { key, contentType, metadata, data, sha256, condition } = request;
     const command = new PutObjectCommand({
       ...{ Bucket: this.#name, Key: key, Body: data, ContentType: contentType, ContentLength: data.byteLength },
@@ -169,7 +169,11 @@ export class Bucket {
   }
 
   /** Keys under a prefix in byte order. */
-  async list(request: { prefix: string; after?: string; limit?: number }): Promise<{ found: Listed[]; more: boolean }> {
+  async list(request: {
+    prefix: string;
+    after?: string;
+    limit?: number;
+  }): Promise<{ found: ListedObject[]; more: boolean }> {
     const command = new ListObjectsV2Command({
       ...{ Bucket: this.#name, Prefix: request.prefix },
       ...(request.after === undefined ? {} : { StartAfter: request.after }),
@@ -203,7 +207,7 @@ export class Bucket {
   }
 
   /** `conflict` also when the upload is gone: an earlier try that seemed to fail may have completed it. */
-  completeMultipart(name: MultipartName, etags: readonly string[], condition: Condition): Promise<WriteOutcome> {
+  completeMultipart(name: MultipartName, etags: readonly string[], condition: WriteCondition): Promise<WriteOutcome> {
     const command = new CompleteMultipartUploadCommand({
       ...{ Bucket: this.#name, Key: name.key, UploadId: name.id },
       MultipartUpload: { Parts: etags.map((ETag, index) => ({ ETag, PartNumber: index + 1 })) },

@@ -38,8 +38,8 @@ import { Layout } from './layout.ts';
 import { type BucketLocation, parseBucketUrl } from './location.ts';
 import { probeConditions } from './probe.ts';
 import { Records } from './records.ts';
-import { Uploads } from './uploads.ts';
-import { type Found, Writer } from './writer.ts';
+import { S3Uploads } from './uploads.ts';
+import { type FoundObject, Writer } from './writer.ts';
 
 export interface S3StoreOptions extends StoreOptions {
   /** Default: the environment and what else the SDK looks through (profiles, roles). */
@@ -60,7 +60,7 @@ class S3Store implements ArtifactStore {
   readonly #layout: Layout;
   readonly #records: Records;
   readonly #writer: Writer;
-  readonly #uploads: Uploads;
+  readonly #uploads: S3Uploads;
   readonly #nowMs: () => number;
 
   constructor(at: BucketLocation, options: S3StoreOptions) {
@@ -68,7 +68,7 @@ class S3Store implements ArtifactStore {
     this.#layout = new Layout(at.prefix);
     this.#records = new Records(this.#bucket, this.#layout);
     this.#writer = new Writer(this.#bucket, this.#layout, this.#records);
-    this.#uploads = new Uploads(this.#bucket, this.#layout);
+    this.#uploads = new S3Uploads(this.#bucket, this.#layout);
     this.#nowMs = options.nowMs ?? Date.now;
   }
 
@@ -193,7 +193,7 @@ class S3Store implements ArtifactStore {
    */
   async #promote(
     upload: PromoteRequest,
-    findReplaced: (path: string) => Promise<Found | undefined>,
+    findReplaced: (path: string) => Promise<FoundObject | undefined>,
   ): Promise<PutResult | undefined> {
     const { contentType, maxBytes } = upload;
     const path = canonicalWorldPath(upload.worldPath, 'exact');

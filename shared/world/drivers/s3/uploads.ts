@@ -1,11 +1,11 @@
 /** Staging of the `s3` driver: `.isomorph/staging/<upload id>/<hash of the WorldPath>`, written by presigned URLs only. */
 import pLimit from 'p-limit';
-import type { Bucket, Listed } from './bucket.ts';
+import type { Bucket, ListedObject } from './bucket.ts';
 import type { Layout } from './layout.ts';
 
 const REMOVED_AT_ONCE = 8;
 
-export class Uploads {
+export class S3Uploads {
   readonly #bucket: Bucket;
   readonly #layout: Layout;
 
@@ -31,7 +31,7 @@ export class Uploads {
     return removed;
   }
 
-  async #removeWhere(prefix: string, isMeant: (entry: Listed) => boolean): Promise<number> {
+  async #removeWhere(prefix: string, isMeant: (entry: ListedObject) => boolean): Promise<number> {
     const limit = pLimit(REMOVED_AT_ONCE);
     let removed = 0;
     let after: string | undefined;

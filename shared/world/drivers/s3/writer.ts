@@ -7,11 +7,11 @@ import type { ArtifactStat, PutResult } from '../../artifact-store.ts';
 import { checkCid, meetExisting } from '../../checks.ts';
 import { type ContentDigest, type ContentHash, createContentHash } from '../../content.ts';
 import { type Part, partsOf } from './body.ts';
-import type { Bucket, Condition, MultipartName, ObjectHead, WriteOutcome } from './bucket.ts';
+import type { Bucket, MultipartName, ObjectHead, WriteCondition, WriteOutcome } from './bucket.ts';
 import { type Layout, randomName } from './layout.ts';
 import { metadataOf, type Records } from './records.ts';
 
-export interface Found {
+export interface FoundObject {
   readonly head: ObjectHead;
   readonly stat: ArtifactStat;
 }
@@ -22,7 +22,7 @@ export interface WriteRequest {
   readonly contentType: string;
   readonly expectedCid?: Cid | undefined;
   /** The one object that may be overwritten. */
-  readonly replacing?: Found | undefined;
+  readonly replacing?: FoundObject | undefined;
   /** Size of the body where it is known. */
   readonly expectedBytes?: number;
   /** Fewer take less memory. */
@@ -53,7 +53,7 @@ export class Writer {
     this.#records = records;
   }
 
-  async find(path: string): Promise<Found | undefined> {
+  async find(path: string): Promise<FoundObject | undefined> {
     const head = await this.#bucket.head(this.#layout.object(path));
     return head === undefined ? undefined : { head, stat: await this.#records.describe(path, head) };
   }
@@ -114,7 +114,7 @@ export class Writer {
   /** Nothing needs to be sent to a path that is taken: its hash decides. */
   async #compare(
     { path, expectedCid }: WriteRequest,
-    existing: Found,
+    existing: FoundObject,
     hash: ContentHash,
     first: Part,
     rest: AsyncIterable<Part>,
@@ -174,10 +174,10 @@ export class Writer {
     { path, replacing }: WriteRequest,
     digest: ContentDigest,
     writer: string,
-    write: (condition: Condition) => Promise<WriteOutcome>,
+    write: (condition: WriteCondition) => Promise<WriteOutcome>,
   ): Promise<PutResult> {
     for (let attempt = 0; attempt < CONFLICTS_MAX; attempt += 1) {
-      const condition: Condition = replacing === undefined ? { absent: true } : { etag: replacing.head.etag };
+      const condition: WriteCondition = replacing === undefined ? { absent: true } : { etag: replacing.head.etag };
       const outcome = await write(condition);
       if (outcome === 'done') return created(digest);
       const found = await this.find(path);

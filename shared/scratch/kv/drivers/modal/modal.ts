@@ -5,7 +5,7 @@ import { backoffMs, delay } from '../../../../async/delay.ts';
 import { KeyedQueue } from '../../../../async/keyed-queue.ts';
 import { IsomorphError } from '../../../../errors/isomorph-error.ts';
 import { environmentOf } from '../../../../providers/modal/account.ts';
-import { Cells } from '../../../../providers/modal/cells.ts';
+import { CellChain } from '../../../../providers/modal/cells.ts';
 import { ModalDict } from '../../../../providers/modal/dict.ts';
 import { newOperationId, objectName } from '../../../../providers/modal/names.ts';
 import { recordParser } from '../../../../providers/modal/record.ts';
@@ -136,8 +136,8 @@ export class ModalKv implements KvDriver {
     return dict;
   }
 
-  #cells(dict: ModalDict, record: KeyRecord): Cells<CounterCell> {
-    return new Cells(dict, `c:${record.e}:`, parseCell);
+  #cells(dict: ModalDict, record: KeyRecord): CellChain<CounterCell> {
+    return new CellChain(dict, `c:${record.e}:`, parseCell);
   }
 
   async #record(dict: ModalDict, key: string): Promise<KeyRecord | undefined> {
@@ -183,12 +183,12 @@ export class ModalKv implements KvDriver {
     return head;
   }
 
-  async #headFrom(cells: Cells<CounterCell>, known: Head): Promise<Head> {
+  async #headFrom(cells: CellChain<CounterCell>, known: Head): Promise<Head> {
     const { n, cell } = await cells.head(known.n);
     return cell === undefined ? known : headOf(n, cell);
   }
 
-  async #hinted(dict: ModalDict, record: KeyRecord, cells: Cells<CounterCell>): Promise<Head | undefined> {
+  async #hinted(dict: ModalDict, record: KeyRecord, cells: CellChain<CounterCell>): Promise<Head | undefined> {
     const hint = await dict.get(`h:${record.e}`);
     const cell = typeof hint === 'number' ? await cells.read(hint) : undefined;
     return typeof hint === 'number' && cell !== undefined ? headOf(hint, cell) : undefined;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { QueueMessage } from '../../queue.ts';
 import { badReceipt } from '../../topic.ts';
 
-export interface StoredMessage {
+export interface MemoryMessage {
   readonly id: string;
   readonly body: Uint8Array;
   readonly deadReason: string | undefined;
@@ -22,14 +22,14 @@ const newId = (): string => `${PROCESS_ID}-${++madeIds}`;
 interface Timer {
   readonly dueMs: number;
   readonly generation: number;
-  readonly message: StoredMessage;
+  readonly message: MemoryMessage;
 }
 
 /** The messages of one topic. Time passes when somebody looks: what is due becomes ready then. */
 export class MemoryTopic {
-  readonly #messages = new Map<string, StoredMessage>();
+  readonly #messages = new Map<string, MemoryMessage>();
   /** A set keeps the order in which they became ready. */
-  readonly #ready = new Set<StoredMessage>();
+  readonly #ready = new Set<MemoryMessage>();
   /** A binary heap, the earliest first. Entries of messages that moved on meanwhile are skipped. */
   #timers: Timer[] = [];
   #staleTimers = 0;
@@ -42,13 +42,13 @@ export class MemoryTopic {
 
   add(message: { id?: string; body: Uint8Array; delayMs: number; deadReason?: string }): string {
     const { id = newId(), body, delayMs, deadReason } = message;
-    const stored: StoredMessage = { id, body, deadReason, deliveries: 0, state: 'gone', generation: 0 };
+    const stored: MemoryMessage = { id, body, deadReason, deliveries: 0, state: 'gone', generation: 0 };
     this.#messages.set(id, stored);
     this.release(stored, delayMs);
     return id;
   }
 
-  takeReady(): StoredMessage | undefined {
+  takeReady(): MemoryMessage | undefined {
     this.#promoteDue();
     const [first] = this.#ready;
     if (first !== undefined) this.#ready.delete(first);
@@ -56,7 +56,7 @@ export class MemoryTopic {
   }
 
   /** Of a message that `takeReady` gave. */
-  lease(message: StoredMessage, visibilityMs: number): QueueMessage {
+  lease(message: MemoryMessage, visibilityMs: number): QueueMessage {
     message.deliveries++;
     this.#wait(message, 'leased', visibilityMs);
     const { id, body, deliveries, deadReason } = message;
@@ -71,7 +71,7 @@ export class MemoryTopic {
   }
 
   /** The message that a receipt names, while its delivery is current. @throws ERR_RECEIPT */
-  leased(receiptHandle: string): StoredMessage {
+  leased(receiptHandle: string): MemoryMessage {
     this.#promoteDue();
     const dot = receiptHandle.indexOf('.');
     const message = this.#messages.get(receiptHandle.slice(dot + 1));
@@ -79,7 +79,7 @@ export class MemoryTopic {
     throw badReceipt('has expired, was used, or belongs to another topic');
   }
 
-  release(message: StoredMessage, delayMs: number): void {
+  release(message: MemoryMessage, delayMs: number): void {
     this.#endLease(message);
     if (delayMs > 0) this.#wait(message, 'delayed', delayMs);
     else {
@@ -89,7 +89,7 @@ export class MemoryTopic {
     this.#wake();
   }
 
-  remove(message: StoredMessage): void {
+  remove(message: MemoryMessage): void {
     this.#endLease(message);
     message.state = 'gone';
     this.#messages.delete(message.id);
@@ -149,7 +149,7 @@ export class MemoryTopic {
   }
 
   /** A timer of a lease that was ended keeps its message in memory until then: most of them must not. */
-  #endLease(message: StoredMessage): void {
+  #endLease(message: MemoryMessage): void {
     if (message.state !== 'leased') return;
     message.generation++;
     if (++this.#staleTimers < MIN_STALE_TIMERS || this.#staleTimers * 2 < this.#timers.length) return;
@@ -162,7 +162,7 @@ export class MemoryTopic {
     for (const done of [...this.#waiting]) done();
   }
 
-  #wait(message: StoredMessage, state: 'delayed' | 'leased', ms: number): void {
+  #wait(message: MemoryMessage, state: 'delayed' | 'leased', ms: number): void {
     message.state = state;
     const generation = ++message.generation;
     push(this.#timers, { dueMs: Date.now() + ms, message, generation });

@@ -4,7 +4,7 @@ import { newOperationId } from '../../../../providers/modal/names.ts';
 import { isUnavailable } from '../../../../providers/modal/sdk.ts';
 import type { DeadLettered, QueueDriver, QueueMessage } from '../../queue.ts';
 import { deadTopic } from '../../topic.ts';
-import { bodyOf, messageKey, parseMessage, type StoredMessage, type Ticket, writeReceipt } from './message.ts';
+import { bodyOf, type ModalMessage, messageKey, parseMessage, type Ticket, writeReceipt } from './message.ts';
 import type { Tickets } from './tickets.ts';
 import type { ModalTopic } from './topic.ts';
 
@@ -160,7 +160,7 @@ export class Claimer {
   }
 
   /** A message, unless it is gone, or a second one of its idempotency key whose publisher was killed. */
-  async #stored(topic: ModalTopic, id: string): Promise<StoredMessage | undefined> {
+  async #stored(topic: ModalTopic, id: string): Promise<ModalMessage | undefined> {
     const value = await topic.dict.get(messageKey(topic.name, id));
     if (value === undefined) return undefined;
     const stored = parseMessage(value);

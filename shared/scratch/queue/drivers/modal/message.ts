@@ -26,17 +26,17 @@ const StepSchema = Type.Union([
   Type.Object({ ...common, is: Type.Literal('dead'), why: Type.String() }),
 ]);
 
-export type StoredMessage = Static<typeof MessageSchema>;
+export type ModalMessage = Static<typeof MessageSchema>;
 export type Step = Static<typeof StepSchema>;
 export const parseMessage = recordParser(MessageSchema);
 export const parseStep = recordParser(StepSchema);
 
-export function toContent(body: Uint8Array): Pick<StoredMessage, 't' | 'b'> {
+export function toContent(body: Uint8Array): Pick<ModalMessage, 't' | 'b'> {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   return isUtf8(bytes) ? { t: bytes.toString('utf8') } : { b: bytes.toString('base64') };
 }
 
-export const bodyOf = ({ t, b }: StoredMessage): Uint8Array =>
+export const bodyOf = ({ t, b }: ModalMessage): Uint8Array =>
   t === undefined ? Buffer.from(b ?? '', 'base64') : Buffer.from(t, 'utf8');
 
 /**
@@ -70,7 +70,7 @@ export function readTicket(text: unknown): Ticket | undefined {
 }
 
 /** One delivery: the step that leased it, who did, and until when. */
-export interface Delivery extends Ticket {
+export interface ModalDelivery extends Ticket {
   readonly o: string;
   readonly expiresMs: number;
 }
@@ -78,11 +78,11 @@ export interface Delivery extends Ticket {
 const place = (planId: string, topic: string): string =>
   createHash('sha256').update(`${planId}/${topic}`).digest('base64url').slice(0, 12);
 
-export const writeReceipt = (planId: string, topic: string, { id, n, d, o, expiresMs }: Delivery): string =>
+export const writeReceipt = (planId: string, topic: string, { id, n, d, o, expiresMs }: ModalDelivery): string =>
   [place(planId, topic), id, n, d, o, expiresMs].join('/');
 
 /** @throws IsomorphError ERR_RECEIPT for what is not ours, or is of another topic or plan. */
-export function readReceipt(planId: string, topic: string, handle: string): Delivery {
+export function readReceipt(planId: string, topic: string, handle: string): ModalDelivery {
   const [at, id, n, d, o, expires] =
     /^([\w-]{12})\/([\w.]+)\/(\d+)\/(\d+)\/([\w-]+)\/(\d+)$/.exec(handle)?.slice(1) ?? [];
   if (id === undefined || o === undefined) throw badReceipt('is not one of ours');
@@ -91,6 +91,6 @@ export function readReceipt(planId: string, topic: string, handle: string): Deli
 }
 
 /** @throws IsomorphError ERR_RECEIPT */
-export function checkNotExpired({ expiresMs }: Delivery): void {
+export function checkNotExpired({ expiresMs }: ModalDelivery): void {
   if (expiresMs <= Date.now()) throw badReceipt('has expired');
 }

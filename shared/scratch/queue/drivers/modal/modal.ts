@@ -10,12 +10,12 @@ import { Claimer, type Claims, firstOfKey } from './claimer.ts';
 import { Leases } from './leases.ts';
 import {
   checkNotExpired,
-  type Delivery,
+  type ModalDelivery,
+  type ModalMessage,
   messageKey,
   newMessageId,
   readReceipt,
   type Step,
-  type StoredMessage,
   toContent,
 } from './message.ts';
 import { Tickets } from './tickets.ts';
@@ -72,7 +72,7 @@ export class ModalQueue implements QueueDriver {
     const { dict } = this.#topic(planId, topic);
     const id = newMessageId(Date.now() + delayMs, delayMs === 0);
     const k = idempotencyKey === undefined ? undefined : hashOfKey(idempotencyKey);
-    const stored: StoredMessage = { ...toContent(body), ...(k === undefined ? {} : { k }) };
+    const stored: ModalMessage = { ...toContent(body), ...(k === undefined ? {} : { k }) };
     await dict.put(messageKey(topic, id), stored);
     if (k !== undefined) {
       const first = await firstOfKey(dict, topic, k, id);
@@ -158,7 +158,7 @@ export class ModalQueue implements QueueDriver {
   }
 
   /** Writes the step after a delivery, which ends it; refuses where somebody else wrote one. */
-  async #settle(topic: ModalTopic, delivery: Delivery, receiptHandle: string, body: StepBody): Promise<void> {
+  async #settle(topic: ModalTopic, delivery: ModalDelivery, receiptHandle: string, body: StepBody): Promise<void> {
     const o = this.#settling.get(receiptHandle) ?? newOperationId();
     this.#settling.set(receiptHandle, o);
     const created = await topic.cellsOf(delivery.id).create(delivery.n + 1, { ...body, o });

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
-import { Cells } from '../../../../providers/modal/cells.ts';
+import { CellChain } from '../../../../providers/modal/cells.ts';
 import type { ModalDict } from '../../../../providers/modal/dict.ts';
 import type { QueueStats } from '../../queue.ts';
 import { deadTopic, isDeadTopic } from '../../topic.ts';
@@ -21,7 +21,7 @@ const TICKET_LOST_MS = 60_000;
 const LITTER_MS = 600_000;
 
 /** What a message is at, by its last step. */
-export interface Standing {
+export interface MessageState {
   readonly id: string;
   readonly n: number;
   readonly step: Step | undefined;
@@ -29,18 +29,18 @@ export interface Standing {
 
 /** What a look at all messages of a topic found. */
 interface Found {
-  readonly claimable: readonly Standing[];
+  readonly claimable: readonly MessageState[];
   readonly leased: number;
   readonly delayed: number;
   /** Acked or dead, but still there: whoever did it was killed. */
-  readonly unfinished: readonly Standing[];
+  readonly unfinished: readonly MessageState[];
   readonly deadLetters: number;
   /** Neither yet, with the time when they can be claimed. */
   readonly waiting: readonly Waiter[];
 }
 
 interface Waiter {
-  readonly standing: Standing;
+  readonly standing: MessageState;
   readonly dueMs: number;
 }
 
@@ -68,8 +68,8 @@ export class ModalTopic {
     this.leases = leases;
   }
 
-  cellsOf(id: string): Cells<Step> {
-    return new Cells(this.dict, stepPrefix(this.name, id), parseStep);
+  cellsOf(id: string): CellChain<Step> {
+    return new CellChain(this.dict, stepPrefix(this.name, id), parseStep);
   }
 
   /** Deliveries that were lost are looked for twice in a visibility timeout, even while tickets keep coming. */
@@ -83,7 +83,7 @@ export class ModalTopic {
   }
 
   /** Looks at everything and remembers what can be claimed. Answers what somebody else's death left unfinished. */
-  async scan(): Promise<readonly Standing[]> {
+  async scan(): Promise<readonly MessageState[]> {
     const startedMs = performance.now();
     const { claimable, unfinished, waiting } = await this.#look();
     this.#scannedMs = performance.now();
@@ -135,7 +135,7 @@ export class ModalTopic {
     const { heads, litter, deadLetters } = await this.#list();
     const limit = pLimit(PARALLEL);
     const standings = await Promise.all(
-      [...heads].map(([id, n]) => limit(async (): Promise<Standing> => ({ id, n, step: await this.#step(id, n) }))),
+      [...heads].map(([id, n]) => limit(async (): Promise<MessageState> => ({ id, n, step: await this.#step(id, n) }))),
     );
     await Promise.all([...litter].map(([id, steps]) => limit(() => this.#clear(id, steps))));
     return { ...sort(standings, Date.now()), deadLetters };
@@ -184,17 +184,17 @@ export class ModalTopic {
   }
 }
 
-const toTicket = ({ id, n, step }: Standing): Ticket => ({ id, n, d: step?.d ?? 0 });
+const toTicket = ({ id, n, step }: MessageState): Ticket => ({ id, n, d: step?.d ?? 0 });
 
 /** Whether no ticket announces it, or none will in good time. */
-function isOverdue({ id, step }: Standing, nowMs: number): boolean {
+function isOverdue({ id, step }: MessageState, nowMs: number): boolean {
   if (step === undefined) return isAnnounced(id) ? nowMs - dueOf(id) > TICKET_LOST_MS : true;
   return step.is === 'ready' ? nowMs - step.x > TICKET_DUE_MS : true;
 }
 
-function sort(standings: readonly Standing[], nowMs: number): Omit<Found, 'deadLetters'> {
-  const claimable: Standing[] = [];
-  const unfinished: Standing[] = [];
+function sort(standings: readonly MessageState[], nowMs: number): Omit<Found, 'deadLetters'> {
+  const claimable: MessageState[] = [];
+  const unfinished: MessageState[] = [];
   const counts = { leased: 0, delayed: 0 };
   const waiting: Waiter[] = [];
   for (const standing of standings) {

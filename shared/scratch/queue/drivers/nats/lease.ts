@@ -17,7 +17,7 @@ export type Mark =
   | { readonly is: 'nacked'; readonly dueMs: number; readonly deliveries: number }
   | { readonly is: 'dead'; readonly deliveries: number; readonly reason: string };
 
-export interface Receipt {
+export interface NatsReceipt {
   /** Where the acknowledgement goes. */
   readonly reply: string;
   /** Sequence of the mark that this delivery wrote; 0: none, it was the first. */
@@ -27,7 +27,7 @@ export interface Receipt {
   readonly expiresAtMs: number;
 }
 
-export interface Delivery {
+export interface NatsDelivery {
   readonly stream: string;
   readonly consumer: string;
   /** Of this copy of the message, from 1. */
@@ -40,7 +40,7 @@ const REPLY = /^\$JS\.ACK(\.[\w=-]+)+$/;
 const SHORT_REPLY = 9;
 
 /** What the reply subject of a delivery says; undefined when it is none. */
-export function parseReply(reply: string): Delivery | undefined {
+export function parseReply(reply: string): NatsDelivery | undefined {
   if (!REPLY.test(reply)) return undefined;
   const tokens = reply.split('.');
   const [stream = '', consumer = '', deliveries, sequence] = tokens.slice(tokens.length === SHORT_REPLY ? 2 : 4);
@@ -48,7 +48,7 @@ export function parseReply(reply: string): Delivery | undefined {
   return Number.isInteger(delivery.deliveries) && Number.isInteger(delivery.sequence) ? delivery : undefined;
 }
 
-export const writeReceipt = ({ reply, mark, deliveries, expiresAtMs }: Receipt): string =>
+export const writeReceipt = ({ reply, mark, deliveries, expiresAtMs }: NatsReceipt): string =>
   Buffer.from(JSON.stringify([reply, mark, deliveries, expiresAtMs])).toString('base64url');
 
 /** @throws ERR_RECEIPT unless it is one of this topic that has not expired by the clock. */
@@ -56,7 +56,7 @@ export function readReceipt(
   handle: string,
   { stream, consumer }: TopicPlace,
   nowMs: number,
-): Receipt & { delivery: Delivery } {
+): NatsReceipt & { delivery: NatsDelivery } {
   let fields: unknown;
   try {
     fields = JSON.parse(Buffer.from(handle, 'base64url').toString('utf8'));

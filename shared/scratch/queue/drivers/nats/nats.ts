@@ -7,7 +7,7 @@ import { planSubjects, QUEUE_DEDUPE_S, type TopicPlace, topicPlace } from '../..
 import type { QueueCapabilities } from '../../../capabilities.ts';
 import type { DeadLettered, Nacked, QueueBackend, QueueDriver, QueueMessage, QueueStats } from '../../queue.ts';
 import { badReceipt, deadTopic, isDeadTopic, topicName } from '../../topic.ts';
-import { type Delivery, type Mark, parseReply, readReceipt, writeReceipt } from './lease.ts';
+import { type Mark, type NatsDelivery, parseReply, readReceipt, writeReceipt } from './lease.ts';
 import * as topics from './topic.ts';
 import { HEADER } from './topic.ts';
 
@@ -271,7 +271,7 @@ interface Boundary {
 interface Copy {
   readonly place: Place;
   readonly reply: string;
-  readonly delivery: Delivery;
+  readonly delivery: NatsDelivery;
   readonly header: MsgHdrs | undefined;
   readonly body: Uint8Array;
 }

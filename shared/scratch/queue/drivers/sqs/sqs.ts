@@ -8,10 +8,10 @@ import { badReceipt, deadTopic, isDeadTopic } from '../../topic.ts';
 import {
   decodeEnvelope,
   decodeReceipt,
-  type Envelope,
   encodeEnvelope,
   encodeReceipt,
-  type Receipt,
+  type SqsEnvelope,
+  type SqsReceipt,
 } from './envelope.ts';
 import { guarded, isBadHandle, isMissingQueue, SqsRefusal } from './faults.ts';
 import { parseSqsUrl, type SqsLocation } from './location.ts';
@@ -33,7 +33,7 @@ const MAX_BODY_BYTES = 190 * 1024;
 type ConsumeRequest = Parameters<QueueDriver['consume']>[0];
 
 /** A message on its last delivery: what a nack needs to make a dead letter of it. */
-interface LastDelivery extends Pick<Envelope, 'id' | 'body'> {
+interface LastDelivery extends Pick<SqsEnvelope, 'id' | 'body'> {
   readonly messageId: string;
 }
 
@@ -207,7 +207,7 @@ class SqsQueue implements QueueDriver {
     return this.#send(planId, deadTopic(topic), { id, body, delayMs: 0, deadReason }, messageId);
   }
 
-  async #send(planId: string, topic: string, envelope: Envelope, uniqueId: string): Promise<void> {
+  async #send(planId: string, topic: string, envelope: SqsEnvelope, uniqueId: string): Promise<void> {
     const name = this.#queue(planId, topic);
     const tags = { 'isomorph:plan': planId, 'isomorph:topic': topic };
     const text = encodeEnvelope(envelope);
@@ -220,7 +220,7 @@ class SqsQueue implements QueueDriver {
     }
   }
 
-  #current(planId: string, topic: string, receiptHandle: string): Receipt {
+  #current(planId: string, topic: string, receiptHandle: string): SqsReceipt {
     const receipt = decodeReceipt(receiptHandle);
     if (receipt.mark !== topicMark(planId, topic)) throw badReceipt('is of another topic');
     if (receipt.expiresMs <= Date.now()) throw badReceipt('has expired');
