@@ -62,7 +62,7 @@ class Admission {
     await this.#put(ruling.submitted);
     if (ruling.admitted !== undefined) await this.#put(ruling.admitted.document);
     const command = { ruling, principal: ANONYMOUS, commandSeq, nowMs: nowMs(), declareLeases };
-    const { decision } = await this.#journal.append(submission.planId, (state) => decideSubmit(state, command));
+    const { decision } = await this.#journal.append(submission.planId, decideSubmit, command);
     if (decision.kind === 'conflict') return dead(decision.fault, submission.planId);
     this.#deps.log.info({ plan_id: submission.planId, decision: decision.kind }, 'submission');
     return DONE;

@@ -145,7 +145,7 @@ class Dispatcher {
     if (events.some(({ kind }) => kind === 'plan.settled')) await this.#planPurge(state);
     if (state.phase !== 'admitted') return;
     const plan = await this.#plans.of(state);
-    await this.#journal.append(state.planId, (now) => decideNext(now, plan));
+    await this.#journal.append(state.planId, decideNext, plan);
   }
 
   async #send(effect: Effect | undefined): Promise<void> {
@@ -171,7 +171,7 @@ class Dispatcher {
   async #timer({ plan_id: planId, ledger_seq: seq }: Timer): Promise<Disposition> {
     await this.#journal.load(planId, seq);
     const nowMs = this.#deps.nowMs();
-    const { decision } = await this.#journal.append(planId, (now) => decideDeadline(now, nowMs));
+    const { decision } = await this.#journal.append(planId, decideDeadline, nowMs);
     return decision.waitMs === undefined ? DONE : later(decision.waitMs);
   }
 }

@@ -113,7 +113,7 @@ export class Worker {
     // A cancelled plan ends whatever its stores do: it asks them nothing.
     const found = state.cancelRequested === undefined ? await this.#find(task) : { inputs: {}, secrets: NO_SECRETS };
     const command = { ...task, found, worker: instance, nowMs: nowMs() };
-    const { decision } = await journal.append(task.planId, (now) => decideStart(now, command));
+    const { decision } = await journal.append(task.planId, decideStart, command);
     switch (decision.kind) {
       case 'taken':
         return { kind: 'later', delayMs: TAKEN_DELAY_MS };
@@ -233,7 +233,7 @@ export class Worker {
   }
 
   async #end(end: End, { planId, executionId }: Task): Promise<Disposition> {
-    const { decision } = await this.#deps.journal.append(planId, (now) => decideEnd(now, end));
+    const { decision } = await this.#deps.journal.append(planId, decideEnd, end);
     this.#deps.log.info({ execution_id: executionId, outcome: decision.outcome ?? 'known already' }, 'execution ended');
     return this.#tidy(executionId);
   }

@@ -25,7 +25,7 @@ export function startSampler(deps: ServiceDeps): Promise<Consumption> {
   const batcher = new Batcher<Fact, PlanState>({ maxItems: FACTS_AT_ONCE, isInTurn: true }, async (planId, facts) => {
     let { state } = await journal.load(planId);
     for (const commit of commitsOf(facts)) {
-      ({ state } = await journal.append(planId, (now) => decideRecord(now, commit)));
+      ({ state } = await journal.append(planId, decideRecord, commit));
     }
     return facts.map(() => state);
   });

@@ -46,7 +46,7 @@ class Settler {
       contentType: 'application/json',
     });
     const command = { plan, executionId, receipt: { ...receipt, ...stored } };
-    const appended = await this.#journal.append(state.planId, (now) => decideSettleExecution(now, command));
+    const appended = await this.#journal.append(state.planId, decideSettleExecution, command);
     return appended.state;
   }
 
@@ -54,7 +54,7 @@ class Settler {
     const { store, judge } = this.#deps;
     const results = await checkPredicates({ store, judge, state }, duePredicates(state, plan));
     const command = { plan, checked: { from: state.predicates.length, results } };
-    const { decision } = await this.#journal.append(state.planId, (now) => decideSettlePlan(now, command));
+    const { decision } = await this.#journal.append(state.planId, decideSettlePlan, command);
     const { status } = decision;
     if (status !== undefined) this.#deps.log.info({ plan_id: state.planId, status }, 'settled');
   }

@@ -5,7 +5,7 @@ import { backoffMs, delay } from '../async/delay.ts';
 import { KeyedQueue } from '../async/keyed-queue.ts';
 import { IsomorphError, unreachable } from '../errors/isomorph-error.ts';
 import { encodeCommit, seal } from '../ledger/chain.ts';
-import type { Decision } from '../ledger/decider.ts';
+import type { CommandArgument, Decider, Decision } from '../ledger/decider.ts';
 import type { RawEvent } from '../ledger/envelope.ts';
 import type { LedgerEvent, LedgerWriter } from '../ledger/events.ts';
 import { evolve } from '../ledger/evolve.ts';
@@ -165,15 +165,19 @@ export class Journal {
   }
 
   /**
-   * Appends what `decide` returns for the current state, as one atomic commit. `decide` must be pure: it is called
+   * Appends what a rule decides on the current state, as one atomic commit. The rule must be pure: it is asked
    * again whenever another writer was first, and once more after an append whose outcome was unknown.
    * @returns the decision that counts, with what it wrote
    * @throws ERR_VERSION, ERR_QUARANTINED when the plan gets no event from this version, ERR_COMMIT_INVALID for an illegal
    * commit, ERR_TOO_LARGE beyond the limits, ERR_APPEND_CONTENDED after 64 lost races, ERR_UNAVAILABLE when the ledger
    * cannot be reached.
    */
-  append<Outcome extends Decision>(planId: string, decide: (state: PlanState) => Outcome): Promise<Appended<Outcome>> {
-    return this.#queue.run(planId, () => this.#append(planId, decide));
+  append<Command, Outcome extends Decision>(
+    planId: string,
+    decide: Decider<Command, Outcome>,
+    ...command: CommandArgument<Command>
+  ): Promise<Appended<Outcome>> {
+    return this.#queue.run(planId, () => this.#append(planId, (state) => decide(state, command[0] as Command)));
   }
 
   async #append<Outcome extends Decision>(

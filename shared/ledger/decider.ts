@@ -1,4 +1,4 @@
-import type { Draft, LedgerEvent } from './events.ts';
+import type { Draft } from './events.ts';
 import type { PlanState } from './state.ts';
 
 /**
@@ -12,13 +12,10 @@ export interface Decision {
 export const NOTHING: Decision = { drafts: [] };
 
 /**
- * The rules of the ledger in one shape. Both functions are pure: `decide` may be asked again on a newer state whenever
- * another writer was first, and `evolve` gives every reader the same state. Time is part of a command.
+ * A rule of the ledger: what is to be written for a command on a state. Pure, time being part of the command: it is asked
+ * again on a newer state whenever another writer was first. What follows from what it writes is `evolve`, the same for all.
  */
-export interface Decider<Command, Outcome extends Decision = Decision, State = PlanState, Event = LedgerEvent> {
-  readonly decide: (state: State, command: Command) => Outcome;
-  readonly evolve: (state: State, events: readonly Event[]) => State;
-}
+export type Decider<Command, Outcome extends Decision = Decision> = (state: PlanState, command: Command) => Outcome;
 
-/** One rule: all rules of a plan share the `evolve` of its ledger. */
-export type Decide<Command, Outcome extends Decision = Decision> = Decider<Command, Outcome>['decide'];
+/** The command of a rule, as the last argument of who asks it; a rule that needs none gets none. */
+export type CommandArgument<Command> = undefined extends Command ? [] : [command: Command];

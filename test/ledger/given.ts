@@ -2,7 +2,7 @@
 
 import * as assert from 'uvu/assert';
 import { seal } from '../../shared/ledger/chain.ts';
-import type { Decide, Decision } from '../../shared/ledger/decider.ts';
+import type { Decider, Decision } from '../../shared/ledger/decider.ts';
 import type { Draft, EventData, EventKind, LedgerWriter } from '../../shared/ledger/events.ts';
 import { evolve } from '../../shared/ledger/evolve.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
@@ -18,7 +18,7 @@ export interface Then<Outcome> {
 
 export interface Given {
   /** @throws ERR_COMMIT_INVALID when what was decided is not legal here */
-  when<Command, Outcome extends Decision>(decide: Decide<Command, Outcome>, command: Command): Then<Outcome>;
+  when<Command, Outcome extends Decision>(decide: Decider<Command, Outcome>, command: Command): Then<Outcome>;
 }
 
 export const given = ({ state, planId }: Pick<Chain, 'state' | 'planId'>, by: LedgerWriter): Given => ({
