@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import type { ForeignMessage } from '../../shared/journal/journal.ts';
+import type { ForeignMessage } from '../../shared/journal/snapshot.ts';
 
 /** What every service is given; time is an argument, so that the cores stay pure. */
 export interface ServiceDeps {

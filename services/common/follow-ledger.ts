@@ -1,4 +1,5 @@
-import type { Journal, Snapshot } from '../../shared/journal/journal.ts';
+import type { Journal } from '../../shared/journal/journal.ts';
+import type { Snapshot } from '../../shared/journal/snapshot.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { type Consumption, type Disposition, DONE } from '../../shared/nats/consume.ts';
 import type { ConsumerSpec } from '../../shared/wire/consumers.ts';

@@ -1,7 +1,8 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { fault } from '../../shared/errors/isomorph-error.ts';
 import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
-import { Journal, type Snapshot } from '../../shared/journal/journal.ts';
+import { Journal } from '../../shared/journal/journal.ts';
+import type { Snapshot } from '../../shared/journal/snapshot.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { type Consumption, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';

@@ -1,5 +1,5 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import type { ForeignMessage } from '../../shared/journal/journal.ts';
+import type { ForeignMessage } from '../../shared/journal/snapshot.ts';
 import type { EventLine } from '../../shared/ledger/envelope.ts';
 import { beginningOf, ChainReader, type Reading } from '../../shared/ledger/reading.ts';
 import type { StoredMessage } from '../../shared/nats/read.ts';

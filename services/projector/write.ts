@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import type { ForeignMessage } from '../../shared/journal/journal.ts';
+import type { ForeignMessage } from '../../shared/journal/snapshot.ts';
 import { transaction } from '../../shared/projection/postgres.ts';
 import { upsert } from '../../shared/projection/sql.ts';
 import { instant, jsonbText, TABLE_NAMES } from '../../shared/projection/tables.ts';

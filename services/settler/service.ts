@@ -1,5 +1,6 @@
 import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
-import { Journal, type Snapshot } from '../../shared/journal/journal.ts';
+import { Journal } from '../../shared/journal/journal.ts';
+import type { Snapshot } from '../../shared/journal/snapshot.ts';
 import type { Judge } from '../../shared/judge/judge.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { Consumption } from '../../shared/nats/consume.ts';

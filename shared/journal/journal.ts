@@ -10,22 +10,11 @@ import type { RawEvent } from '../ledger/envelope.ts';
 import type { LedgerEvent, LedgerWriter } from '../ledger/events.ts';
 import { evolve } from '../ledger/evolve.ts';
 import { readMeaning } from '../ledger/meaning.ts';
-import { beginningOf, ChainReader, KNOWN, type Reading, type Standing } from '../ledger/reading.ts';
+import { KNOWN, type Standing } from '../ledger/reading.ts';
 import type { PlanState } from '../ledger/state.ts';
 import { readStream, type StoredMessage } from '../nats/read.ts';
-import { commitSubject, decodeCommit, LEDGER_STREAM, planSubjects } from '../wire/ledger.ts';
-
-/** A plan as far as it has been read. */
-export interface Snapshot extends Reading {
-  /** Stream sequence of the last message of the plan's subtree, whatever it holds; 0 for an empty subtree. */
-  readonly lastSeq: number;
-  /** Stream sequences of the messages that are none of its chain, and so were skipped. */
-  readonly foreign: ReadonlySet<number>;
-  /** Every message up to here was read; of those behind it, some were only shown, and others passed over unseen. */
-  readonly readTo: number;
-}
-
-const nothingOf = (planId: string): Snapshot => ({ ...beginningOf(planId), lastSeq: 0, foreign: new Set(), readTo: 0 });
+import { commitSubject, LEDGER_STREAM, planSubjects } from '../wire/ledger.ts';
+import { type Advance, advance, commitOf, type ForeignMessage, nothingOf, type Snapshot } from './snapshot.ts';
 
 /**
  * What a plan is not to be acted on for.
@@ -58,13 +47,6 @@ export interface Appended<Outcome extends Decision = Decision> extends Snapshot 
   readonly decision: Outcome;
   /** What this call wrote; empty when the decision was that nothing is to be done. */
   readonly events: readonly LedgerEvent[];
-}
-
-/** A message under `ledger.` that is no event of its plan, or does not follow the one before. Readers skip it and tell. */
-export interface ForeignMessage {
-  readonly subject: string;
-  readonly seq: number;
-  readonly reason: string;
 }
 
 export interface JournalOptions {
@@ -138,9 +120,7 @@ export class Journal {
   async loadAgain(planId: string, seq: number): Promise<Snapshot> {
     const known = await this.load(planId, seq);
     if (known.readTo >= seq) return known;
-    const snapshot = await this.#queue.run(planId, () =>
-      this.#readFrom(planId, { ...nothingOf(planId), foreign: known.foreign }),
-    );
+    const snapshot = await this.#queue.run(planId, () => this.#readAnew(planId, known.foreign));
     checkStanding(planId, snapshot.standing);
     return snapshot;
   }
@@ -156,7 +136,9 @@ export class Journal {
     if (commit instanceof IsomorphError) return undefined;
     const snapshot = this.#cache.get(planId) ?? nothingOf(planId);
     if (message.seq > snapshot.lastSeq && commit[0]?.prev_hash === snapshot.head.hash) {
-      this.#cache.set(planId, { ...this.#advance(planId, snapshot, [message]), readTo: snapshot.readTo });
+      const shown = advance(snapshot, [message]);
+      this.#tell(shown, snapshot.foreign);
+      this.#cache.set(planId, { ...shown.snapshot, readTo: snapshot.readTo });
     }
     return commit.flatMap((raw) => {
       const meaning = readMeaning(raw);
@@ -239,10 +221,29 @@ export class Journal {
 
   /** Reads what the stream holds behind `known`; collects the events of the chain into `seen`. */
   async #readFrom(planId: string, known: Snapshot, seen: RawEvent[] = []): Promise<Snapshot> {
-    const place = { stream: LEDGER_STREAM, filter: planSubjects(planId), fromSeq: known.lastSeq + 1 };
+    const read = advance(known, await this.#messagesBehind(planId, known.lastSeq));
+    // Of two events that link to the same one, others may have taken the first, and this instance was shown the second alone.
+    if (read.passedOver.length > 0 && known.readTo < known.lastSeq) return this.#readAnew(planId, known.foreign, seen);
+    return this.#keep(planId, read, known.foreign, seen);
+  }
+
+  /** Reads the plan from its beginning. @param told messages that were told to be none of its chain */
+  async #readAnew(planId: string, told: ReadonlySet<number>, seen: RawEvent[] = []): Promise<Snapshot> {
+    const read = advance(nothingOf(planId), await this.#messagesBehind(planId, 0));
+    return this.#keep(planId, read, told, seen);
+  }
+
+  async #messagesBehind(planId: string, seq: number): Promise<StoredMessage[]> {
+    const place = { stream: LEDGER_STREAM, filter: planSubjects(planId), fromSeq: seq + 1 };
     const messages: StoredMessage[] = [];
     for await (const message of readStream(this.#connection, place)) messages.push(message);
-    const snapshot = this.#advance(planId, known, messages, seen);
+    return messages;
+  }
+
+  #keep(planId: string, read: Advance, told: ReadonlySet<number>, seen: RawEvent[]): Snapshot {
+    const { snapshot, linked } = read;
+    this.#tell(read, told);
+    seen.push(...linked);
     const { lastSeq = 0, readTo = 0 } = this.#cache.get(planId) ?? {};
     if (lastSeq < snapshot.lastSeq || (lastSeq === snapshot.lastSeq && readTo < snapshot.readTo)) {
       this.#cache.set(planId, snapshot);
@@ -250,34 +251,7 @@ export class Journal {
     return snapshot;
   }
 
-  /** The snapshot after messages that follow it; what is none of the chain is told and passed over. */
-  #advance(planId: string, known: Snapshot, messages: readonly StoredMessage[], seen: RawEvent[] = []): Snapshot {
-    if (messages.length === 0) return known;
-    const reader = new ChainReader(known);
-    const foreign = new Set(known.foreign);
-    for (const message of messages) {
-      const commit = commitOf(planId, message);
-      const taken =
-        commit instanceof IsomorphError ? ({ kind: 'foreign', error: commit } as const) : reader.take(commit);
-      if (taken.kind === 'foreign') {
-        if (foreign.has(message.seq)) continue;
-        foreign.add(message.seq);
-        this.#onForeign({ subject: message.subject, seq: message.seq, reason: taken.error.message });
-      } else if (!(commit instanceof IsomorphError)) seen.push(...commit);
-    }
-    const lastSeq = messages.at(-1)?.seq ?? known.lastSeq;
-    return { ...reader.reading, lastSeq, foreign, readTo: known.readTo === known.lastSeq ? lastSeq : known.readTo };
-  }
-}
-
-/** The events of a message of the plan's subtree, or why it is none. */
-function commitOf(planId: string, { data, subject }: StoredMessage): RawEvent[] | IsomorphError {
-  try {
-    const commit = decodeCommit(data, subject).map(({ raw }) => raw);
-    if (commit[0]?.plan_id !== planId) throw new IsomorphError('ERR_NOT_AN_EVENT', 'an event of another plan');
-    return commit;
-  } catch (error) {
-    if (error instanceof IsomorphError && error.code === 'ERR_NOT_AN_EVENT') return error;
-    throw error;
+  #tell({ passedOver }: Advance, told: ReadonlySet<number>): void {
+    for (const message of passedOver) if (!told.has(message.seq)) this.#onForeign(message);
   }
 }
