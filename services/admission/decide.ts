@@ -140,12 +140,22 @@ export interface CancelDecision extends Decision {
   readonly refused?: Fault;
 }
 
-/** Cancelling twice, or a plan that has ended, changes nothing. */
-export function decideCancel(state: PlanState): CancelDecision {
-  if (state.phase === 'absent') {
-    const reason = fault('ERR_PLAN_UNKNOWN', `no plan ${state.planId}`, { pointer: '/plan_id' });
+export interface Cancel {
+  /** Of the command in COMMANDS. */
+  readonly commandSeq: number;
+}
+
+/**
+ * Cancelling twice, or a plan that has ended, changes nothing. A plan that was submitted after the cancellation is another
+ * one than was meant: whoever held it meanwhile and slept must not end that one.
+ */
+export function decideCancel(state: PlanState, { commandSeq }: Cancel): CancelDecision {
+  const { planId, phase, submitted, cancelRequested } = state;
+  if (submitted === undefined || submitted.command_seq > commandSeq) {
+    const why = submitted === undefined ? `no plan ${planId}` : `plan ${planId} was submitted after its cancellation`;
+    const reason = fault('ERR_PLAN_UNKNOWN', why, { pointer: '/plan_id' });
     return { refused: reason, drafts: [] };
   }
-  const open = state.phase === 'admitted' && state.cancelRequested === undefined;
+  const open = phase === 'admitted' && cancelRequested === undefined;
   return open ? { drafts: [{ kind: 'plan.cancel_requested', data: { reason: 'client' } }] } : NOTHING;
 }

@@ -2,7 +2,7 @@ import type { JsMsg } from '@nats-io/jetstream';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { Judge } from '../../shared/judge/judge.ts';
 import { ANONYMOUS } from '../../shared/ledger/events.ts';
-import { type Consumption, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
+import { ageS, type Consumption, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
 import { CANCEL_SUBJECT } from '../../shared/wire/commands.ts';
@@ -11,10 +11,11 @@ import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { parseCancel, parseSubmission, planOfCommand } from './command.ts';
-import { decideCancel, decideSubmit, rule, type StoredDocument } from './decide.ts';
+import { decideCancel, decideSubmit, idIsFree, rule, type StoredDocument } from './decide.ts';
 import { type KnownImages, lookUpImages } from './images.ts';
 import { type KnownJudgements, lookUpJudgements } from './judgements.ts';
 import { namedSteps } from './named.ts';
+import { CommandOrder } from './order.ts';
 import { validatePlan } from './resolve-plan.ts';
 import type { Deployment } from './resolve-step.ts';
 import { type KnownSecrets, lookUpSecrets } from './secrets.ts';
@@ -30,20 +31,57 @@ export interface AdmissionDeps extends ServiceDeps {
 
 const CONCURRENCY = 16;
 
+/** A command that waits for one before it looks again after this. */
+const WAIT_MS = 1_000;
+
 /** A document that is no plan is refused for that. */
 const NOT_ASKED: KnownJudgements = { faultsAt: () => [] };
 
 class Admission {
   readonly #deps: AdmissionDeps;
   readonly #journal: Journal;
+  readonly #order: CommandOrder;
+  readonly #plans = new WeakMap<JsMsg, { readonly planId: string | undefined }>();
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
     this.#journal = new Journal({ ...deps, by: 'admission' });
+    this.#order = new CommandOrder(deps.connection);
+  }
+
+  /** The plan that a command speaks of; undefined when it names none. */
+  planOf(message: JsMsg): string | undefined {
+    const known = this.#plans.get(message) ?? { planId: planOfCommand(message.data) };
+    this.#plans.set(message, known);
+    return known.planId;
+  }
+
+  delivered(message: JsMsg): void {
+    this.#order.delivered(message.seq, this.planOf(message));
+  }
+
+  answered({ seq }: JsMsg): void {
+    this.#order.answered(seq);
   }
 
   async handle(message: JsMsg): Promise<Disposition> {
-    return message.subject === CANCEL_SUBJECT ? this.#cancel(message.data) : this.#submit(message);
+    const planId = this.planOf(message);
+    if (planId !== undefined && !(await this.#isNext(planId, message.seq))) {
+      const { log } = this.#deps;
+      log.info({ plan_id: planId, seq: message.seq, age_s: ageS(message) }, 'a command waits for one stored before it');
+      return { kind: 'later', delayMs: WAIT_MS };
+    }
+    return message.subject === CANCEL_SUBJECT ? this.#cancel(message) : this.#submit(message);
+  }
+
+  /**
+   * Commands of one plan are judged in the order in which they were stored, whichever copy of admission has them. Once a plan
+   * has the id, what waits before can change nothing: a cancellation does not wait for a store.
+   */
+  async #isNext(planId: string, seq: number): Promise<boolean> {
+    if (await this.#order.isFirst(planId, seq)) return true;
+    const { state } = await this.#journal.read(planId, Number.POSITIVE_INFINITY);
+    return !idIsFree(state, seq);
   }
 
   async #submit({ data, seq: commandSeq }: JsMsg): Promise<Disposition> {
@@ -68,10 +106,11 @@ class Admission {
     return DONE;
   }
 
-  async #cancel(data: Uint8Array): Promise<Disposition> {
+  async #cancel({ data, seq: commandSeq }: JsMsg): Promise<Disposition> {
     const parsed = parseCancel(data);
     if (!parsed.ok) return dead(parsed.fault, parsed.planId);
-    const { decision } = await this.#journal.append(parsed.value, decideCancel);
+    const command = { commandSeq };
+    const { decision } = await this.#journal.append(parsed.value, (state) => decideCancel(state, command));
     return decision.refused === undefined ? DONE : dead(decision.refused, parsed.value);
   }
 
@@ -87,9 +126,10 @@ export function startAdmission(deps: AdmissionDeps): Promise<Consumption> {
   return consumeFor(deps, {
     consumer: CONSUMERS.admission,
     concurrency: CONCURRENCY,
-    // Commands of one plan are judged in the order in which they were stored.
-    keyOf: ({ data, seq }) => planOfCommand(data) ?? `command ${seq}`,
-    planOf: ({ data }) => planOfCommand(data),
+    keyOf: (message) => admission.planOf(message) ?? `command ${message.seq}`,
+    planOf: (message) => admission.planOf(message),
+    delivered: (message) => admission.delivered(message),
+    answered: (message) => admission.answered(message),
     handle: (message) => admission.handle(message),
   });
 }

@@ -4,10 +4,13 @@ import {
   JetStreamApiError,
   type JetStreamManager,
   jetstreamManager,
+  type StreamConfig,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { COMMANDS_STREAM } from '../../shared/wire/commands.ts';
 import { ACK_WAIT_MS, ALL_CONSUMERS, type ConsumerSpec } from '../../shared/wire/consumers.ts';
+import { LEDGER_STREAM } from '../../shared/wire/ledger.ts';
 import { RETIRED_STREAMS, STREAMS, type StreamSpec } from '../../shared/wire/streams.ts';
 
 /** JetStream API errors. */
@@ -21,10 +24,25 @@ async function ensureStream(jsm: JetStreamManager, spec: StreamSpec): Promise<vo
     await jsm.streams.info(spec.name);
   } catch (error) {
     if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
-    await jsm.streams.add(config);
+    await jsm.streams.add({ ...config, ...(await numberingOf(jsm, spec)) });
     return;
   }
   await jsm.streams.update(spec.name, spec);
+}
+
+/**
+ * The ledger names commands by their sequence. When their stream is made anew beside a ledger it counts on above all that
+ * it can have given: the milliseconds since 1970, at fewer than a thousand commands a second.
+ */
+async function numberingOf(jsm: JetStreamManager, { name }: StreamSpec): Promise<Partial<StreamConfig>> {
+  if (name !== COMMANDS_STREAM) return {};
+  try {
+    const { state } = await jsm.streams.info(LEDGER_STREAM);
+    return state.messages === 0 ? {} : { first_seq: Date.now() };
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
+    return {};
+  }
 }
 
 async function removeStream(jsm: JetStreamManager, name: string): Promise<void> {

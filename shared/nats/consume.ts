@@ -1,5 +1,6 @@
 import { type Consumer, type ConsumerInfo, type ConsumerMessages, type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { LRUCache } from 'lru-cache';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Logger } from 'pino';
 import { backoffMs, delay } from '../async/delay.ts';
@@ -30,6 +31,9 @@ export const dead = (reason: Fault, planId?: string): Dead => ({
   ...(planId === undefined ? {} : { planId }),
 });
 
+/** For how long a message has been stored, in seconds, by the clock of this process. */
+export const ageS = ({ info }: JsMsg): number => Math.round(Date.now() / 1_000 - info.timestampNanos / 1_000_000_000);
+
 export interface ConsumeOptions {
   readonly connection: NatsConnection;
   readonly consumer: { readonly stream: string; readonly durable: string };
@@ -42,6 +46,10 @@ export interface ConsumeOptions {
   readonly concurrency: number;
   /** Messages held at once; those above `concurrency` wait here, where no other instance can take them. */
   readonly prefetch?: number;
+  /** Told of every message as it comes, before it waits for anything. */
+  delivered?(message: JsMsg): void;
+  /** Told of every message that is done or dead, before the server is: it will be delivered again at most by mistake. */
+  answered?(message: JsMsg): void;
   /** Ends with the consumer: a handler that waits must give up then. */
   handle(message: JsMsg, signal: AbortSignal): Promise<Disposition>;
   /** Keeps what can never be handled; the message is ended once this resolves. */
@@ -56,7 +64,9 @@ export interface Consumption {
 const RETRY = { baseMs: 200, maxMs: 15_000 } as const;
 
 /** A defect is not cured by repetition; what waits for a server is. */
-const MAX_DEFECT_DELIVERIES = 8;
+const MAX_DEFECTS = 8;
+/** Of so many messages the defects are remembered; of those that others finish nobody tells us. */
+const REMEMBERED = 10_000;
 
 const NS_PER_MS = 1_000_000;
 /** What the server waits for an acknowledgement when the consumer does not say. */
@@ -70,6 +80,8 @@ class Loop {
   readonly #limit: LimitFunction;
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
+  /** Defects by sequence. Deliveries do not tell them: most may have waited for a server. */
+  readonly #defects = new LRUCache<number, number>({ max: REMEMBERED });
   #messages: ConsumerMessages | undefined;
   #loop: Promise<void> | undefined;
 
@@ -113,6 +125,7 @@ class Loop {
   }
 
   #accept(message: JsMsg): void {
+    this.#options.delivered?.(message);
     const key = this.#options.keyOf(message);
     const heartbeat = setInterval(() => message.working(), this.#heartbeatMs);
     const task = this.#queue
@@ -130,6 +143,7 @@ class Loop {
     const disposition = await this.#judge(message);
     switch (disposition.kind) {
       case 'done':
+        this.#answered(message);
         // Confirmed: an unconfirmed ack that is lost makes the handler run again long after.
         await message.ackAck();
         return;
@@ -140,6 +154,7 @@ class Loop {
         const { fault, planId = this.#options.planOf?.(message) } = disposition;
         // Who sent it listens for the refusals of its plan.
         await this.#options.bury(message, dead(fault, planId));
+        this.#answered(message);
         message.term(fault.code);
         return;
       }
@@ -148,16 +163,28 @@ class Loop {
     }
   }
 
+  #countDefect(seq: number): number {
+    const defects = (this.#defects.get(seq) ?? 0) + 1;
+    this.#defects.set(seq, defects);
+    return defects;
+  }
+
+  #answered(message: JsMsg): void {
+    this.#defects.delete(message.seq);
+    this.#options.answered?.(message);
+  }
+
   async #judge(message: JsMsg): Promise<Disposition> {
     const { log, handle } = this.#options;
     try {
       return await handle(message, this.#abort.signal);
     } catch (error) {
       if (this.#abort.signal.aborted) return { kind: 'later', delayMs: 0 };
+      const { seq, subject } = message;
       const deliveries = message.info.deliveryCount;
       const passing = error instanceof IsomorphError && error.retryable;
-      log.warn({ err: error, subject: message.subject, seq: message.seq, deliveries }, 'handling failed');
-      if (!passing && deliveries >= MAX_DEFECT_DELIVERIES) return dead(toFault(error));
+      log.warn({ err: error, subject, seq, deliveries, age_s: ageS(message) }, 'handling failed');
+      if (!passing && this.#countDefect(seq) >= MAX_DEFECTS) return dead(toFault(error));
       return { kind: 'later', delayMs: backoffMs(deliveries - 1, { ...RETRY, random: Math.random }) };
     }
   }

@@ -89,7 +89,7 @@ export async function* readStream(connection: NatsConnection, options: ReadOptio
   }
 }
 
-const LAST_TIMEOUT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 5_000;
 
 /**
  * Sequence of the last message of a stream whose subject matches `filter`; 0 when there is none.
@@ -98,9 +98,42 @@ const LAST_TIMEOUT_MS = 5_000;
 export async function lastSequenceOf(connection: NatsConnection, stream: string, filter: string): Promise<number> {
   const query = JSON.stringify({ last_by_subj: filter });
   try {
-    const reply = await connection.request(`$JS.API.DIRECT.GET.${stream}`, query, { timeout: LAST_TIMEOUT_MS });
+    const reply = await connection.request(`$JS.API.DIRECT.GET.${stream}`, query, { timeout: ANSWER_TIMEOUT_MS });
     return Number(reply.headers?.get('Nats-Sequence') || 0);
   } catch (error) {
     throw new IsomorphError('ERR_UNAVAILABLE', `reading ${stream}: ${(error as Error).message}`, {}, error);
   }
+}
+
+/** As the server tells it: `data` in base64, absent for an empty body. */
+interface Told {
+  readonly message?: { readonly subject: string; readonly seq: number; readonly data?: string; readonly time: string };
+  readonly error?: { readonly err_code?: number; readonly description?: string };
+}
+
+/** JetStream API error: no message found. */
+const NO_MESSAGE = 10037;
+
+/**
+ * The first message that a stream still has at `fromSeq` or behind it; undefined when there is none. Asked of the leader,
+ * who knows every message and every acknowledgement, which a direct read of a replicated stream does not.
+ * @throws ERR_UNAVAILABLE when the server does not answer.
+ */
+export async function firstMessageFrom(
+  connection: NatsConnection,
+  stream: string,
+  fromSeq: number,
+): Promise<StoredMessage | undefined> {
+  let told: Told;
+  try {
+    const query = JSON.stringify({ seq: fromSeq, next_by_subj: '>' });
+    told = (await connection.request(`$JS.API.STREAM.MSG.GET.${stream}`, query, { timeout: ANSWER_TIMEOUT_MS })).json();
+  } catch (error) {
+    throw new IsomorphError('ERR_UNAVAILABLE', `reading ${stream}: ${(error as Error).message}`, {}, error);
+  }
+  const { message, error } = told;
+  if (error?.err_code === NO_MESSAGE) return undefined;
+  if (message === undefined) throw new IsomorphError('ERR_UNAVAILABLE', `reading ${stream}: ${error?.description}`);
+  const { subject, seq, data = '', time: storedAt } = message;
+  return { subject, seq, storedAt, data: Buffer.from(data, 'base64') };
 }

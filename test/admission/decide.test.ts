@@ -224,18 +224,28 @@ test('a command that names no plan is refused with its place', () => {
   assert.is(refusalOf(JSON.stringify({ plan_id: 'a'.repeat(63) })), 'accepted');
 });
 
+const CANCEL = { commandSeq: 9 };
+
 test('a running plan is cancelled once; an ended one is left alone; an unknown one is refused', () => {
   const chain = admittedChain('plan');
-  const first = decideCancel(chain.state);
+  const first = decideCancel(chain.state, CANCEL);
   assert.equal(first, { drafts: [cancelRequested('client')] });
   chain.append('admission', [cancelRequested('client')]);
-  assert.equal(decideCancel(chain.state), NOTHING);
+  assert.equal(decideCancel(chain.state, CANCEL), NOTHING);
   chain.append('settler', [settled('cancelled', 0)]);
-  assert.equal(decideCancel(chain.state), NOTHING);
-  const unknown = decideCancel(emptyState('nobody'));
+  assert.equal(decideCancel(chain.state, CANCEL), NOTHING);
+  const unknown = decideCancel(emptyState('nobody'), CANCEL);
   assert.is(unknown.refused?.code, 'ERR_PLAN_UNKNOWN');
   assert.equal(unknown.drafts, []);
   assert.equal(parseCancel(Buffer.from('{"plan_id":"plan"}')), { ok: true, value: 'plan' });
+});
+
+test('a cancellation that was stored before the plan, and comes late, does not end it', () => {
+  const { drafts } = decideSubmit(emptyState('plan'), { ruling: rulingOf(probePlan('plan')), ...OPTIONS });
+  const { state } = new Chain('plan').append('admission', drafts);
+  const late = decideCancel(state, { commandSeq: OPTIONS.commandSeq - 1 });
+  assert.equal([late.refused?.code, late.drafts], ['ERR_PLAN_UNKNOWN', []]);
+  assert.is(decideCancel(state, { commandSeq: OPTIONS.commandSeq + 1 }).drafts.length, 1);
 });
 
 const SCRATCH = {

@@ -31,10 +31,21 @@ export class ServiceProcess {
     this.#child = this.#spawn();
   }
 
+  /** SIGSTOP: it sleeps, and holds what it has taken. */
+  pause(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const closed = once(this.#child, 'close');
     this.#child.kill('SIGTERM');
+    // One that sleeps hears nothing.
+    this.resume();
     await closed;
   }
 

@@ -11,6 +11,8 @@ import { gone, natsBinary, withTempDir } from '../stack/fixture.ts';
 export interface Live {
   /** A new connection of a service; closed with the server. `via` is the port of a proxy. */
   connect(via?: number): Promise<NatsConnection>;
+  /** One that may make and unmake streams. */
+  connectAdmin(): Promise<NatsConnection>;
   readonly port: number;
   /** SIGKILL, and a new server on the same port and files. Resolves when it is ready. */
   killAndRestart(): Promise<void>;
@@ -33,6 +35,7 @@ export async function withLive(use: (live: Live) => Promise<void>): Promise<void
       await ensureTopology(await open('admin'));
       await use({
         connect: (via) => open('service', via),
+        connectAdmin: () => open('admin'),
         port,
         async killAndRestart() {
           process.kill(server.pid, 'SIGKILL');
