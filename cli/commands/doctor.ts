@@ -2,6 +2,7 @@ import { readFile, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { ERROR_TABLE } from '../../shared/errors/codes.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { requireNewEnough } from '../../shared/nats/server-version.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
 import { plural } from '../../shared/text/plural.ts';
 import type { Context } from '../context.ts';
@@ -166,6 +167,7 @@ async function syncsEveryWrite(home: string): Promise<boolean | undefined> {
 const nats = guarded('nats', async (context) => {
   const { terminal, place } = context;
   const connection = await context.connection('auditor');
+  requireNewEnough(connection.info?.version);
   const messages = await lastSequence(connection);
   const found = `nats-server ${connection.info?.version}, ledger of ${plural(messages, 'commit')}`;
   const syncs = place.source === 'environment' ? undefined : await syncsEveryWrite(homeOf(terminal));

@@ -3,6 +3,7 @@ import { link, mkdir, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { requireNewEnough } from '../../shared/nats/server-version.ts';
 import { ensureTopology } from './topology.ts';
 
 export interface SetupDeps {
@@ -35,6 +36,7 @@ async function ensureKey(file: string): Promise<void> {
  * store. Safe to run again.
  */
 export async function setUp({ connection, gatewayKeyFile, artifactsUrl }: SetupDeps): Promise<void> {
+  requireNewEnough(connection.info?.version);
   await ensureTopology(connection);
   if (gatewayKeyFile !== undefined) await ensureKey(gatewayKeyFile);
   if (artifactsUrl?.startsWith('file:')) await mkdir(fileURLToPath(artifactsUrl), { recursive: true });

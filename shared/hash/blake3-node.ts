@@ -4,6 +4,10 @@ import type { Blake3Engine } from './blake3-engine.ts';
 
 const require = createRequire(import.meta.url);
 
+/** The same bytes, as the native engine takes them. */
+const bufferOf = (data: string | Uint8Array): string | Buffer =>
+  typeof data === 'string' || Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+
 /** @throws when the package ships no build for this platform */
 export function nativeEngine(): Blake3Engine {
   const { Blake3Hasher } = require('@napi-rs/blake-hash') as typeof import('@napi-rs/blake-hash');
@@ -13,14 +17,14 @@ export function nativeEngine(): Blake3Engine {
     name: 'native',
     hex(data) {
       reused.reset();
-      reused.update(data);
+      reused.update(bufferOf(data));
       return reused.digest('hex');
     },
     create() {
       const hasher = new Blake3Hasher();
       return {
         update(bytes) {
-          hasher.update(bytes);
+          hasher.update(bufferOf(bytes));
           return this;
         },
         digestHex: () => hasher.digest('hex'),

@@ -3,11 +3,12 @@ import { access, constants, rm } from 'node:fs/promises';
 import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { formatVersion, MINIMUM_VERSION, parseVersion } from '../../shared/nats/server-version.ts';
 import { type CachedServer, findCached, makeWorkDir, putIntoCache } from './cache.ts';
 import { debianSource } from './debian-source.ts';
 import { releaseArchive, releasePlatform, releaseSource } from './release-source.ts';
 import type { NatsSource } from './sources.ts';
-import { formatVersion, MINIMUM_VERSION, parseVersion, probeBinary } from './version.ts';
+import { probeBinary } from './version.ts';
 
 export interface AcquiredNatsServer {
   /** The binary; absolute. */
@@ -30,7 +31,7 @@ export interface AcquireOptions {
 }
 
 const projectDir = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const minimum = formatVersion(MINIMUM_VERSION).replace(/\.0$/, '');
+const minimum = formatVersion(MINIMUM_VERSION);
 
 /**
  * In this order: `NATS_SERVER` (a path: used or refused, never passed over), `nats-server` on PATH, the cache, the sources.

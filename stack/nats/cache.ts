@@ -5,8 +5,14 @@
 import { createHash } from 'node:crypto';
 import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import {
+  compareVersions,
+  formatVersion,
+  isNewEnough,
+  parseVersion,
+  type Version,
+} from '../../shared/nats/server-version.ts';
 import { isAlive } from '../process.ts';
-import { compareVersions, formatVersion, isNewEnough, parseVersion, type Version } from './version.ts';
 
 const BINARY = 'nats-server';
 const ORIGIN = 'origin.json';

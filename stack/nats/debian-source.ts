@@ -7,9 +7,9 @@ import { createHash } from 'node:crypto';
 import { access, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { isNewEnough, parseVersion } from '../../shared/nats/server-version.ts';
 import { type AptSource, debianMirrors, parseDeb822, parseSourcesList } from './apt-mirrors.ts';
 import type { NatsSource } from './sources.ts';
-import { isNewEnough, parseVersion } from './version.ts';
 
 const run = promisify(execFile);
 

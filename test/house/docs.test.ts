@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { PAGES } from '../../tools/docs.ts';
-import { type Lock, missingPlatforms } from '../../tools/lock-platforms.ts';
+import { type Lock, missingPlatforms, withoutIntegrity } from '../../tools/lock-platforms.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('docs and lock');
@@ -26,6 +26,10 @@ test('every dependency is named with its reason', async () => {
 test('the lock serves every platform (npm run lock)', async () => {
   const lock = JSON.parse(await read('package-lock.json')) as Lock;
   assert.equal([...missingPlatforms(lock).keys()], []);
+});
+
+test('the lock names the bytes of every package (npm run lock)', async () => {
+  assert.equal(withoutIntegrity(JSON.parse(await read('package-lock.json')) as Lock), []);
 });
 
 test('every ADR has a number of its own, a decision and what would reopen it', async () => {

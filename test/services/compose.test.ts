@@ -10,6 +10,7 @@ import { parse } from 'yaml';
 import { VARIABLES } from '../../services/common/config/variables.ts';
 import { PROCESSES, SERVICES } from '../../services/common/services.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
+import { requireNewEnough } from '../../shared/nats/server-version.ts';
 import { acquireNatsServer } from '../../stack/nats/acquire.ts';
 import { waitUntilReady } from '../../stack/nats/readiness.ts';
 import { openPostgres } from '../../stack/postgres/open.ts';
@@ -50,6 +51,11 @@ test('it runs every service, and sets no variable that nobody reads', () => {
     const unknown = Object.keys(environment).filter((variable) => !known.has(variable));
     assert.equal(unknown, [], name);
   }
+});
+
+test('it pins a nats-server without published holes', () => {
+  const [, version] = /^nats:(\d+\.\d+\.\d+)-alpine$/.exec(COMPOSE.services.nats?.image ?? '') ?? [];
+  requireNewEnough(version);
 });
 
 /** What was started, ended in reverse. */

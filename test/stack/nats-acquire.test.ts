@@ -4,11 +4,11 @@ import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { parseVersion, requireNewEnough } from '../../shared/nats/server-version.ts';
 import { acquireNatsServer } from '../../stack/nats/acquire.ts';
 import { checkPackage, debianSource } from '../../stack/nats/debian-source.ts';
 import { releaseArchive, releasePlatform, releaseSource } from '../../stack/nats/release-source.ts';
 import type { NatsSource } from '../../stack/nats/sources.ts';
-import { parseVersion } from '../../stack/nats/version.ts';
 import { suite } from '../harness/suite.ts';
 import { withTempDir } from './fixture.ts';
 
@@ -52,6 +52,16 @@ test('versions are read as nats-server and Debian write them', () => {
   assert.is(parseVersion('nats-server: unknown'), undefined);
 });
 
+test('a server with published holes is refused by whoever prepares a deployment on it', () => {
+  for (const version of ['2.12.6', '2.15.1']) requireNewEnough(version);
+  for (const version of ['2.12.5', '2.11.15', undefined]) {
+    assert.throws(
+      () => requireNewEnough(version),
+      (error: IsomorphError) => error.code === 'ERR_CONFIG' && error.place.expected === 'nats-server >= 2.12.6',
+    );
+  }
+});
+
 test('NATS_SERVER comes first', async () => {
   await withTempDir(async (dir) => {
     const named = await fakeServer(join(dir, 'named'), 'nats-server: v2.13.4');
@@ -73,7 +83,7 @@ test('a NATS_SERVER that cannot be used is refused with its reason, not passed o
     const old = await tryNamed(await fakeServer(join(dir, 'old'), 'nats-server: v2.10.27'));
     assert.is(old.code, 'ERR_CONFIG');
     assert.is(old.place.pointer, 'NATS_SERVER');
-    assert.match(old.message, 'old is 2.10.27, older than 2.12.0');
+    assert.match(old.message, 'old is 2.10.27, older than 2.12.6');
     assert.match((await tryNamed(join(dir, 'missing'))).message, 'missing does not run');
     assert.match(
       (await tryNamed(await fakeServer(join(dir, 'other'), 'redis 7.0.15'))).message,
@@ -85,8 +95,9 @@ test('a NATS_SERVER that cannot be used is refused with its reason, not passed o
 test('PATH comes before the cache, and one that is too old is passed over', async () => {
   await withTempDir(async (dir) => {
     const [old, recent] = [join(dir, 'old'), join(dir, 'recent')];
-    await fakeServer(join(old, 'nats-server'), 'nats-server: v2.9.10');
-    await fakeServer(join(recent, 'nats-server'), 'nats-server: v2.12.0');
+    // The last of those with published holes, and the first without.
+    await fakeServer(join(old, 'nats-server'), 'nats-server: v2.12.5');
+    await fakeServer(join(recent, 'nats-server'), 'nats-server: v2.12.6');
     const source = fakeSource('nats-server: v2.15.1');
     const onPath = await acquireNatsServer({ cacheDir: dir, env: { PATH: `${old}:${recent}` }, sources: [source] });
     assert.is(onPath.path, join(recent, 'nats-server'));
