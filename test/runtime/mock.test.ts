@@ -4,9 +4,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as assert from 'uvu/assert';
+import { executionId } from '../../shared/ids/ids.ts';
+import type { Job } from '../../shared/runtime/contract.ts';
+import { endLeftBehind, pidsSince } from '../../shared/runtime/drivers/mock/left-behind.ts';
 import { openRuntime } from '../../shared/runtime/open.ts';
 import type { Assignment } from '../../shared/runtime/runtime.ts';
 import { isAlive } from '../../stack/process.ts';
+import { suite } from '../harness/suite.ts';
 import { processor } from '../plan/admitted-plan.ts';
 import { type RuntimeUnderTest, runtimeConformance } from './conformance.ts';
 
@@ -42,3 +47,45 @@ async function mock(): Promise<RuntimeUnderTest> {
 }
 
 runtimeConformance('mock', mock);
+
+const test = suite('mock: what a run left');
+test.skipUnless(process.platform === 'linux', 'only Linux tells who belongs to a run');
+
+test('daemons in sessions of their own end with their run', async () => {
+  const { runtime, actor, stop } = await mock();
+  const id = executionId('plan', 'daemons', 1);
+  const [deadlineMs, secrets, params] = [Date.now() + 60_000, {}, { mode: 'daemons' }];
+  const job: Job = {
+    ...{ v: 1, plan_id: 'plan', step_id: 'daemons', execution_id: id, attempt: 1, processor: actor.ref },
+    ...{ params, inputs: {}, outputs: {}, deadline: new Date(deadlineMs).toISOString() },
+  };
+  const handle = await runtime.run({ executionId: id, processor: actor, job, secrets, deadlineMs });
+  try {
+    const text = Buffer.from((await handle.wait()).log).toString('utf8');
+    const pids = [...text.matchAll(/^daemon (\d+)$/gm)].map(([, pid]) => Number(pid));
+    assert.is(pids.length, 2, text);
+    // A signal is sent, not awaited: the test's own timeout bounds this.
+    for (const pid of pids) while (await isAlive(pid)) await new Promise((resolve) => setImmediate(resolve));
+  } finally {
+    await stop();
+  }
+});
+
+test('somebody who stands in the folder of a run and has a home of their own is none of it', async () => {
+  const root = await mkdtemp(path.join(os.tmpdir(), 'isomorph-mock-'));
+  const looker = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { cwd: root, stdio: 'ignore' });
+  await once(looker, 'spawn');
+  await endLeftBehind({ pid: process.pid, startMs: 0, root, work: path.join(root, 'work') });
+  assert.ok(await isAlive(looker.pid ?? 0));
+  const ended = once(looker, 'exit');
+  looker.kill();
+  await ended;
+  await rm(root, { recursive: true });
+});
+
+test('pids that were given out since a run began are known when they are counted anew from the start too', () => {
+  assert.equal(pidsSince([1, 5, 9], 5, 9), [5, 9]);
+  assert.equal(pidsSince([1, 5, 9], 9, 1), [1, 9]);
+});
+
+test.run();

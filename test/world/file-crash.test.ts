@@ -146,6 +146,50 @@ test('what did not come through the store is no artifact, or only its bytes coun
     assert.is(found?.contentType, 'application/octet-stream');
   }));
 
+test('what lies behind a symbolic link to a folder is no part of the store, and nothing is written or removed there', () =>
+  withFolder(async (folder, store) => {
+    const outside = await makeFolder();
+    try {
+      await writeFile(join(outside, 'secret'), 'secret');
+      await mkdir(join(outside, 'deep'));
+      await writeFile(join(outside, 'deep', 'secret'), 'secret');
+      await putText(store, '/artifacts/real/a', 'x');
+      await symlink(outside, join(folder, 'artifacts', 'away'));
+      await symlink(outside, join(folder, '.isomorph', 'staging', 'away'));
+      for (const worldPath of ['/artifacts/away/secret', '/artifacts/away/deep/secret']) {
+        assert.is(await store.stat(worldPath), undefined);
+        await refusal(store.getBytes({ worldPath }), 'ERR_NOT_FOUND');
+        await refusal(putText(store, worldPath, 'other'), 'ERR_UNIMPLEMENTED');
+      }
+      await refusal(putText(store, '/artifacts/away/new/one', 'x'), 'ERR_UNIMPLEMENTED');
+      for (const prefix of ['/artifacts/', '/artifacts/away/', '/artifacts/away/deep/']) {
+        const expected = prefix === '/artifacts/' ? [{ path: '/artifacts/real/a', size: 1 }] : [];
+        assert.equal(await listAll(store, prefix), expected, prefix);
+      }
+      const upload = { uploadId: 'away', worldPath: '/artifacts/b' };
+      await refusal(receive(folder, upload, 'x'), 'ERR_UNIMPLEMENTED');
+      assert.is(await store.statUpload(upload), undefined);
+      const tomorrow = await openFileStore(pathToFileURL(folder), { nowMs: () => Date.now() + 86_400_000 });
+      assert.is(await tomorrow.sweepUploads({ olderThanS: 1 }), 0);
+      assert.equal((await readdir(outside, { recursive: true })).sort(), ['deep', 'deep/secret', 'secret']);
+    } finally {
+      await rm(outside, { recursive: true, force: true });
+    }
+  }));
+
+test('a store may itself lie behind a link', () =>
+  withFolder(async (folder, store) => {
+    await putText(store, '/artifacts/a', 'x');
+    await symlink(folder, `${folder}.link`);
+    try {
+      const linked = await openFileStore(pathToFileURL(`${folder}.link`));
+      await putText(linked, '/artifacts/b', 'y');
+      assert.is((await store.stat('/artifacts/b'))?.cid, cidOf('y'));
+    } finally {
+      await rm(`${folder}.link`);
+    }
+  }));
+
 test('damaged metadata is seen through', () =>
   withFolder(async (folder, store) => {
     await putText(store, '/artifacts/a', 'x');

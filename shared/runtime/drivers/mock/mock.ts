@@ -10,6 +10,7 @@ import { fingerprint } from '../../fingerprint.ts';
 import { endedWithout, type StopReason, signalOf } from '../../outcome.ts';
 import { lastError, parseReport } from '../../reports.ts';
 import type { Assignment, RunHandle, RunOutcome, RunResult, RuntimeAdapter } from '../../runtime.ts';
+import { endLeftBehind } from './left-behind.ts';
 import { type Program, programOf } from './program.ts';
 import { kernelStartTime, RunFolder } from './run-folder.ts';
 
@@ -198,8 +199,11 @@ export class MockRuntime implements RuntimeAdapter {
       folder.stopReason(),
       folder.tail(),
     ]);
-    // Whatever the processor left running in its group ends with it.
-    if (id !== undefined) signalGroup(id.pid, 'SIGKILL');
+    // Whatever the processor left running ends with it, in its group or not.
+    if (id !== undefined) {
+      signalGroup(id.pid, 'SIGKILL');
+      await endLeftBehind({ ...id, root: folder.root, work: folder.work });
+    }
     const outcome = outcomeOf(exit?.code, stop);
     const sinceStartMs = id === undefined ? 0 : Math.max(0, Math.round((exit?.endMs ?? Date.now()) - id.startMs));
     const error = lastError(Buffer.from(log).toString('utf8'));

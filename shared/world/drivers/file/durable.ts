@@ -1,7 +1,7 @@
 /** File operations that are on the disk when they return, and the translation of what the system throws. */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { type FileHandle, lstat, mkdir, open, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 
@@ -37,17 +37,41 @@ export async function withHandle<T>(path: string, flags: string, use: (handle: F
 /** Puts the names inside a folder, or the bytes of a file, on the disk. */
 export const sync = (path: string): Promise<void> => withHandle(path, 'r', (handle) => handle.sync());
 
-/** Folders below one root, made durable once a process. */
+async function isLink(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isSymbolicLink();
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+/** Folders of one store, made durable once a process. The store may be a link itself; nothing inside it may be. */
 export class Folders {
+  readonly #store: string;
   readonly #root: string;
   readonly #durable = new LRUCache<string, true>({ max: 10_000 });
 
-  constructor(root: string) {
-    this.#root = root;
+  constructor(store: string) {
+    this.#store = store;
+    this.#root = dirname(store);
   }
 
-  /** Makes a folder below the root exist, on the disk, with its parents. */
+  /** Whether a symbolic link stands on the way from the store to this folder, or in its place: what lies behind is no part of the store. */
+  async leadsOut(folder: string): Promise<boolean> {
+    const onTheWay: string[] = [];
+    // Resolved: with a slash at its end a link would be looked at behind.
+    for (let at = resolve(folder); at !== this.#store && at !== dirname(at); at = dirname(at)) onTheWay.push(at);
+    return (await Promise.all(onTheWay.map(isLink))).includes(true);
+  }
+
+  /** Makes a folder of the store exist, on the disk, with its parents. @throws ERR_UNIMPLEMENTED when a link leads out */
   async ensure(folder: string): Promise<void> {
+    if (await this.leadsOut(folder)) {
+      throw new IsomorphError('ERR_UNIMPLEMENTED', `${folder}: a symbolic link leads out of the store`, {
+        expected: 'folders of the store itself: the file driver follows no link inside it',
+      });
+    }
     const made = await mkdir(folder, { recursive: true });
     if (made === undefined && this.#durable.has(folder)) return;
     // Also when another process made it: that one may not have come to its own sync yet.

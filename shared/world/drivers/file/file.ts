@@ -6,7 +6,7 @@
  * writers wins. The folder must be one file system: links do not cross.
  */
 import { lstat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import { type Cid, cidOf } from '../../../hash/cid.ts';
@@ -69,7 +69,7 @@ class FileStore implements FileArtifactStore {
     this.#root = root;
     this.#options = options;
     this.#temporary = join(own, 'temporary');
-    this.#folders = new Folders(dirname(root));
+    this.#folders = new Folders(root);
     this.#sidecars = new Sidecars(
       { root, meta: join(own, 'meta'), contested: join(own, 'contested'), temporary: this.#temporary },
       this.#folders,
@@ -130,6 +130,7 @@ class FileStore implements FileArtifactStore {
     const most = listLimit(limit);
     return guarded(`list ${folder}`, async () => {
       const entries: ListEntry[] = [];
+      if (await this.#folders.leadsOut(join(this.#root, folder))) return { entries, cursor: undefined };
       for await (const key of walkKeys(this.#root, folder, cursor)) {
         if (!isCanonicalKey(key)) continue;
         // One more than fits tells that there is a next page.

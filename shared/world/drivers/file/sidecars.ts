@@ -161,9 +161,9 @@ export class Sidecars {
 
   async #sizeOf(object: string): Promise<number | undefined> {
     try {
-      // Not stat: a symbolic link in the folder must not become an artifact.
-      const found = await lstat(object);
-      return found.isFile() ? found.size : undefined;
+      // A symbolic link in the folder must not become an artifact, nor what lies behind one.
+      const [found, outside] = await Promise.all([lstat(object), this.#folders.leadsOut(dirname(object))]);
+      return found.isFile() && !outside ? found.size : undefined;
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;

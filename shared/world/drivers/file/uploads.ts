@@ -40,8 +40,10 @@ export class FileUploads {
   }
 
   async stat(name: UploadName): Promise<{ readonly size: number } | undefined> {
+    const staged = this.#fileOf(name);
+    if (await this.#folders.leadsOut(staged)) return undefined;
     try {
-      const { size } = await stat(this.#fileOf(name));
+      const { size } = await stat(staged);
       return { size };
     } catch (error) {
       if (isMissing(error)) return undefined;
@@ -53,8 +55,9 @@ export class FileUploads {
    * Pins what is staged now under a name of its own for as long as `use` runs: a body that arrives meanwhile replaces
    * the staged name, never the bytes that are being promoted.
    */
-  claim<T>(name: UploadName, use: (file: string, size: number) => Promise<T>): Promise<T | undefined> {
+  async claim<T>(name: UploadName, use: (file: string, size: number) => Promise<T>): Promise<T | undefined> {
     const staged = this.#fileOf(name);
+    if (await this.#folders.leadsOut(staged)) return undefined;
     return withTemporary(this.#temporary, async (claimed) => {
       try {
         await link(staged, claimed);
@@ -75,8 +78,10 @@ export class FileUploads {
   /** Removes staged and temporary files last written before an instant, and folders that have long been empty. */
   async sweep(beforeMs: number): Promise<number> {
     let removed = await this.#sweepFiles(this.#temporary, beforeMs);
-    for (const uploadId of await readdir(this.#staging)) {
-      const folder = join(this.#staging, uploadId);
+    for (const entry of await readdir(this.#staging, { withFileTypes: true })) {
+      // What a link leads to is not ours to remove.
+      if (!entry.isDirectory()) continue;
+      const folder = join(this.#staging, entry.name);
       removed += await this.#sweepFiles(folder, beforeMs);
       await this.#sweepFolder(folder, beforeMs);
     }

@@ -30,6 +30,17 @@ function leaveGrandchild(): void {
   say(`grandchild ${pid}`);
 }
 
+/** Processes in sessions of their own: one knows our environment alone, the other our folder alone. */
+function leaveDaemons(): void {
+  const forever = 'setInterval(() => {}, 1e6)';
+  const options = { detached: true, stdio: 'ignore' } as const;
+  const daemons = [
+    spawn(process.execPath, ['-e', forever], { ...options, cwd: '/' }),
+    spawn(process.execPath, ['-e', forever], { ...options, env: {} }),
+  ];
+  for (const { pid } of daemons) say(`daemon ${pid}`);
+}
+
 async function flood(megabytes: number): Promise<void> {
   const megabyte = `${'x'.repeat(1023)}\n`.repeat(1024);
   for (let count = 0; count < megabytes; count++) {
@@ -74,6 +85,9 @@ switch (params.mode) {
     leaveGrandchild();
     setInterval(() => undefined, 1e6);
     break;
+  case 'daemons':
+    leaveDaemons();
+    break;
   case 'flood':
     await flood(params.megabytes ?? 1);
     break;
@@ -98,4 +112,4 @@ switch (params.mode) {
 }
 
 if (params.exit_code !== undefined) process.exit(params.exit_code);
-if (params.mode === 'grandchild') process.exit(0);
+if (params.mode === 'grandchild' || params.mode === 'daemons') process.exit(0);
