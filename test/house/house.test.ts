@@ -69,10 +69,6 @@ const FAILING: Readonly<Record<string, SourceFile | readonly SourceFile[]>> = {
     { path: 'shared/world/artifact-store.ts', text: "const s3 = await import('@aws-sdk/client-s3');" },
     { path: 'cli/x.ts', text: "const { build } = await import('esbuild');" },
   ],
-  'drivers are loaded when they are asked for': {
-    path: 'shared/world/open.ts',
-    text: "import { openFileStore } from './drivers/file/file.ts';",
-  },
   'subjects are spelled in shared/wire': [
     { path: 'cli/x.ts', text: "const subject = 'plans.submit';" },
     { path: 'services/sampler/x.ts', text: `const subject = \`facts.\${planId}.x\`;` },

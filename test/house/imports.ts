@@ -56,19 +56,4 @@ export const providersInDrivers = importRule('provider SDKs are imported in driv
   return places === undefined || under(file.path, ...places) ? undefined : `only ${places.join(', ')} may`;
 });
 
-/** What a scheme opens is loaded when it is asked for: a driver costs nothing to those who use another. */
-export const driversLazily: Rule = {
-  name: 'drivers are loaded when they are asked for',
-  check(file) {
-    if (!/^shared\/.*\/open\.ts$/.test(file.path)) return [];
-    return [...file.text.matchAll(/^(?:import|export)\b(?! type\b)[^;]*?from '(\.\/drivers\/[^']+)'/gm)].map(
-      ([, to]) => ({
-        rule: this.name,
-        path: file.path,
-        message: `imports ${to} at its top: write await import()`,
-      }),
-    );
-  },
-};
-
-export const IMPORT_RULES: readonly Rule[] = [direction, servicesApart, providersInDrivers, driversLazily];
+export const IMPORT_RULES: readonly Rule[] = [direction, servicesApart, providersInDrivers];

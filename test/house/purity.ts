@@ -1,11 +1,12 @@
+import { isCore } from '../mutate/subjects.ts';
 import { importsOf, target } from './graph.ts';
-import type { Finding, Rule } from './rule.ts';
+import type { Finding, Rule, SourceFile } from './rule.ts';
 
-/** Files whose results depend on their arguments alone. */
+/** Files whose results depend on their arguments alone, beside the core, which is mutated too. */
 const PURE: readonly RegExp[] = [
-  /^shared\/(errors|ids|ledger|plan|schema|text|wire)\//,
+  /^shared\/(errors|schema|text|wire)\//,
   /^shared\/hash\/(blake3|blake3-browser|blake3-engine|blake3-node|canonical|cid|signature)\.ts$/,
-  /^shared\/projection\/(rows|commit)\.ts$/,
+  /^shared\/projection\/(rows|tables)\.ts$/,
   /^shared\/providers\/aws\/location\.ts$/,
   /^shared\/scratch\/(capabilities|checks|token)\.ts$/,
   /^shared\/scratch\/kv\/integer\.ts$/,
@@ -13,13 +14,9 @@ const PURE: readonly RegExp[] = [
   /^shared\/runtime\/(contract|fingerprint|image-identity|reports)\.ts$/,
   /^shared\/secrets\/(resolve|secret-value|values)\.ts$/,
   /^shared\/secrets\/drivers\/aws\/(faults|location)\.ts$/,
-  /^services\/[^/]+\/decide\.ts$/,
-  /^services\/admission\/(check-\w+|command|named|needs-graph|resolve-\w+|secrets|sizes)\.ts$/,
-  /^services\/dispatcher\/(effects|outcome|scrub)\.ts$/,
-  /^services\/settler\/receipt\.ts$/,
 ];
 
-export const isPure = (path: string): boolean => PURE.some((pattern) => pattern.test(path));
+export const isPure = (path: string): boolean => isCore(path) || PURE.some((pattern) => pattern.test(path));
 
 const IMPURE_PACKAGES = /^(@nats-io\/|@aws-sdk\/|@electric-sql\/|pg$|pino$|ioredis$|modal$|dockerode$|p-limit$|node:)/;
 
@@ -48,21 +45,26 @@ export const codeOf = (text: string): string =>
 /** Imports of types alone are gone at run time. */
 const withoutTypes = (text: string): string => text.replace(/^(import|export) type [^;]*;/gm, '');
 
+/** Why a file is not pure, given which other files of ours are. */
+export function impurities(file: SourceFile, isPureFile: (path: string) => boolean): string[] {
+  const imports = importsOf(withoutTypes(file.text)).flatMap((specifier) => {
+    const to = target(file.path, specifier);
+    if (PURE_MODULES[to]?.test(file.text)) return [];
+    const isWrong = to.startsWith('shared/') || to.startsWith('services/') ? !isPureFile(to) : IMPURE_PACKAGES.test(to);
+    return isWrong ? [`imports ${specifier}, which is not pure`] : [];
+  });
+  const code = codeOf(file.text);
+  const globals = IMPURE.flatMap(([what, pattern]) =>
+    pattern.test(code) ? [`uses ${what}: make it an argument`] : [],
+  );
+  return [...imports, ...globals];
+}
+
 export const pureCore: Rule = {
   name: 'the pure core reads no clock, draws no lots and does no I/O',
   check(file) {
     if (!isPure(file.path)) return [];
-    const imports = importsOf(withoutTypes(file.text)).flatMap((specifier) => {
-      const to = target(file.path, specifier);
-      if (PURE_MODULES[to]?.test(file.text)) return [];
-      const isWrong = to.startsWith('shared/') || to.startsWith('services/') ? !isPure(to) : IMPURE_PACKAGES.test(to);
-      return isWrong ? [`imports ${specifier}, which is not pure`] : [];
-    });
-    const code = codeOf(file.text);
-    const globals = IMPURE.flatMap(([what, pattern]) =>
-      pattern.test(code) ? [`uses ${what}: make it an argument`] : [],
-    );
-    return [...imports, ...globals].map((message): Finding => ({ rule: this.name, path: file.path, message }));
+    return impurities(file, isPure).map((message): Finding => ({ rule: this.name, path: file.path, message }));
   },
 };
 

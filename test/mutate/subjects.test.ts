@@ -1,62 +1,45 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import * as assert from 'uvu/assert';
 import { suite } from '../harness/suite.ts';
-import { LEFT_OUT, SUBJECTS } from './subjects.ts';
+import { codeOf, impurities, isPure } from '../house/purity.ts';
+import type { SourceFile } from '../house/rule.ts';
+import { isCore, LEFT_OUT, SUBJECTS } from './subjects.ts';
 
 const test = suite('subjects of the mutants');
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Pure by the floors of the house. */
-const PURE_ROOMS = ['shared/ids', 'shared/ledger', 'shared/plan'];
+/** What waits for something is a shell, whatever it imports. */
+const WAITS = /\basync\b|\bawait\b/;
+/** Types alone leave nothing to mutate. */
+const HAS_CODE = /^(export )?(const|function|class)\b/m;
 
-const IO_PACKAGES = /^(@nats-io\/|@aws-sdk\/|@electric-sql\/|pg$|pino$|ioredis$|modal$|dockerode$|esbuild$)/;
-const IO_MODULES = /^(node:)?(fs|net|http|https|child_process|os|stream|timers|worker_threads|dns|tls)(\/|$)/;
-/** Clock, randomness, the process, and waiting for something that an argument does. */
-const IO_WORDS =
-  /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bprocess\.|\bset(Timeout|Interval)\(|\basync\b|\bawait\b/;
-
-const comments = /\/\*[\s\S]*?\*\/|\/\/.*$/gm;
-
-async function filesUnder(folder: string): Promise<string[]> {
+async function filesUnder(folder: string): Promise<SourceFile[]> {
   const entries = await readdir(path.join(ROOT, folder), { recursive: true });
-  return entries.filter((file) => file.endsWith('.ts')).map((file) => `${folder}/${file}`);
+  const paths = entries.filter((file) => file.endsWith('.ts')).map((file) => `${folder}/${file}`);
+  return Promise.all(paths.map(async (file) => ({ path: file, text: await readFile(path.join(ROOT, file), 'utf8') })));
 }
 
-/** Of these files those that have code of their own, do no I/O and import none, transitively. */
-async function pureOf(files: readonly string[]): Promise<string[]> {
-  const { metafile } = await build({
-    absWorkingDir: ROOT,
-    entryPoints: [...files],
-    bundle: true,
-    write: false,
-    metafile: true,
-    outdir: 'nowhere',
-    outbase: '.',
-    format: 'esm',
-    platform: 'node',
-    packages: 'external',
-    logLevel: 'error',
-  });
-  const pure: string[] = [];
-  for (const { entryPoint: file = '', imports, inputs } of Object.values(metafile.outputs)) {
-    const hasCode = (inputs[file]?.bytesInOutput ?? 0) > 0;
-    const text = (await readFile(path.join(ROOT, file), 'utf8')).replace(comments, '');
-    const doesIo = imports.some(({ path: to }) => IO_PACKAGES.test(to) || IO_MODULES.test(to)) || IO_WORDS.test(text);
-    if (hasCode && !doesIo) pure.push(file);
+/** Of these files those that are pure by the rule of the house, with all that they import. */
+function pureOf(files: readonly SourceFile[]): string[] {
+  const found = new Map(files.filter(({ text }) => !WAITS.test(codeOf(text))).map((file) => [file.path, file]));
+  const known = new Set(files.map((file) => file.path));
+  const isPureFile = (to: string): boolean => (known.has(to) ? found.has(to) : isPure(to));
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    for (const file of [...found.values()]) if (impurities(file, isPureFile).length > 0) found.delete(file.path);
   }
-  return pure;
+  return [...found.values()].filter(({ text }) => HAS_CODE.test(text)).map((file) => file.path);
 }
 
 test('every pure file of the core is mutated, or says why not', async () => {
-  const services = (await readdir(path.join(ROOT, 'services'), { withFileTypes: true }))
-    .filter((entry) => entry.isDirectory() && entry.name !== 'common')
-    .map(({ name }) => `services/${name}`);
-  const files = (await Promise.all([...PURE_ROOMS, ...services].map(filesUnder))).flat();
-  const pure = await pureOf(files);
+  const services = (await filesUnder('services')).filter(
+    (file) => /^services\/\w+\//.test(file.path) && !file.path.startsWith('services/common/'),
+  );
+  const core = (await filesUnder('shared')).filter((file) => isCore(file.path));
+  const pure = pureOf([...core, ...services]);
   assert.ok(pure.length > 20);
   assert.equal(
     pure.filter((file) => !SUBJECTS.has(file) && !Object.hasOwn(LEFT_OUT, file)),
@@ -65,7 +48,9 @@ test('every pure file of the core is mutated, or says why not', async () => {
 });
 
 test('every decider is mutated', async () => {
-  const deciders = (await filesUnder('services')).filter((file) => file.endsWith('/decide.ts'));
+  const deciders = (await filesUnder('services'))
+    .map((file) => file.path)
+    .filter((file) => file.endsWith('/decide.ts'));
   assert.ok(deciders.length >= 5);
   assert.equal(
     deciders.filter((file) => !SUBJECTS.has(file)),

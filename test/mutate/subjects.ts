@@ -129,3 +129,7 @@ export const SUBJECTS: ReadonlyMap<string, readonly string[]> = new Map(
     ]),
   ),
 );
+
+/** The pure core: every file of a room of `shared/` above, and of a service those that are named. The house rules read this too. */
+export const isCore = (path: string): boolean =>
+  SUBJECTS.has(path) || Object.keys(ROOMS).some((room) => room.startsWith('shared/') && path.startsWith(`${room}/`));
