@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import pLimit from 'p-limit';
 import { plural } from '../shared/text/plural.ts';
+import { fastSuites } from './fast.ts';
 import { runSuite, type SuiteResult } from './harness/run-suite.ts';
 import { KERNEL_REFUSES } from './harness/servers/docker-proof.ts';
 import { scaledMs } from './harness/slowness.ts';
@@ -23,9 +24,6 @@ const HERE = path.dirname(fileURLToPath(import.meta.url));
 const ALONE =
   /^crash\/|^canary\/|^images\/|runtime\/local|-processes\.test|scratch\/modal-(model|faults)|fsck|s3-crash/;
 
-const FAST =
-  /^(admission|dispatcher|ledger|nats|plan|sampler|settler)\/|^cli\/(artifact|command-line|rendering|verify)|^services\/plan-life|^world\/(blake3|cid|selector|world-path)|^runtime\/mock\.|^scratch\/(gateway|memory)/;
-
 /** No suite may hold up the run. */
 const SUITE_TIMEOUT_MS = scaledMs(20 * 60_000);
 /** A process that does not end after its tests is ended. */
@@ -39,7 +37,8 @@ interface Chosen {
 
 async function listSuites({ root, filters, fast }: Chosen): Promise<string[]> {
   const entries = await readdir(root, { recursive: true });
-  const suites = entries.map(String).filter((file) => file.endsWith('.test.ts') && (!fast || FAST.test(file)));
+  const all = entries.map(String).filter((file) => file.endsWith('.test.ts'));
+  const suites = fast ? [...(await fastSuites(root))].filter((file) => !ALONE.test(file)) : all;
   return suites.filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter))).sort();
 }
 

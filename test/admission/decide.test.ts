@@ -9,7 +9,7 @@ import { NOTHING } from '../../shared/ledger/decider.ts';
 import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
 import { PLAN_LIMITS } from '../../shared/plan/plan.ts';
 import { loadRegistry } from '../../shared/registry/registry.ts';
-import { probePlan } from '../harness/stack.ts';
+import { probePlan } from '../harness/probe-plan.ts';
 import { suite } from '../harness/suite.ts';
 import { given } from '../ledger/given.ts';
 import { admittedChain, Chain, cancelRequested, START_MS, settled } from '../ledger/plan-history.ts';

@@ -7,7 +7,7 @@ import type { Deployment } from '../../services/admission/resolve-step.ts';
 import type { Fault } from '../../shared/errors/isomorph-error.ts';
 import type { Policy } from '../../shared/plan/registry.ts';
 import { loadRegistry } from '../../shared/registry/registry.ts';
-import { probePlan } from '../harness/stack.ts';
+import { probePlan } from '../harness/probe-plan.ts';
 import { suite } from '../harness/suite.ts';
 import { judgedHere } from './judged-here.ts';
 

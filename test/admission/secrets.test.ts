@@ -7,7 +7,7 @@ import type { Deployment } from '../../services/admission/resolve-step.ts';
 import { lookUpSecrets } from '../../services/admission/secrets.ts';
 import { loadRegistry } from '../../shared/registry/registry.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
-import { probePlan } from '../harness/stack.ts';
+import { probePlan } from '../harness/probe-plan.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('secrets at admission');

@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert';
 import { acquireNatsServer } from '../../stack/nats/acquire.ts';
 import { type NatsServerHandle, startNatsServer } from '../../stack/nats/server.ts';
 import { endPid } from '../../stack/process.ts';
-import { probePlan, startTestStack, type TestStack } from '../harness/stack.ts';
+import { probePlan } from '../harness/probe-plan.ts';
+import { startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('nats-server killed at work');

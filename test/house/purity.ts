@@ -43,7 +43,7 @@ export const codeOf = (text: string): string =>
     .replace(/'(?:[^'\\\n]|\\.)*'/g, "''");
 
 /** Imports of types alone are gone at run time. */
-const withoutTypes = (text: string): string => text.replace(/^(import|export) type [^;]*;/gm, '');
+export const withoutTypes = (text: string): string => text.replace(/^(import|export) type [^;]*;/gm, '');
 
 /** Why a file is not pure, given which other files of ours are. */
 export function impurities(file: SourceFile, isPureFile: (path: string) => boolean): string[] {

@@ -7,8 +7,9 @@ import * as assert from 'uvu/assert';
 import { canonicalText } from '../../shared/hash/canonical.ts';
 import { hashEvent } from '../../shared/ledger/envelope.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
+import { probePlan } from '../harness/probe-plan.ts';
 import { available } from '../harness/servers/index.ts';
-import { probePlan, startTestStack } from '../harness/stack.ts';
+import { startTestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 import { completeHistories } from './arbitrary.ts';
 

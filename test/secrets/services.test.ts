@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
-import { probePlan, startTestStack, type TestStack } from '../harness/stack.ts';
+import { probePlan } from '../harness/probe-plan.ts';
+import { startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 import { type Answer, type Call, type FakeAws, given, refusal, startFakeAws } from './fake-aws.ts';
 

@@ -4,7 +4,8 @@ import { Verifier } from '../../shared/ledger/verify.ts';
 import { readStream } from '../../shared/nats/read.ts';
 import type { DeadLetter } from '../../shared/wire/dead.ts';
 import { decodeCommit, LEDGER_STREAM, planSubjects } from '../../shared/wire/ledger.ts';
-import { heard, probePlan, startTestStack, type TestStack } from '../harness/stack.ts';
+import { probePlan } from '../harness/probe-plan.ts';
+import { heard, startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('bad commands');

@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
-import { probePlan, startTestStack, type TestStack } from '../harness/stack.ts';
+import { probePlan } from '../harness/probe-plan.ts';
+import { startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('predicates that cost too much, in a running stack');

@@ -3,7 +3,8 @@ import { canonicalText } from '../../shared/hash/canonical.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import { EMPTY_HEAD, seal } from '../../shared/ledger/chain.ts';
 import { publish } from '../../shared/nats/publish.ts';
-import { heard, probePlan, startTestStack, type TestStack } from '../harness/stack.ts';
+import { probePlan } from '../harness/probe-plan.ts';
+import { heard, startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 import { cancelRequested } from '../ledger/plan-history.ts';
 

@@ -8,7 +8,8 @@ import { readStream } from '../../shared/nats/read.ts';
 import { CONSUMERS, workConsumer } from '../../shared/wire/consumers.ts';
 import { DEAD_STREAM } from '../../shared/wire/dead.ts';
 import { LEDGER_STREAM, planSubjects } from '../../shared/wire/ledger.ts';
-import { heard, probePlan, startTestStack, type TestStack } from '../harness/stack.ts';
+import { probePlan } from '../harness/probe-plan.ts';
+import { heard, startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 
 /** At 8ebb686 the services took such an event for none, and wrote a second one with its seq beside it. */

@@ -5,7 +5,8 @@ import { readStream } from '../../shared/nats/read.ts';
 import { parseAdmitted } from '../../shared/plan/admitted-form.ts';
 import { audit } from '../../shared/plan/audit.ts';
 import { decodeCommit, LEDGER_STREAM, WHOLE_LEDGER } from '../../shared/wire/ledger.ts';
-import { heard, probePlan, startTestStack, type TestStack } from '../harness/stack.ts';
+import { probePlan } from '../harness/probe-plan.ts';
+import { heard, startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('life of a plan');

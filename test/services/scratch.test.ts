@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert';
 import { delay } from '../../shared/async/delay.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
-import { probePlan, startTestStack, type TestStack } from '../harness/stack.ts';
+import { probePlan } from '../harness/probe-plan.ts';
+import { startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('scratch of plans');
