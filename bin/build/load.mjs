@@ -23,6 +23,17 @@ export async function currentBuild(root) {
 }
 
 /**
+ * What esbuild says of a source that is no TypeScript: the place and the fault are all that helps, not the stack of esbuild.
+ * @param {unknown} error
+ * @returns {never}
+ */
+export function refuseSources(error) {
+  if (!(error instanceof Error) || !/^(?:Build|Transform) failed with /.test(error.message)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}
+
+/**
  * Loads a program of the project from its build. Where none can be made (a folder that cannot be written, a source that
  * is just being edited), tsx runs the sources themselves.
  * @param {keyof typeof PROGRAMS} name
@@ -36,7 +47,7 @@ export async function loadProgram(name) {
     if (process.env.ISOMORPH_DEBUG === '1') process.stderr.write(`started slowly, without a build: ${error}\n`);
     const { register } = await import('tsx/esm/api');
     register();
-    return import(pathToFileURL(path.join(PROJECT, PROGRAMS[name])).href);
+    return import(pathToFileURL(path.join(PROJECT, PROGRAMS[name])).href).catch(refuseSources);
   }
   // Places in errors are those of the sources.
   process.setSourceMapsEnabled(true);

@@ -92,7 +92,7 @@ function budgetLines({ out: { theme } }: Context, { state: { budget } }: LoadedP
 
 function nextLines({ out: { theme } }: Context, planId: string, stays: boolean): string[] {
   const commands: [string, string][] = [
-    ...(stays ? [] : ([['npm run dev', 'keep a stack up; then, in another terminal:']] as [string, string][])),
+    ...(stays ? [] : ([['npm run dev', 'stays up; in another terminal:']] as [string, string][])),
     [`npx isomorph show ${planId}`, 'everything about this plan'],
     [`npx isomorph ledger export ${planId}`, 'its ledger, for `jq` and `b3sum`'],
   ];

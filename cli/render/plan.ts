@@ -141,13 +141,14 @@ export function receiptLines(receipts: readonly Row<'receipts'>[], theme: Theme)
   const [first] = receipts;
   if (first === undefined) return [];
   const folder = `/artifacts/executions/${first.plan_id}/`;
-  const columns = [{ title: `below ${folder}` }, { title: 'CID' }, { title: 'memo key' }] as const;
-  const cells = receipts.map(({ path, cid, memo_key: memoKey }) => [
-    (path ?? '').startsWith(folder) ? (path ?? '').slice(folder.length) : (path ?? ''),
+  const columns = [{ title: 'execution' }, { title: 'CID' }, { title: 'memo key' }] as const;
+  const cells = receipts.map(({ execution_id: executionId, cid, memo_key: memoKey }) => [
+    executionId ?? '',
     { text: shortCid(cid ?? ''), paint: theme.dim },
     { text: shortCid(memoKey ?? ''), paint: theme.dim },
   ]);
-  return ['', theme.bold('Receipts'), ...table(columns, cells, theme)];
+  const places = theme.dim(`  in ${folder}<execution>/`);
+  return ['', theme.bold('Receipts'), ...table(columns, cells, theme), places];
 }
 
 /** Whole hashes say nothing to a person. */

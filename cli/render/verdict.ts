@@ -39,15 +39,19 @@ export function verdictLines(verdict: Verdict, theme: Theme): string[] {
   const { events, plans, findings, notChecked } = verdict;
   const what = `${plural(events, 'event')} of ${plural(plans.length, 'plan')}`;
   const good = findings.length === 0;
+  const isNewer = plans.some(({ standing }) => standing.kind === 'newer');
+  const right = isNewer
+    ? 'every hash and link is right, and every transition before what is newer'
+    : 'every hash, link and transition is right';
   const first = good
-    ? `${theme.good(GLYPH.good)} verified: ${what}; every hash, link and transition is right`
+    ? `${theme.good(GLYPH.good)} verified: ${what}; ${right}`
     : `${theme.bad(GLYPH.bad)} not verified: ${plural(findings.length, 'finding')} in ${what}`;
   const shown = plans.length <= NAMED_PLANS ? plans.flatMap((plan) => planLine(plan, theme)) : [];
   const more = findings.length - SHOWN_FINDINGS;
   return [
     first,
     ...findings.slice(0, SHOWN_FINDINGS).flatMap((one) => findingLines(one, theme)),
-    ...(more > 0 ? [`  and ${more} more findings: --json has all`] : []),
+    ...(more > 0 ? [`  and ${plural(more, 'more finding')}: --json has all`] : []),
     ...plans.flatMap((plan) => standingLines(plan, theme)).slice(0, SHOWN_FINDINGS),
     ...(good ? shown : []),
     ...(notChecked.length > 0 ? [theme.dim(`  not checked: ${plain(notChecked.join('; '))}`)] : []),

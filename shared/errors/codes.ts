@@ -64,7 +64,7 @@ export const ERROR_TABLE = {
   ERR_NOT_YAML: row(
     'The YAML cannot be read, or says what JSON cannot hold.',
     false,
-    'Look at the line and column: no tags, no names that are no text, few aliases.',
+    'Look at the line and column: one value a name, names that are text, numbers that a double holds, no tags, few aliases.',
   ),
   ERR_TOO_LARGE: row('A message, plan, event or commit exceeds its limit.', false, 'Put large data into an artifact.'),
   ERR_SCHEMA: row('A document does not match its schema.', false, 'Correct the place that the pointer names.'),

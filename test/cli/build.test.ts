@@ -157,6 +157,15 @@ test('where none can be written the sources are run', async () => {
   });
 });
 
+test('a source that is no TypeScript is told with its place and nothing else', async () => {
+  await withClone(async (clone) => {
+    await appendFile(clone.at('cli/render/text.ts'), 'const broken = (;\n');
+    const { code, stdout, stderr } = await clone.run(['plans']);
+    assert.equal([code, stdout], [1, '']);
+    assert.match(stderr, /^Transform failed with 1 error:\n\S*cli\/render\/text\.ts:\d+:\d+: ERROR: [^\n]+\n$/);
+  });
+});
+
 test('errors of a build name places in the sources', async () => {
   await withClone(async (clone) => {
     const lines = (await readFile(clone.at('cli/context.ts'), 'utf8')).split('\n');

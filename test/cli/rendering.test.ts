@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { errorDocument, errorLines } from '../../cli/render/error.ts';
 import { fsckLines } from '../../cli/render/fsck.ts';
 import { liveLines, progressed, type RunningSteps, runningAfter } from '../../cli/render/live.ts';
-import { planLines } from '../../cli/render/plan.ts';
+import { planLines, receiptLines } from '../../cli/render/plan.ts';
 import { table } from '../../cli/render/table.ts';
 import { bytes, duration, fit, money, plain, wrap } from '../../cli/render/text.ts';
 import { theme } from '../../cli/render/theme.ts';
@@ -87,7 +87,21 @@ test('a plan is shown with its steps, failed attempts, outputs, predicates and r
   assert.is(lines[9], '  flaky  succeeded         2  578 ms  $0.000024  demo/flaky@1');
   assert.ok(lines.includes('  p.flaky.1: ERR_EXIT fails on purpose'));
   assert.ok(lines.includes('  ✓ artifact.exists@1  /predicates/0  x'));
-  assert.ok(lines.includes('  p.flaky.2/determinism.json      blake3:666666666666…  blake3:eeeeeeeeeeee…'));
+  assert.ok(lines.includes('  p.flaky.2  blake3:666666666666…  blake3:eeeeeeeeeeee…'));
+});
+
+test('receipts of a plan with a usual name fit into 80 columns', () => {
+  const planId = 'penguins-mws039gk';
+  const receipt = {
+    ...{ plan_id: planId, execution_id: `${planId}.profile.1`, step_id: 'profile' },
+    ...{ path: `/artifacts/executions/${planId}/${planId}.profile.1/determinism.json` },
+    ...{ cid: `blake3:${'6'.repeat(64)}`, memo_key: `blake3:${'e'.repeat(64)}` },
+  };
+  const lines = receiptLines([receipt], theme(false, 80));
+  assert.equal(
+    lines.filter((line) => line.length > 80),
+    [],
+  );
 });
 
 test('running steps stand at the foot with the time and progress they report', () => {

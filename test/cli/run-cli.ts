@@ -17,6 +17,8 @@ export interface CliOptions {
   readonly cwd?: string;
   readonly stdin?: string;
   readonly isTty?: boolean;
+  /** Default: 100. */
+  readonly columns?: number;
   /** Told with all that has been written to standard output so far. */
   readonly onOutput?: (text: string) => void;
 }
@@ -59,7 +61,7 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
     env: options.env ?? {},
     cwd: options.cwd ?? '/',
     isTty: options.isTty ?? false,
-    columns: 100,
+    columns: options.columns ?? 100,
     interrupted: new AbortController().signal,
   });
   return resultOf(code, stdout.text, stderr.text);

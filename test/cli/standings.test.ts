@@ -47,6 +47,7 @@ test('a newer plan verifies and is shown as intact, with where it is newer; exit
     const live = await runCli(['ledger', 'verify'], { cwd, env });
     assert.is(live.code, 0);
     assert.match(live.stdout, text);
+    assert.match(live.stdout, /every hash and link is right, and every transition before what is newer\n/);
     const { stdout } = await runCli(['ledger', 'export', 'later'], { cwd, env });
     await writeFile(path.join(cwd, 'later.ndjson'), stdout);
     const file = await runCli(['ledger', 'verify', '--open', 'later.ndjson'], { cwd });

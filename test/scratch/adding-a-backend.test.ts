@@ -57,8 +57,18 @@ async function run(file: string, ...args: readonly string[]): Promise<string> {
 }
 
 test('the suite runs in a few lines, and the list takes one', () => {
-  assert.is(block('suite').trim().split('\n').length, SUITE_LINES);
+  assert.is(block('suite').split('\n').filter(Boolean).length, SUITE_LINES);
   assert.is(block('line').trim().split('\n').length, 1);
+});
+
+test('what is pasted keeps the rules of lint', async () => {
+  await cp(join(ROOT, 'biome.json'), join(copy, 'biome.json'));
+  const said = await promisify(execFile)(
+    join(ROOT, 'node_modules/.bin/biome'),
+    ['check', '--vcs-enabled=false', DRIVER, SUITE, LIST],
+    { cwd: copy },
+  ).catch((error: { stdout: string; stderr: string }) => error);
+  assert.match(said.stderr, /^Checked 3 files .*No fixes applied/);
 });
 
 test('the driver of the page passes the suite', async () => {
