@@ -5,8 +5,9 @@ import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import { DEAD_STREAM } from '../../shared/wire/dead.ts';
+import { probePlan } from '../harness/probe-plan.ts';
 import { ServiceProcess } from '../harness/service-process.ts';
-import { heard, probePlan, startTestStack, type TestStack } from '../harness/stack.ts';
+import { heard, startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 
 /** Each sleeper costs the 10 s after which its open request for messages is no more. */
