@@ -140,6 +140,14 @@ function addLedger(program: Command, chosen: Chosen): void {
     .action((plan: string | undefined) => {
       chosen.run = async (context) => (await import('./commands/ledger.ts')).head(context, plan);
     });
+  ledger
+    .command('hash <plan> <names...>')
+    .description('how the ledger tells keys and topics of scratch that it does not tell as they are')
+    .option('--key <file>', 'the key of the gateway; default: that of the stack or of ARTIFACTS_GATEWAY_KEY_FILE')
+    .action((plan: string, names: string[], options) => {
+      chosen.run = async (context) =>
+        (await import('./commands/hash-names.ts')).hashNames(context, plan, names, options);
+    });
 }
 
 function addChecks(program: Command, chosen: Chosen): void {

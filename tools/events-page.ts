@@ -53,7 +53,8 @@ Outputs lie below the write prefix of the step; logs and receipts below \`/artif
 \`pointer\` its place in the plan · \`predicate\` its name · \`ok\` · \`found\` what was there, for people`,
   'scratch.queue.published': `A message was published. \`fact_id\` · \`topic\` · \`bytes\` of its body · \`approx_size\` messages in the queue then`,
   'scratch.queue.retry': `A message goes back into its queue. \`fact_id\` · \`topic\` · \`deliveries\` so far · \`delay_s\` until the next`,
-  'scratch.queue.deadletter': `A message was given up. \`fact_id\` · \`topic\` · \`deliveries\` · \`reason\``,
+  'scratch.queue.deadletter': `A message was given up. \`fact_id\` · \`topic\` · \`deliveries\` · \`reason\`: \`expired\` when nobody answered in time, a code of
+[errors.md](errors.md) where its consumer gave that alone, else \`nack\`; what was said in words stays with the dead letter, in scratch`,
   'scratch.kv.changed': `A key was changed. \`fact_id\` · \`key\` · \`op\` \`put\` \`delete\` or \`incr\``,
   'scratch.sampled': `Scratch was copied into the World. \`fact_id\` · \`path\` \`cid\` the artifact · \`dropped\` entries left out`,
   'streams.sampled': `A live series was read up to a point. \`fact_id\` · \`series\` · \`watermark\` the last chunk that was seen · \`every_n\` one of so many chunks is
@@ -132,7 +133,8 @@ An execution may end without having started: its plan was cancelled, or an input
   { title: 'Artifacts and checks', text: ``, kinds: ['artifact.written', 'predicate.checked'] },
   {
     title: 'Facts of scratch use',
-    text: `By the sampler, from what scratch adapters and processors report on \`facts.<plan_id>.>\`; never bodies or values. \`fact_id\` is made from the
+    text: `By the sampler, from what scratch adapters and processors report on \`facts.<plan_id>.>\`; never bodies or values. A \`key\`
+or \`topic\` is \`hmac-sha256:<hex>\` where it might hold a secret ([secrets.md](secrets.md)), and \`[withheld]\` when nobody said how to tell it. \`fact_id\` is made from the
 place of the report in its stream, so a report that is delivered twice is one event. A report that comes after the end of its plan is found on
 \`dead.facts.<plan_id>\`.`,
     kinds: [

@@ -29,7 +29,7 @@ export interface QueueStats {
  */
 export interface KvClient {
   get(key: string): Promise<Uint8Array | undefined>;
-  /** `ttlS`: seconds after which the key is absent. `sensitive`: audit facts carry a hash of the key. */
+  /** `ttlS`: seconds after which the key is absent. `sensitive`: audit facts carry a hash of the key in any plan. */
   put(key: string, value: Uint8Array | string, options?: { ttlS?: number; sensitive?: boolean }): Promise<void>;
   delete(key: string, options?: { sensitive?: boolean }): Promise<void>;
   /** Adds `by` (default 1) to the integer at the key, from 0, and answers the sum. Not repeated when the answer is lost. */

@@ -1,8 +1,10 @@
 import { joinWorldPath } from '../../shared/ids/world-path.ts';
 import type { Execution } from '../../shared/ledger/state.ts';
-import type { AdmittedStep } from '../../shared/plan/admitted.ts';
+import type { AdmittedPlan, AdmittedStep } from '../../shared/plan/admitted.ts';
+import { clearNames } from '../../shared/plan/clear-names.ts';
 import { DEFAULT_MAX_OUTPUT_BYTES, type Processor } from '../../shared/plan/registry.ts';
 import type { Job, JobInput, JobOutput, JobScratch } from '../../shared/runtime/contract.ts';
+import type { ClearNames } from '../../shared/scratch/names.ts';
 import { SCRATCH_PATH, signToken } from '../../shared/scratch/token.ts';
 import type { ArtifactStat, ArtifactStore } from '../../shared/world/artifact-store.ts';
 
@@ -18,6 +20,7 @@ export interface JobOptions {
   readonly planId: string;
   readonly executionId: string;
   readonly execution: Execution;
+  readonly plan: AdmittedPlan;
   readonly step: AdmittedStep;
   readonly processor: Processor;
   readonly inputs: Readonly<Record<string, ArtifactStat>>;
@@ -57,13 +60,23 @@ async function jobOutputs(options: JobOptions, ttlS: number): Promise<Record<str
   return Object.fromEntries(await Promise.all(entries));
 }
 
+/** Of each plan, computed once: a step must not cost what its whole plan does. */
+const namesOf = new WeakMap<AdmittedPlan, ClearNames>();
+
+function clearNamesOf(plan: AdmittedPlan): ClearNames {
+  const names = namesOf.get(plan) ?? clearNames(plan);
+  namesOf.set(plan, names);
+  return names;
+}
+
 /** Admission refused the plan if there is no scratch here and the processor needs it. */
-function jobScratch({ planId, executionId, processor, scratch, deadlineMs }: JobOptions): JobScratch | undefined {
+function jobScratch({ planId, executionId, plan, processor, scratch, deadlineMs }: JobOptions): JobScratch | undefined {
   if (scratch === undefined || processor.scratch.length === 0) return undefined;
   const grant = {
     plan_id: planId,
     execution_id: executionId,
     scratch: processor.scratch,
+    clear_names: clearNamesOf(plan),
     expires_s: Math.ceil(deadlineMs / 1_000) + URL_MARGIN_S,
   };
   return { url: new URL(SCRATCH_PATH, scratch.url).href, token: signToken(grant, scratch.secret) };

@@ -1,6 +1,7 @@
 /** What the gateway does with a request, decided by its head alone. Pure. */
 import type { ErrorCode } from '../../shared/errors/codes.ts';
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
+import type { ClearNames } from '../../shared/scratch/names.ts';
 import type { ScratchGrant } from '../../shared/scratch/token.ts';
 import type { PutGrant } from '../../shared/world/drivers/file/signed-url.ts';
 import type { Target } from './scratch-requests.ts';
@@ -28,6 +29,8 @@ const QUEUE_OPS: ReadonlyMap<string, QueueOp> = new Map([
 interface Addressed {
   readonly planId: string;
   readonly query: URLSearchParams;
+  /** Names that the audit facts of this call tell as they are. */
+  readonly clear: ClearNames;
 }
 
 export type KvCall = Addressed & { readonly primitive: 'kv'; readonly op: KvOp; readonly key: string };
@@ -60,16 +63,16 @@ export function decideScratch(
     return refused('ERR_TOKEN_REFUSED', `the registry file of this processor does not list ${primitive}`);
   }
   if (!offered[primitive]) return refused('ERR_UNIMPLEMENTED', `this deployment has no ${primitive}`);
-  const planId = grant.plan_id;
+  const { plan_id: planId, clear_names: clear = [] } = grant;
   if (target.primitive === 'kv') {
     const op = KV_OPS.get(method);
-    return op === undefined
-      ? UNKNOWN_CALL
-      : { ok: true, call: { primitive: 'kv', op, planId, query, key: target.key } };
+    if (op === undefined) return UNKNOWN_CALL;
+    const isSensitive = query.get('sensitive') === 'true';
+    return { ok: true, call: { primitive: 'kv', op, planId, query, key: target.key, clear: isSensitive ? [] : clear } };
   }
   const op = QUEUE_OPS.get(`${method} ${target.action}`);
   if (op === undefined) return UNKNOWN_CALL;
-  return { ok: true, call: { primitive: 'queue', op, planId, query, topic: target.topic } };
+  return { ok: true, call: { primitive: 'queue', op, planId, query, topic: target.topic, clear } };
 }
 
 /** Media types differ in case and in blanks around parameters without meaning another thing. */

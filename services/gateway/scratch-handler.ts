@@ -6,6 +6,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { ErrorCode } from '../../shared/errors/codes.ts';
 import { IsomorphError, unreachable } from '../../shared/errors/isomorph-error.ts';
 import type { Kv } from '../../shared/scratch/kv/kv.ts';
+import { type TellName, tellerOf } from '../../shared/scratch/names.ts';
 import type { Queue, QueueMessage } from '../../shared/scratch/queue/queue.ts';
 import { verifyToken } from '../../shared/scratch/token.ts';
 import { decideScratch, type KvCall, type QueueCall } from './decide.ts';
@@ -69,8 +70,10 @@ async function readBody(request: IncomingMessage, maxBytes: number): Promise<Uin
   return Buffer.concat(chunks);
 }
 
-async function callKv(kv: Kv, { op, planId, key, query }: KvCall, body: ReadBody): Promise<Answer> {
-  const sensitive = query.get('sensitive') === 'true';
+/** A call, and how its audit facts tell names. */
+type Told<Call> = Call & { readonly tell: TellName };
+
+async function callKv(kv: Kv, { op, planId, key, query, tell }: Told<KvCall>, body: ReadBody): Promise<Answer> {
   switch (op) {
     case 'get': {
       const value = await kv.get({ planId, key });
@@ -80,16 +83,16 @@ async function callKv(kv: Kv, { op, planId, key, query }: KvCall, body: ReadBody
     case 'put': {
       const ttlS = numberOf(query, 'ttl_s');
       const value = await body(kv.capabilities.maxValueBytes);
-      await kv.put({ planId, key, value, sensitive, ...(ttlS === undefined ? {} : { ttlS }) });
+      await kv.put({ planId, key, value, tell, ...(ttlS === undefined ? {} : { ttlS }) });
       return undefined;
     }
     case 'delete':
-      await kv.delete({ planId, key, sensitive });
+      await kv.delete({ planId, key, tell });
       return undefined;
     case 'incr': {
       const { by, ttl_s: ttlS } = valid(parseIncr(documentOf(await body(MAX_DOCUMENT_BYTES))));
       const added = await kv.incr({
-        ...{ planId, key, sensitive },
+        ...{ planId, key, tell },
         ...(by === undefined ? {} : { by }),
         ...(ttlS === undefined ? {} : { ttlS }),
       });
@@ -108,11 +111,11 @@ const shown = ({ id, body, receiptHandle, deliveries, deadReason }: QueueMessage
   ...(deadReason === undefined ? {} : { dead_reason: deadReason }),
 });
 
-async function publish(queue: Queue, { planId, topic, query }: QueueCall, body: ReadBody): Promise<Answer> {
+async function publish(queue: Queue, { planId, topic, query, tell }: Told<QueueCall>, body: ReadBody): Promise<Answer> {
   const idempotencyKey = query.get('idempotency_key') ?? undefined;
   const delayS = numberOf(query, 'delay_s');
   const id = await queue.publish({
-    ...{ planId, topic },
+    ...{ planId, topic, tell },
     body: await body(queue.capabilities.maxBodyBytes),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(delayS === undefined ? {} : { delayS }),
@@ -120,10 +123,10 @@ async function publish(queue: Queue, { planId, topic, query }: QueueCall, body: 
   return { document: { id } };
 }
 
-async function consume(queue: Queue, { planId, topic }: QueueCall, body: ReadBody): Promise<Answer> {
+async function consume(queue: Queue, { planId, topic, tell }: Told<QueueCall>, body: ReadBody): Promise<Answer> {
   const asked = valid(parseConsume(documentOf(await body(MAX_DOCUMENT_BYTES))));
   const messages = await queue.consume({
-    ...{ planId, topic },
+    ...{ planId, topic, tell },
     waitS: Math.min(asked.wait_s ?? 0, MAX_WAIT_S),
     ...(asked.max_messages === undefined ? {} : { maxMessages: asked.max_messages }),
     ...(asked.visibility_timeout_s === undefined ? {} : { visibilityTimeoutS: asked.visibility_timeout_s }),
@@ -131,8 +134,8 @@ async function consume(queue: Queue, { planId, topic }: QueueCall, body: ReadBod
   return { document: { messages: messages.map(shown) } };
 }
 
-async function callQueue(queue: Queue, call: QueueCall, body: ReadBody): Promise<Answer> {
-  const { op, planId, topic } = call;
+async function callQueue(queue: Queue, call: Told<QueueCall>, body: ReadBody): Promise<Answer> {
+  const { op, planId, topic, tell } = call;
   switch (op) {
     case 'stats': {
       const { ready, inFlight, delayed, dead } = await queue.stats({ planId, topic });
@@ -150,7 +153,7 @@ async function callQueue(queue: Queue, call: QueueCall, body: ReadBody): Promise
     case 'nack': {
       const { receipt_handle, delay_s, reason } = valid(parseNack(documentOf(await body(MAX_DOCUMENT_BYTES))));
       await queue.nack({
-        ...{ planId, topic, receiptHandle: receipt_handle },
+        ...{ planId, topic, tell, receiptHandle: receipt_handle },
         ...(delay_s === undefined ? {} : { delayS: delay_s }),
         ...(reason === undefined ? {} : { reason }),
       });
@@ -172,9 +175,10 @@ async function answerTo(request: IncomingMessage, options: ScratchHandlerOptions
   const decision = decideScratch({ method, target, grant }, { kv: kv !== undefined, queue: queue !== undefined });
   if (!decision.ok) throw new IsomorphError(decision.fault.code, decision.fault.message);
   const { call } = decision;
+  const tell = tellerOf({ ...call, secret });
   const body: ReadBody = (maxBytes) => readBody(request, maxBytes);
-  if (call.primitive === 'kv' && kv !== undefined) return callKv(kv, call, body);
-  if (call.primitive === 'queue' && queue !== undefined) return callQueue(queue, call, body);
+  if (call.primitive === 'kv' && kv !== undefined) return callKv(kv, { ...call, tell }, body);
+  if (call.primitive === 'queue' && queue !== undefined) return callQueue(queue, { ...call, tell }, body);
   throw new IsomorphError('ERR_INTERNAL', `a call of ${call.primitive}, which this deployment has not`);
 }
 

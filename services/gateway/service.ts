@@ -5,6 +5,7 @@ import type { FileArtifactStore } from '../../shared/world/drivers/file/file.ts'
 import type { ServiceDeps } from '../common/deps.ts';
 import type { Opened } from '../common/opening.ts';
 import { startGateway } from './artifact-server.ts';
+import { traceOf } from './defect.ts';
 import { scratchHandler } from './scratch-handler.ts';
 
 export interface GatewayDeps extends Pick<ServiceDeps, 'log' | 'nowMs'> {
@@ -28,7 +29,7 @@ export async function startGatewayService(deps: GatewayDeps): Promise<Opened & {
   const scratch = scratchHandler({
     secret,
     nowMs,
-    onError: (error) => log.error({ err: error }, 'a scratch request failed'),
+    onError: (error) => log.error({ defect: traceOf(error) }, 'a scratch request failed'),
     ...(kv === undefined ? {} : { kv }),
     ...(queue === undefined ? {} : { queue }),
   });

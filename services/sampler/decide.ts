@@ -4,6 +4,7 @@ import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import { type Draft, EVENT_DATA, EVENT_LIMITS, FACT_KINDS, type FactKind } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { validator } from '../../shared/schema/validate.ts';
+import { reasonCode } from '../../shared/scratch/facts.ts';
 
 /** A fact as the sampler took it from its queue. */
 export interface Fact {
@@ -17,6 +18,12 @@ const checks = new Map(FACT_KINDS.map((kind) => [kind, validator(EVENT_DATA[kind
 
 const isFactKind = (kind: unknown): kind is FactKind => FACT_KINDS.some((known) => known === kind);
 
+/** Whoever reported it: no word of a processor's stands as a reason in the ledger. */
+const withCode = (draft: Draft): Draft =>
+  draft.kind === 'scratch.queue.deadletter'
+    ? { ...draft, data: { ...draft.data, reason: reasonCode(draft.data.reason) } }
+    : draft;
+
 /**
  * A message of FACTS: `{"kind": "scratch.kv.changed", "data": {…}}`, where `data` is that of the event without
  * `fact_id`. The id derives from the message's own, so that a second delivery is the same fact.
@@ -25,8 +32,9 @@ export function parseFact(data: Uint8Array, streamSeq: number): ParsedFact {
   let message: unknown;
   try {
     message = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
-  } catch (error) {
-    return { ok: false, fault: fault('ERR_NOT_JSON', (error as Error).message, { expected: 'one JSON object' }) };
+  } catch {
+    // What the parser says repeats a part of the text.
+    return { ok: false, fault: fault('ERR_NOT_JSON', 'the fact is no JSON in UTF-8', { expected: 'one JSON object' }) };
   }
   const { kind, data: body } = (message ?? {}) as { kind?: unknown; data?: unknown };
   if (!isFactKind(kind)) {
@@ -37,7 +45,7 @@ export function parseFact(data: Uint8Array, streamSeq: number): ParsedFact {
   const value = { ...(typeof body === 'object' && body !== null ? body : {}), fact_id: id };
   const checked = checks.get(kind)?.(value, '/data');
   if (checked?.ok !== true) return { ok: false, fault: checked?.faults[0] ?? fault('ERR_SCHEMA', 'an unusable fact') };
-  const draft = { kind, data: checked.value } as Draft;
+  const draft = withCode({ kind, data: checked.value } as Draft);
   try {
     canonicalBytes(draft);
   } catch (error) {

@@ -15,6 +15,8 @@ const GrantSchema = Type.Object(
     execution_id: Type.String(),
     /** Primitives that the registry file of the processor declares. */
     scratch: Type.Array(Type.Union([Type.Literal('kv'), Type.Literal('queue')])),
+    /** Names of keys and topics that audit facts tell as they are; none when absent. `names.ts` has what it means. */
+    clear_names: Type.Optional(Type.Union([Type.Literal('all'), Type.Array(Type.String())])),
     /** Unix seconds; the token is good before this instant. */
     expires_s: Type.Integer(),
   },

@@ -59,6 +59,19 @@ test('a processor reaches what its registry file lists, where the deployment has
   assert.is(said('PATCH', 'kv?key=a', GRANT, { kv: false, queue: true }), 'ERR_UNIMPLEMENTED');
 });
 
+test('which names are told as they are stands in the token; none without it, and never one that a processor calls sensitive', () => {
+  const clearOf = (path: string, names?: ScratchGrant['clear_names']) => {
+    const decision = decide('PUT', path, names === undefined ? GRANT : { ...GRANT, clear_names: names });
+    return decision.ok ? decision.call.clear : decision.fault.code;
+  };
+  assert.equal(clearOf('kv?key=a'), []);
+  assert.equal(clearOf('kv?key=a', ['a']), ['a']);
+  assert.equal(clearOf('kv?key=a', 'all'), 'all');
+  assert.equal(clearOf('kv?key=a&sensitive=true', 'all'), []);
+  const published = decide('POST', 'queue/t/publish', { ...GRANT, clear_names: ['t'] });
+  assert.equal(published.ok && published.call.clear, ['t']);
+});
+
 test('an upload has the content type and at most the size that its URL was made for', () => {
   const grant = { contentType: 'text/plain; charset=utf-8', maxBytes: 10 };
   const given = (contentType: string | undefined, contentLength?: string) =>

@@ -8,7 +8,7 @@ const PURE: readonly RegExp[] = [
   /^shared\/hash\/(blake3|blake3-browser|blake3-engine|blake3-node|canonical|cid|signature)\.ts$/,
   /^shared\/projection\/(rows|tables)\.ts$/,
   /^shared\/providers\/aws\/location\.ts$/,
-  /^shared\/scratch\/(capabilities|checks|token)\.ts$/,
+  /^shared\/scratch\/(capabilities|checks|facts|names|token)\.ts$/,
   /^shared\/scratch\/kv\/integer\.ts$/,
   /^shared\/scratch\/queue\/(backlog|topic)\.ts$/,
   /^shared\/runtime\/(contract|fingerprint|image-identity|reports)\.ts$/,

@@ -168,7 +168,7 @@ export function fact(number: number): Draft {
     { kind: 'scratch.kv.changed', data: { fact_id: about.fact_id, key: `user/ü${number}`, op: 'incr' } },
     { kind: 'scratch.queue.published', data: { ...about, bytes: 40, approx_size: 3 } },
     { kind: 'scratch.queue.retry', data: { ...about, deliveries: 2, delay_s: 5 } },
-    { kind: 'scratch.queue.deadletter', data: { ...about, deliveries: 5, reason: 'poison' } },
+    { kind: 'scratch.queue.deadletter', data: { ...about, deliveries: 5, reason: 'expired' } },
     {
       kind: 'scratch.sampled',
       data: { fact_id: about.fact_id, path: '/artifacts/samples/kv.json', cid: cidOf('kv'), dropped: 0 },

@@ -58,6 +58,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'audit.ts': ['plan/audit'],
       'audit-rules.ts': ['plan/audit'],
       'budget.ts': ['plan/budget'],
+      'clear-names.ts': ['plan/clear-names'],
       'largest.ts': ['plan/largest'],
       'plan.ts': ['plan/plan-schema'],
       'predicates/artifact-exists.ts': ['plan/predicates'],
@@ -109,6 +110,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     suites: [],
     files: {
       'decide.ts': ['gateway/decide'],
+      'defect.ts': ['gateway/defect'],
       'range.ts': ['gateway/range'],
       'scratch-requests.ts': ['gateway/scratch-requests'],
     },

@@ -40,6 +40,24 @@ test('an id that a message brings along counts for nothing', () => {
   assert.is(parsed.ok && 'fact_id' in parsed.fact.draft.data && parsed.fact.draft.data.fact_id, 'f7');
 });
 
+test('a reason in words becomes a code, whoever reported it', () => {
+  const reasonOf = (reason: string) => {
+    const parsed = parse({ kind: 'scratch.queue.deadletter', data: { topic: 't', deliveries: 20, reason } });
+    if (!parsed.ok) return parsed.fault.code;
+    const { draft } = parsed.fact;
+    return draft.kind === 'scratch.queue.deadletter' ? draft.data.reason : draft.kind;
+  };
+  assert.is(reasonOf('the password is 4711'), 'nack');
+  assert.is(reasonOf('expired'), 'expired');
+  assert.is(reasonOf('ERR_TOO_LARGE'), 'ERR_TOO_LARGE');
+});
+
+test('what is no JSON is refused without repeating it', () => {
+  const parsed = parseFact(Buffer.from('4711 is the password'), 7);
+  assert.is(parsed.ok ? '' : parsed.fault.code, 'ERR_NOT_JSON');
+  assert.not(JSON.stringify(parsed).includes('4711'));
+});
+
 test('what is no fact is refused with its place', () => {
   const { data } = published(0);
   const wrong: [unknown, string, string | undefined][] = [

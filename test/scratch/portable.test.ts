@@ -4,7 +4,8 @@ import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { FactSink, ScratchFact } from '../../shared/scratch/facts.ts';
 import type { KvDriver } from '../../shared/scratch/kv/kv.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
-import { hashedKey, PortableKv } from '../../shared/scratch/kv/portable-kv.ts';
+import { PortableKv } from '../../shared/scratch/kv/portable-kv.ts';
+import { keyedName, tellerOf } from '../../shared/scratch/names.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
 import { PortableQueue } from '../../shared/scratch/queue/portable-queue.ts';
 import type { QueueDriver } from '../../shared/scratch/queue/queue.ts';
@@ -116,23 +117,25 @@ test('a publish is repeated only with an idempotency key', async () => {
   assert.is(await queue.publish({ planId, topic: 't', body: bytes('x'), idempotencyKey: 'k' }), 'id');
 });
 
-test('changes of keys are told without values; a sensitive key is hashed', async () => {
+const tell = tellerOf({ planId, secret: bytes('key of a gateway'), clear: ['open', 't'] });
+
+test('changes of keys are told without values, and names only as the caller tells them', async () => {
   const factSink = new Facts();
   const kv = await openKv('memory:', { factSink });
-  await kv.put({ planId, key: 'open', value: bytes('secret value') });
-  await kv.put({ planId, key: 'card 4711', value: bytes('1'), sensitive: true });
-  await kv.incr({ planId, key: 'card 4711', sensitive: true });
+  await kv.put({ planId, key: 'open', value: bytes('secret value'), tell });
+  await kv.put({ planId, key: 'card 4711', value: bytes('1'), tell });
+  await kv.incr({ planId, key: 'card 4711', tell });
   await kv.delete({ planId, key: 'open' });
   await kv.get({ planId, key: 'open' });
   await refused(kv.put({ planId, key: '', value: bytes('v') }), 'ERR_SCHEMA');
-  const hash = hashedKey(planId, 'card 4711');
+  const hash = keyedName(planId, 'card 4711', bytes('key of a gateway'));
   assert.equal(
     factSink.heard.map(({ kind, data }) => [kind, data]),
     [
       ['scratch.kv.changed', { key: 'open', op: 'put' }],
       ['scratch.kv.changed', { key: hash, op: 'put' }],
       ['scratch.kv.changed', { key: hash, op: 'incr' }],
-      ['scratch.kv.changed', { key: 'open', op: 'delete' }],
+      ['scratch.kv.changed', { key: '[withheld]', op: 'delete' }],
     ],
   );
   assert.not(JSON.stringify(factSink.heard).includes('4711'));
@@ -141,18 +144,38 @@ test('changes of keys are told without values; a sensitive key is hashed', async
 test('publishes, retries and dead letters are told without bodies', async () => {
   const factSink = new Facts();
   const queue = await openQueue('memory:', { factSink, maxDeliveries: 2 });
-  await queue.publish({ planId, topic: 't', body: bytes('secret body') });
+  await queue.publish({ planId, topic: 't', body: bytes('secret body'), tell });
   for (const delayS of [0, 0]) {
     const [message] = await queue.consume({ planId, topic: 't' });
-    await queue.nack({ planId, topic: 't', receiptHandle: message?.receiptHandle ?? '', delayS, reason: 'no luck' });
+    const receiptHandle = message?.receiptHandle ?? '';
+    await queue.nack({ planId, topic: 't', receiptHandle, delayS, reason: 'no luck', tell });
   }
+  const [dead] = await queue.consume({ planId, topic: 't.dead' });
+  await queue.nack({ planId, topic: 't.dead', receiptHandle: dead?.receiptHandle ?? '', tell });
   assert.equal(
     factSink.heard.map(({ kind, data }) => [kind, data]),
     [
       ['scratch.queue.published', { topic: 't', bytes: 11, approx_size: 1 }],
       ['scratch.queue.retry', { topic: 't', deliveries: 1, delay_s: 0 }],
-      ['scratch.queue.deadletter', { topic: 't', deliveries: 2, reason: 'no luck' }],
+      ['scratch.queue.deadletter', { topic: 't', deliveries: 2, reason: 'nack' }],
+      ['scratch.queue.retry', { topic: 't.dead', deliveries: 1, delay_s: 0 }],
     ],
+  );
+});
+
+test('why a message was given up is told as a code, whatever its consumer said', async () => {
+  const factSink = new Facts();
+  const queue = await openQueue('memory:', { factSink, maxDeliveries: 1 });
+  for (const reason of ['ERR_TOO_LARGE', 'constructor', 'the password is 4711', undefined, 'expired']) {
+    await queue.publish({ planId, topic: 't', body: bytes('x') });
+    const [message] = await queue.consume({ planId, topic: 't' });
+    const receiptHandle = message?.receiptHandle ?? '';
+    await queue.nack({ planId, topic: 't', receiptHandle, ...(reason === undefined ? {} : { reason }) });
+  }
+  const reasons = factSink.heard.flatMap((one) => (one.kind === 'scratch.queue.deadletter' ? [one.data] : []));
+  assert.equal(
+    reasons.map(({ topic, reason }) => [topic, reason]),
+    ['ERR_TOO_LARGE', 'nack', 'nack', 'nack', 'expired'].map((reason) => ['[withheld]', reason]),
   );
 });
 

@@ -1,4 +1,5 @@
 import type { KvCapabilities } from '../capabilities.ts';
+import type { TellName } from '../names.ts';
 import type { ScratchOptions } from '../options.ts';
 
 /**
@@ -25,17 +26,17 @@ export interface Kv {
     readonly key: string;
     readonly value: Uint8Array;
     readonly ttlS?: number;
-    /** The key itself is confidential: audit facts carry its hash. */
-    readonly sensitive?: boolean;
+    /** How the audit fact tells the key; without it the fact does not. */
+    readonly tell?: TellName;
   }): Promise<void>;
-  delete(request: { readonly planId: string; readonly key: string; readonly sensitive?: boolean }): Promise<void>;
+  delete(request: { readonly planId: string; readonly key: string; readonly tell?: TellName }): Promise<void>;
   incr(request: {
     readonly planId: string;
     readonly key: string;
     /** An integer; 1 when absent. */
     readonly by?: number;
     readonly ttlS?: number;
-    readonly sensitive?: boolean;
+    readonly tell?: TellName;
   }): Promise<number>;
   /** Removes every key of the plan. */
   purgePlan(request: { readonly planId: string }): Promise<void>;

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { IsomorphError } from '../../errors/isomorph-error.ts';
 import type { KvCapabilities } from '../capabilities.ts';
 import { checkBytes, checkInteger, checkPlanId, checkText, checkTimeMs, MAX_TIME_S } from '../checks.ts';
 import type { FactSink } from '../facts.ts';
+import { type TellName, WITHHELD_NAME } from '../names.ts';
 import { type OperationCounts, Operations } from '../operations.ts';
 import type { ScratchOptions } from '../options.ts';
 import type { Kv, KvDriver } from './kv.ts';
@@ -15,10 +15,6 @@ const REPEATABLE = { isRepeatable: true };
 const ONCE = { isRepeatable: false };
 
 type Target = Parameters<Kv['get']>[0];
-
-/** Stands for a confidential key in audit facts: the same key of the same plan gives the same text. */
-export const hashedKey = (planId: string, key: string): string =>
-  `sha256:${createHash('sha256').update(`${planId}\n${key}`).digest('hex')}`;
 
 function checkTarget({ planId, key }: Target): void {
   checkPlanId(planId);
@@ -101,10 +97,8 @@ export class PortableKv implements Kv {
     return checkTimeMs(ttlS, { minS: Number.MIN_VALUE, maxS: MAX_TIME_S, pointer });
   }
 
-  #changed(request: Target & { readonly sensitive?: boolean }, op: 'put' | 'delete' | 'incr'): void {
+  #changed({ planId, key, tell }: Target & { readonly tell?: TellName }, op: 'put' | 'delete' | 'incr'): void {
     if (this.#facts === undefined) return;
-    const { planId, sensitive = false } = request;
-    const key = sensitive ? hashedKey(planId, request.key) : request.key;
-    this.#facts.emit({ planId, kind: 'scratch.kv.changed', data: { key, op } });
+    this.#facts.emit({ planId, kind: 'scratch.kv.changed', data: { key: tell?.(key) ?? WITHHELD_NAME, op } });
   }
 }

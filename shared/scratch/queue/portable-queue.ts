@@ -3,12 +3,13 @@ import { IsomorphError } from '../../errors/isomorph-error.ts';
 import { clip } from '../../text/clip.ts';
 import type { QueueCapabilities } from '../capabilities.ts';
 import { checkBytes, checkInteger, checkPlanId, checkText, checkTimeMs } from '../checks.ts';
-import type { FactSink } from '../facts.ts';
+import { type FactSink, reasonCode } from '../facts.ts';
+import { type TellName, WITHHELD_NAME } from '../names.ts';
 import { type OperationCounts, Operations } from '../operations.ts';
 import type { QueueOptions } from '../options.ts';
 import { Backlog } from './backlog.ts';
 import type { DeadLettered, Queue, QueueDriver, QueueMessage, QueueStats } from './queue.ts';
-import { checkReceiptHandle, checkTopic, isDeadTopic } from './topic.ts';
+import { checkReceiptHandle, checkTopic, DEAD_SUFFIX, isDeadTopic, topicName } from './topic.ts';
 
 const OPERATIONS = ['publish', 'consume', 'ack', 'nack', 'stats', 'purgePlan'] as const;
 export type QueueOperation = (typeof OPERATIONS)[number];
@@ -23,6 +24,19 @@ const WITHOUT_LIMIT = Number.MAX_SAFE_INTEGER;
 /** Between looks into a backend that cannot wait itself. */
 const LOOK_AGAIN_MS = { first: 5, most: 250 };
 const REPEATABLE = { isRepeatable: true };
+
+interface Told {
+  readonly planId: string;
+  readonly topic: string;
+  readonly tell?: TellName;
+}
+
+/** As a fact tells it. That a topic holds dead letters is no word of a processor. */
+function toldTopic(topic: string, tell: TellName | undefined): string {
+  if (tell === undefined) return WITHHELD_NAME;
+  const { name, isDead } = topicName(topic);
+  return `${tell(name)}${isDead ? DEAD_SUFFIX : ''}`;
+}
 
 /** The contract of `Queue` over any driver: what is the same everywhere, once. */
 export class PortableQueue implements Queue {
@@ -64,7 +78,7 @@ export class PortableQueue implements Queue {
       this.#facts.emit({
         planId,
         kind: 'scratch.queue.published',
-        data: { topic, bytes: body.byteLength, approx_size },
+        data: { topic: toldTopic(topic, request.tell), bytes: body.byteLength, approx_size },
       });
     }
     return id;
@@ -86,7 +100,7 @@ export class PortableQueue implements Queue {
         isRepeatable: true,
         extraMs: waitMs,
       });
-      for (const dead of deadLettered) this.#deadLettered(planId, topic, dead, 'expired');
+      for (const dead of deadLettered) this.#deadLettered(request, dead, 'expired');
       if (messages.length > 0 || totalMs === 0) return messages;
       waitMs = Math.ceil(deadlineMs - performance.now());
       if (waitMs <= 0 || this.#operations.isClosed) return [];
@@ -114,9 +128,13 @@ export class PortableQueue implements Queue {
     const maxDeliveries = this.#limitOf(topic);
     const asked = { planId, topic, receiptHandle, delayMs, reason, maxDeliveries };
     const nacked = await this.#operations.run('nack', () => this.#driver.nack(asked), REPEATABLE);
-    if (nacked.kind === 'deadletter') this.#deadLettered(planId, topic, nacked, reason);
+    if (nacked.kind === 'deadletter') this.#deadLettered(request, nacked, reason);
     else {
-      const data = { topic, deliveries: nacked.deliveries, delay_s: Math.ceil(delayMs / 1_000) };
+      const data = {
+        topic: toldTopic(topic, request.tell),
+        deliveries: nacked.deliveries,
+        delay_s: Math.ceil(delayMs / 1_000),
+      };
       this.#facts?.emit({ planId, kind: 'scratch.queue.retry', data });
     }
   }
@@ -165,9 +183,10 @@ export class PortableQueue implements Queue {
     return checkTimeMs(seconds, { minS: Number.MIN_VALUE, maxS: maxVisibilityS, pointer });
   }
 
-  #deadLettered(planId: string, topic: string, { deliveries }: DeadLettered, reason: string): void {
+  #deadLettered({ planId, topic, tell }: Told, { deliveries }: DeadLettered, reason: string): void {
     if (this.#facts === undefined) return;
     this.#backlog.add(planId, topic, -1);
-    this.#facts.emit({ planId, kind: 'scratch.queue.deadletter', data: { topic, deliveries, reason } });
+    const data = { topic: toldTopic(topic, tell), deliveries, reason: reasonCode(reason) };
+    this.#facts.emit({ planId, kind: 'scratch.queue.deadletter', data });
   }
 }

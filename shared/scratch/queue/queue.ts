@@ -1,4 +1,5 @@
 import type { QueueCapabilities } from '../capabilities.ts';
+import type { TellName } from '../names.ts';
 import type { QueueOptions } from '../options.ts';
 
 /** One delivery of a message. */
@@ -49,6 +50,8 @@ export interface Queue {
     readonly body: Uint8Array;
     readonly idempotencyKey?: string;
     readonly delayS?: number;
+    /** How the audit fact tells the topic; without it the fact does not. */
+    readonly tell?: TellName;
   }): Promise<string>;
   consume(request: {
     readonly planId: string;
@@ -57,6 +60,7 @@ export interface Queue {
     readonly maxMessages?: number;
     readonly visibilityTimeoutS?: number;
     readonly waitS?: number;
+    readonly tell?: TellName;
   }): Promise<QueueMessage[]>;
   ack(request: { readonly planId: string; readonly topic: string; readonly receiptHandle: string }): Promise<void>;
   nack(request: {
@@ -65,6 +69,7 @@ export interface Queue {
     readonly receiptHandle: string;
     readonly delayS?: number;
     readonly reason?: string;
+    readonly tell?: TellName;
   }): Promise<void>;
   stats(request: { readonly planId: string; readonly topic: string }): Promise<QueueStats>;
   /** Removes every message of the plan, dead letters included. */
