@@ -10,6 +10,7 @@ import {
 } from '@jmespath-community/jmespath';
 import type { ErrorCode } from '../errors/codes.ts';
 import { type Fault, fault } from '../errors/isomorph-error.ts';
+import { ownFunction } from './jmespath-functions.ts';
 
 /** A node of the library's syntax tree: its type, and nodes or plain values under names that differ by type. */
 interface Node {
@@ -67,14 +68,19 @@ function mapKeyed(pair: unknown, change: (node: Node) => Node): unknown {
   return isNode(value) ? { ...(pair as object), value: mapNodes(value, change) } : pair;
 }
 
-/** A look-up of an inherited name asks for the document's own member alone. */
-const onlyOwn = (node: Node): Node =>
-  node.type === 'Field' && INHERITED.has(String(node.name))
+/** What the library would judge wrongly: look-ups of inherited names find the document's own member alone. */
+function corrected(node: Node): Node {
+  if (node.type === 'Function') return { ...node, name: ownFunction(String(node.name)) ?? node.name };
+  return node.type === 'Field' && INHERITED.has(String(node.name))
     ? { type: 'Function', name: OWN_FIELD, children: [{ type: 'Current' }, { type: 'Literal', value: node.name }] }
     : node;
+}
 
-/** Why a call cannot work whatever the document is; undefined when it can. */
-function callFault({ type, name, children }: Node): string | undefined {
+/** Why a part cannot work whatever the document is; undefined when it can. */
+function partFault({ type, name, children }: Node): string | undefined {
+  // The library would set what an object inherits from.
+  const names = type === 'MultiSelectHash' && Array.isArray(children) ? children.map((one) => (one as Node).name) : [];
+  if (names.includes('__proto__')) return '__proto__ is no name that a result can have';
   if (type !== 'Function') return undefined;
   const arity = ARITY.get(String(name));
   if (arity === undefined) return `no function ${String(name)}()`;
@@ -163,15 +169,16 @@ export function compileExpression(expression: string, code: ErrorCode, pointer: 
   }
   const calls: string[] = [];
   const own = mapNodes(tree, (node) => {
-    const wrong = callFault(node);
+    const wrong = partFault(node);
     if (wrong !== undefined) calls.push(wrong);
-    return onlyOwn(node);
+    return corrected(node);
   });
   const [first] = calls;
   if (first !== undefined) {
-    const name = /(\w+)\(/.exec(first)?.[1] ?? '';
+    const name = /(\w+)(?:\(| is no name)/.exec(first)?.[1] ?? '';
     const column = expression.indexOf(name) + 1;
-    return refuse(code, `column ${column}: ${first}`, pointer, 'a function of JMESPath Community with its arguments');
+    const expected = 'a function of JMESPath Community with its arguments, or another name';
+    return refuse(code, `column ${column}: ${first}`, pointer, expected);
   }
   return {
     ok: true,
