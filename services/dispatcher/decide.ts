@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../shared/errors/codes.ts';
+import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { executionId, outputPrefix } from '../../shared/ids/ids.ts';
@@ -206,4 +207,15 @@ export function decideDeadline(state: PlanState, nowMs: number): DeadlineDecisio
   const waitMs = untilMs(admitted.deadline, nowMs);
   if (waitMs > 0) return { waitMs, drafts: [] };
   return { drafts: [{ kind: 'plan.cancel_requested', data: { reason: 'deadline' } }] };
+}
+
+/** Why a timer is nobody's; undefined when it is of a plan. */
+export const timerRefusal = ({ planId, phase }: PlanState): Fault | undefined =>
+  phase === 'absent' ? fault('ERR_PLAN_UNKNOWN', `no plan ${planId}`, { pointer: '/plan_id' }) : undefined;
+
+/** Why scratch is not purged, whatever a message says; undefined when nobody can use it any more. */
+export function purgeRefusal(state: PlanState): Fault | undefined {
+  if (state.phase === 'settled' || state.phase === 'rejected') return undefined;
+  const place = { pointer: '/plan_id', expected: 'a plan that has ended' };
+  return timerRefusal(state) ?? fault('ERR_SCHEMA', `plan ${state.planId} has not ended`, place);
 }

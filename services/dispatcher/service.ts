@@ -20,7 +20,7 @@ import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
 import { answerPins } from './answer-pins.ts';
-import { decideDeadline, decideNext, untilMs } from './decide.ts';
+import { decideDeadline, decideNext, purgeRefusal, timerRefusal, untilMs } from './decide.ts';
 import { type Effect, effectOf, purgeOf } from './effects.ts';
 import type { ScratchAccess } from './job.ts';
 import { Worker } from './worker.ts';
@@ -162,6 +162,12 @@ class Dispatcher {
   }
 
   async #purge({ plan_id: planId, not_before }: Purge): Promise<Disposition> {
+    const cached = await this.#journal.load(planId);
+    // What is known here may be behind: only a plan that is still open after another look is refused its purge.
+    const hasEnded = purgeRefusal(cached.state) === undefined;
+    const { state } = hasEnded ? cached : await this.#journal.load(planId, cached.lastSeq + 1);
+    const refused = purgeRefusal(state);
+    if (refused !== undefined) return dead(refused, planId);
     const waitMs = untilMs(not_before, this.#deps.nowMs());
     if (waitMs > 0) return later(waitMs);
     await Promise.all(this.#deps.scratchStores.map((store) => store.purgePlan({ planId })));
@@ -170,7 +176,9 @@ class Dispatcher {
   }
 
   async #timer({ plan_id: planId, ledger_seq: seq }: Timer): Promise<Disposition> {
-    await this.#journal.load(planId, seq);
+    const { state } = await this.#journal.load(planId, seq);
+    const refused = timerRefusal(state);
+    if (refused !== undefined) return dead(refused, planId);
     const nowMs = this.#deps.nowMs();
     const { decision } = await this.#journal.append(planId, decideDeadline, nowMs);
     return decision.waitMs === undefined ? DONE : later(decision.waitMs);

@@ -73,14 +73,14 @@ export class Worker {
   }
 
   async handle(work: Work, signal: AbortSignal): Promise<Disposition> {
-    const waitMs = untilMs(work.not_before, this.#deps.nowMs());
-    if (waitMs > 0) return { kind: 'later', delayMs: waitMs };
     const { state, standing } = await this.#deps.journal.read(work.plan_id, work.ledger_seq);
     const execution = state.executions.get(work.execution_id);
     if (standing.kind === 'quarantined') await this.#endOverdue(execution);
     checkStanding(work.plan_id, standing);
     if (execution === undefined) return dead(unknownExecution(work), work.plan_id);
     if (execution.end !== undefined) return this.#tidy(work.execution_id);
+    const waitMs = untilMs(execution.scheduled.not_before, this.#deps.nowMs());
+    if (waitMs > 0) return { kind: 'later', delayMs: waitMs };
     const task = await this.#task(state, execution);
     return this.#underWay.during(task.planId, task.executionId, () =>
       execution.started === undefined

@@ -7,7 +7,9 @@ import {
   type End,
   isOrphan,
   isOverdue,
+  purgeRefusal,
   type Start,
+  timerRefusal,
   untilMs,
 } from '../../services/dispatcher/decide.ts';
 import { failure } from '../../services/dispatcher/outcome.ts';
@@ -303,6 +305,15 @@ test('a plan is ended when its deadline comes, not before, and once', () => {
   assert.equal(dispatcher(again).when(decideDeadline, deadlineMs + 1).decision, { drafts: [] });
   const over = admittedChain('plan').append('settler', [settled('failed', 0)]);
   assert.equal(dispatcher(over).when(decideDeadline, deadlineMs - 1).decision, { drafts: [] });
+});
+
+test('a timer of no plan, and a purge of one that has not ended, are refused', () => {
+  const { state: none } = new Chain('plan');
+  const { state: running } = admittedChain('plan');
+  const { state: over } = admittedChain('plan').append('settler', [settled('failed', 0)]);
+  assert.equal([timerRefusal(none)?.code, timerRefusal(running)], ['ERR_PLAN_UNKNOWN', undefined]);
+  assert.equal([purgeRefusal(none)?.code, purgeRefusal(running)?.code], ['ERR_PLAN_UNKNOWN', 'ERR_SCHEMA']);
+  assert.is(purgeRefusal(over), undefined);
 });
 
 test('of a quarantined plan a run is ended from its deadline on, and nothing that is none', () => {

@@ -1,0 +1,13 @@
+/** 10,000 inputs at each door of one running stack, from generators; `npm run fuzz -- poison` takes as many as one likes. */
+import { suite } from '../harness/suite.ts';
+import { poisonEveryDoor } from './every-door.ts';
+
+const COUNT_EACH = 10_000;
+const SEED = 1;
+
+const test = suite('poison', undefined, { timeoutMs: 900_000 });
+
+test('whatever is published is refused with a code, and plans go on beside it', () =>
+  poisonEveryDoor({ countEach: COUNT_EACH, seed: SEED }));
+
+test.run();
