@@ -54,8 +54,9 @@ export function readProfile(json: string): Profile {
 
 /** `Body Mass (g)` is a label and a unit. */
 export function splitUnit(name: string): { readonly label: string; readonly unit: string } {
-  const match = /^(.+?)\s*[([]([^()[\]]{1,12})[)\]]$/.exec(name);
-  return { label: match?.[1] ?? name, unit: match?.[2] ?? '' };
+  const [bracketed, unit = ''] = /[([]([^()[\]]{1,12})[)\]]$/.exec(name) ?? [''];
+  const label = name.slice(0, name.length - bracketed.length).trimEnd();
+  return label === '' ? { label: name, unit: '' } : { label, unit };
 }
 
 function isMeasure(column: ProfileColumn): column is NumberColumn {

@@ -67,7 +67,7 @@ function baseUrlOf(params: Params): string {
     throw wrong('base_url', 'https address: the key would travel in the open');
   }
   if (`${username}${password}${search}${hash}` !== '') throw wrong('base_url', 'address of host and path alone');
-  return value.replace(/\/+$/, '');
+  return value.replace(/(?<!\/)\/+$/, '');
 }
 
 function defined(entries: Record<string, unknown>): Sampling {

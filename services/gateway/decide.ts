@@ -76,7 +76,12 @@ export function decideScratch(
 }
 
 /** Media types differ in case and in blanks around parameters without meaning another thing. */
-const mediaType = (text: string): string => text.toLowerCase().replace(/\s*;\s*/g, ';');
+const mediaType = (text: string): string =>
+  text
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim())
+    .join(';');
 
 /** Why the body of an upload is not read; undefined when it is. Its size is counted again as it flows. */
 export function refusedUpload(

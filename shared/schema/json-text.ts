@@ -49,8 +49,30 @@ interface Frame {
   index: number;
 }
 
-/** A text that JSON.parse has taken, in its tokens: braces, brackets, commas, colons, strings, numbers and words. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|[{}[\],]|:|true|false|null/g;
+/** What a token of JSON begins with, or is: braces, brackets, commas, strings and numbers. */
+const TOKEN = /"|-?\d[\d.eE+-]*|[{}[\],]/g;
+const QUOTE_OR_ESCAPE = /["\\]/g;
+
+/** The end of the string that begins at `start`. In one expression its characters would be kept for going back. */
+function endOfString(text: string, start: number): number {
+  QUOTE_OR_ESCAPE.lastIndex = start + 1;
+  for (let found = QUOTE_OR_ESCAPE.exec(text); found !== null; found = QUOTE_OR_ESCAPE.exec(text)) {
+    if (found[0] === '"') return found.index + 1;
+    QUOTE_OR_ESCAPE.lastIndex = found.index + 2;
+  }
+  return text.length;
+}
+
+/** The tokens that matter here of a text that JSON.parse has taken. */
+function* tokensOf(text: string): Generator<string> {
+  for (let at = 0; ; ) {
+    TOKEN.lastIndex = at;
+    const found = TOKEN.exec(text);
+    if (found === null) return;
+    at = found[0] === '"' ? endOfString(text, found.index) : TOKEN.lastIndex;
+    yield text.slice(found.index, at);
+  }
+}
 
 /** What two readers would take differently. The text must be JSON. */
 function differences(text: string): Fault[] {
@@ -63,7 +85,7 @@ function differences(text: string): Fault[] {
       ? ''
       : `${frame.pointer}/${frame.names === undefined ? frame.index : escapePointer(frame.token)}`;
   };
-  for (const [token] of text.matchAll(TOKEN)) {
+  for (const token of tokensOf(text)) {
     const frame = frames.at(-1);
     if (token === '{' || token === '[') {
       frames.push({ pointer: here(), names: token === '{' ? new Set() : undefined, token: '', index: 0 });

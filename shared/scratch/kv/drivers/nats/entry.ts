@@ -45,7 +45,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 /** A time to live as the server reads it: seconds, or Go's text of a duration; undefined for none and for `never`. */
 function durationMs(text: string): number | undefined {
   if (/^\d+$/.test(text)) return Number(text) * 1_000;
-  const parts = [...text.matchAll(/([\d.]+)(h|ms|m|s|µs|us|ns)/g)];
+  const parts = [...text.matchAll(/(?<![\d.])([\d.]+)(h|ms|m|s|µs|us|ns)/g)];
   if (parts.length === 0) return undefined;
   return parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (UNIT_MS[unit] ?? 0), 0);
 }
