@@ -5,13 +5,16 @@ import { destination, type Logger, pino } from 'pino';
 import { type Config, type Env, readConfig } from '../services/common/config/config.ts';
 import { SERVICES, type ServiceName } from '../services/common/services.ts';
 import { type ComposeOptions, type RunningService, setUp, startService } from '../services/compose.ts';
-import { IsomorphError } from '../shared/errors/isomorph-error.ts';
 import type { Adapter } from '../shared/ids/adapter.ts';
+import { connectNats } from '../shared/nats/connect.ts';
 import { writePrivate } from './files.ts';
 import { lockHome } from './home-lock.ts';
+import { Lasting } from './lasting.ts';
 import { acquireNatsServer } from './nats/acquire.ts';
-import { type NatsLogin, type NatsServerHandle, startNatsServer } from './nats/server.ts';
+import { isNatsServerRunning, type NatsLogin, type NatsServerHandle, startNatsServer } from './nats/server.ts';
+import { watchWrites } from './nats/write-watch.ts';
 import { openPostgres, type PostgresHandle } from './postgres/open.ts';
+import { watchTopology } from './topology-watch.ts';
 
 /** `<home>/stack.json`: how other programs of this machine find the running stack. Readable by its owner only. */
 export interface StackInfo {
@@ -42,6 +45,8 @@ export interface EmbeddedOptions {
   readonly services?: readonly ServiceName[];
   /** Told in one line each what a person waits for. */
   readonly onProgress?: (message: string) => void;
+  /** Told in one line each what keeps the stack from its work, and that it is over. */
+  readonly onTrouble?: (message: string) => void;
   /**
    * Told when a service cannot go on, such as a projector that met a broken chain; the rest of the stack goes on, so
    * that the fault can be looked into. Without it the stack fails.
@@ -53,7 +58,7 @@ export interface EmbeddedStack {
   readonly info: StackInfo;
   /** Environment with which `npm run service` joins this stack. */
   readonly serviceEnv: Readonly<Record<string, string>>;
-  /** Rejects when a part of the stack ends by itself; never resolves. */
+  /** Rejects when a part of the stack ends again and again, or the ledger is gone; never resolves. */
   readonly failure: Promise<never>;
   /** Ends everything that was started, last first. Safe to call again. */
   stop(): Promise<void>;
@@ -92,6 +97,15 @@ interface Parts {
   readonly postgres: PostgresHandle;
 }
 
+/** What every part of the stack is started with. */
+interface Starting {
+  readonly places: Places;
+  readonly options: EmbeddedOptions;
+  readonly teardown: Teardown;
+  readonly log: Logger;
+  readonly fail: (error: Error) => void;
+}
+
 interface Places {
   readonly home: string;
   readonly artifactsUrl: string;
@@ -110,27 +124,41 @@ function placesOf(home: string): Places {
   };
 }
 
+/** One request to nats-server. */
+const TOPOLOGY_EVERY_MS = 5_000;
+
 /** The gateway is started before them: they are told where it listens. */
 const BEHIND_GATEWAY = SERVICES.filter((name) => name !== 'gateway');
 
-type OnEnd = (part: string) => () => void;
-
-async function startNats({ home }: Places, options: EmbeddedOptions, teardown: Teardown, onEnd: OnEnd) {
-  const { env, onProgress = () => undefined } = options;
-  const binary = await acquireNatsServer({ env, onProgress });
-  const nats = await startNatsServer({
-    binary: binary.path,
-    dir: path.join(home, 'nats'),
-    onExit: onEnd('nats-server'),
+async function startNats({ places, options, teardown, log, fail }: Starting): Promise<NatsServerHandle> {
+  const { env, onProgress = () => undefined, onTrouble = () => undefined } = options;
+  const dir = path.join(places.home, 'nats');
+  const { path: binary } = await acquireNatsServer({ env, onProgress });
+  const lasting = await Lasting.start<NatsServerHandle>({
+    name: 'nats-server',
+    log,
+    start: (onExit, before) => startNatsServer({ binary, dir, onExit, ...(before && { port: before.port }) }),
+    isServed: () => isNatsServerRunning(dir),
+    onGivenUp: fail,
   });
-  teardown.add(() => nats.stop());
-  return nats;
+  teardown.add(() => lasting.stop());
+  const monitorUrl = (): string => lasting.server.monitorUrl;
+  const watch = watchWrites({ monitorUrl, dir, log, onTrouble, restart: () => lasting.restart() });
+  teardown.add(() => watch.stop());
+  return lasting.server;
 }
 
-async function startPostgres({ home }: Places, { env }: EmbeddedOptions, teardown: Teardown, onEnd: OnEnd) {
-  const postgres = await openPostgres({ env, dir: path.join(home, 'postgres'), onExit: onEnd('Postgres') });
-  teardown.add(() => postgres.stop());
-  return postgres;
+async function startPostgres({ places, options, teardown, log, fail }: Starting): Promise<PostgresHandle> {
+  const dir = path.join(places.home, 'postgres');
+  const lasting = await Lasting.start<PostgresHandle>({
+    name: 'Postgres',
+    log,
+    start: (onExit, before) =>
+      openPostgres({ env: options.env, dir, onExit, ...(before && { port: Number(new URL(before.url).port) }) }),
+    onGivenUp: fail,
+  });
+  teardown.add(() => lasting.stop());
+  return lasting.server;
 }
 
 function infoOf(places: Places, { nats, postgres }: Parts, gatewayUrl: string, config: Config): StackInfo {
@@ -195,19 +223,18 @@ export async function startEmbeddedStack(options: EmbeddedOptions): Promise<Embe
   });
   // Whoever waits for it sees it; that nobody does must not end the process.
   failure.catch(() => undefined);
-  const onEnd: OnEnd = (part) => () =>
-    fail(new IsomorphError('ERR_UNAVAILABLE', `${part} ended by itself; see ${places.home}`));
   try {
-    const [nats, postgres] = await allStarted([
-      startNats(places, options, teardown, onEnd),
-      startPostgres(places, options, teardown, onEnd),
-    ]);
+    const log = openLog(places, options.env.LOG_LEVEL ?? 'info');
+    const starting: Starting = { places, options, teardown, log, fail };
+    const [nats, postgres] = await allStarted([startNats(starting), startPostgres(starting)]);
     const parts = { nats, postgres };
     const base = environmentOf(places, parts, options.env);
-    const log = openLog(places, base.LOG_LEVEL ?? 'info');
     const composition = { env: options.env, log, instance: `embedded-${process.pid}` };
     const beginning = readConfig({ ...options.env, ...base }, ['setup', 'gateway']);
-    await setUp({ config: { ...beginning, natsUrl: withLogin(nats.url, nats.credentials.admin) }, log });
+    const adminUrl = withLogin(nats.url, nats.credentials.admin);
+    const prepare = () => setUp({ config: { ...beginning, natsUrl: adminUrl }, log });
+    await prepare();
+    await keepTopology(adminUrl, prepare, starting);
     const gateway = await startAndRemember('gateway', { ...composition, config: beginning }, teardown);
     const gatewayUrl = gateway.url ?? '';
     const serviceEnv = { ...base, ARTIFACTS_GATEWAY_URL: gatewayUrl, SCRATCH_GATEWAY_URL: gatewayUrl };
@@ -226,6 +253,13 @@ export async function startEmbeddedStack(options: EmbeddedOptions): Promise<Embe
     await teardown.stop();
     throw error;
   }
+}
+
+async function keepTopology(url: string, setUp: () => Promise<void>, { teardown, log, fail }: Starting): Promise<void> {
+  const connection = await connectNats({ url, name: 'isomorph-stack' });
+  teardown.add(() => connection.close());
+  const watch = watchTopology({ connection, log, setUp, onLedgerGone: fail, everyMs: TOPOLOGY_EVERY_MS });
+  teardown.add(() => watch.stop());
 }
 
 async function startAndRemember(

@@ -24,6 +24,10 @@ export async function startStack(context: Context, env = context.terminal.env): 
         waiting.say(out.theme.dim(`${GLYPH.note} ${message}`));
         out.document({ type: 'starting', message });
       },
+      onTrouble: (message) => {
+        out.lines(`${out.theme.warn(GLYPH.warn)} ${message}`);
+        out.document({ type: 'trouble', message });
+      },
       onServiceFailure: (service, error) => {
         const { code, message } = toFault(error);
         out.lines(`${out.theme.bad(`${GLYPH.bad} ${service} has halted: ${code}`)} ${message}`);
@@ -78,7 +82,7 @@ export function usageLines(info: StackInfo, { out, terminal }: Pick<Context, 'ou
   ];
 }
 
-/** Resolves on Ctrl-C; rejects when a part of the stack ends by itself. */
+/** Resolves on Ctrl-C; rejects when the stack cannot go on. */
 export function untilInterrupted(stack: EmbeddedStack, interrupted: AbortSignal): Promise<void> {
   const end = new Promise<void>((resolve) => {
     if (interrupted.aborted) resolve();

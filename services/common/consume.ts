@@ -1,13 +1,16 @@
 import { type ConsumeOptions, type Consumption, consume } from '../../shared/nats/consume.ts';
+import type { ConsumerSpec } from '../../shared/wire/consumers.ts';
+import { remakeConsumer } from './consumers.ts';
 import { publishDead } from './dead.ts';
 import type { ServiceDeps } from './deps.ts';
 import { type StandingOptions, Standings } from './standing.ts';
 
-type Options = Omit<ConsumeOptions, 'connection' | 'log' | 'bury'> & Partial<Pick<StandingOptions, 'keepQuarantined'>>;
+type Options = Omit<ConsumeOptions, 'connection' | 'log' | 'bury' | 'consumer' | 'remake'> &
+  Partial<Pick<StandingOptions, 'keepQuarantined'>> & { readonly consumer: ConsumerSpec };
 
 /**
  * The consume loop as a service runs it: what can never be handled becomes a dead letter, and a message of a plan that a
- * later version has written to is handed back.
+ * later version has written to is handed back. A consumer that is gone is made anew.
  */
 export function consumeFor(
   { connection, log }: Pick<ServiceDeps, 'connection' | 'log'>,
@@ -27,6 +30,7 @@ export function consumeFor(
         return disposition;
       }
     },
+    remake: (reachedSeq) => remakeConsumer(connection, options.consumer, reachedSeq),
     bury: (message, given) => publishDead(connection, message, given),
   });
 }

@@ -1,29 +1,20 @@
-import {
-  type ConsumerConfig,
-  type ConsumerInfo,
-  JetStreamApiError,
-  type JetStreamManager,
-  jetstreamManager,
-  type StreamConfig,
-} from '@nats-io/jetstream';
+import { type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { oldestOpenSeq } from '../../shared/journal/oldest-open.ts';
+import { isConsumerMissing, isStreamMissing } from '../../shared/nats/missing.ts';
 import { COMMANDS_STREAM } from '../../shared/wire/commands.ts';
-import { ACK_WAIT_MS, ALL_CONSUMERS, type ConsumerSpec } from '../../shared/wire/consumers.ts';
+import { ALL_CONSUMERS, type ConsumerSpec } from '../../shared/wire/consumers.ts';
 import { LEDGER_STREAM } from '../../shared/wire/ledger.ts';
-import { RETIRED_STREAMS, STREAMS, type StreamSpec } from '../../shared/wire/streams.ts';
-
-/** JetStream API errors. */
-const STREAM_NOT_FOUND = 10059;
-const CONSUMER_NOT_FOUND = 10014;
-const CONSUMER_EXISTS = 10148;
+import { RETIRED_STREAMS, STREAMS, type StreamSpec, WORK_QUEUES } from '../../shared/wire/streams.ts';
+import { addConsumer, consumerConfig, findConsumer } from '../common/consumers.ts';
 
 async function ensureStream(jsm: JetStreamManager, spec: StreamSpec): Promise<void> {
   const config = { storage: 'file', num_replicas: 1, max_consumers: -1, ...spec } as const;
   try {
     await jsm.streams.info(spec.name);
   } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
+    if (!isStreamMissing(error)) throw error;
     await jsm.streams.add({ ...config, ...(await numberingOf(jsm, spec)) });
     return;
   }
@@ -40,7 +31,7 @@ async function numberingOf(jsm: JetStreamManager, { name }: StreamSpec): Promise
     const { state } = await jsm.streams.info(LEDGER_STREAM);
     return state.messages === 0 ? {} : { first_seq: Date.now() };
   } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
+    if (!isStreamMissing(error)) throw error;
     return {};
   }
 }
@@ -49,17 +40,7 @@ async function removeStream(jsm: JetStreamManager, name: string): Promise<void> 
   try {
     await jsm.streams.delete(name);
   } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
-  }
-}
-
-/** Undefined when there is no such consumer. */
-async function findConsumer(jsm: JetStreamManager, stream: string, durable: string): Promise<ConsumerInfo | undefined> {
-  try {
-    return await jsm.consumers.info(stream, durable);
-  } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND) return undefined;
-    throw error;
+    if (!isStreamMissing(error)) throw error;
   }
 }
 
@@ -68,62 +49,53 @@ async function retire(jsm: JetStreamManager, { stream, replaces }: ConsumerSpec)
   try {
     await jsm.consumers.delete(stream, replaces);
   } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_NOT_FOUND) throw error;
+    if (!isConsumerMissing(error)) throw error;
   }
 }
-
-const WORK_QUEUES: ReadonlySet<string> = new Set(
-  STREAMS.filter(({ retention }) => retention === 'workqueue').map(({ name }) => name),
-);
 
 /**
- * Where a new consumer begins: behind what the one before it had acknowledged without a gap, else at the start, since
- * whoever follows the ledger may see a commit twice. A work queue holds only what nobody acknowledged.
+ * Behind what the consumer of the edition before had acknowledged without a gap; without one at the oldest open plan.
+ * A work queue refuses a second consumer of the same subjects: there the old one goes first, and what it had not acknowledged stays.
  */
-function startOf({ stream }: ConsumerSpec, before: ConsumerInfo | undefined): Partial<ConsumerConfig> {
-  if (before === undefined || WORK_QUEUES.has(stream)) return { deliver_policy: 'all' };
-  return { deliver_policy: 'by_start_sequence', opt_start_seq: before.ack_floor.stream_seq + 1 };
+async function takeOver(connection: NatsConnection, jsm: JetStreamManager, spec: ConsumerSpec): Promise<void> {
+  const isQueue = WORK_QUEUES.has(spec.stream);
+  const before = await findConsumer(jsm, spec.stream, spec.replaces);
+  if (isQueue) await retire(jsm, spec);
+  const oldest = async (): Promise<number> => (isQueue ? 1 : oldestOpenSeq(connection));
+  await addConsumer(jsm, spec, before === undefined ? await oldest() : before.ack_floor.stream_seq + 1);
 }
 
-async function addConsumer(jsm: JetStreamManager, spec: ConsumerSpec, config: Partial<ConsumerConfig>): Promise<void> {
+async function ensureConsumer(connection: NatsConnection, jsm: JetStreamManager, spec: ConsumerSpec): Promise<void> {
   const { stream, durable } = spec;
-  const before = await findConsumer(jsm, stream, spec.replaces);
-  // A work queue refuses a second consumer of the same subjects; what is not acknowledged stays in the stream meanwhile.
-  if (WORK_QUEUES.has(stream)) await retire(jsm, spec);
-  try {
-    await jsm.consumers.add(stream, { ...config, ...startOf(spec, before), durable_name: durable });
-  } catch (error) {
-    // Another setup was first; where it begins is as good.
-    if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_EXISTS) throw error;
-  }
+  if ((await findConsumer(jsm, stream, durable)) === undefined) await takeOver(connection, jsm, spec);
+  else await jsm.consumers.update(stream, durable, consumerConfig(spec));
+  await retire(jsm, spec);
 }
 
-async function ensureConsumer(jsm: JetStreamManager, spec: ConsumerSpec): Promise<void> {
-  const config: Partial<ConsumerConfig> = {
-    ack_policy: 'explicit',
-    ack_wait: ACK_WAIT_MS * 1_000_000,
-    // Retries are ours to end: a message must never vanish because it was tried too often.
-    max_deliver: -1,
-    max_ack_pending: -1,
-    ...(spec.filter === undefined ? {} : { filter_subject: spec.filter }),
-  };
-  if ((await findConsumer(jsm, spec.stream, spec.durable)) === undefined) await addConsumer(jsm, spec, config);
-  else await jsm.consumers.update(spec.stream, spec.durable, config);
-  await retire(jsm, spec);
+/** The ledger is made first, once: where other streams are, it was, and another one in its place would be no ledger. */
+async function ensureLedger(jsm: JetStreamManager): Promise<void> {
+  const names = new Set<string>();
+  for await (const name of jsm.streams.names()) names.add(name);
+  if (!names.has(LEDGER_STREAM) && STREAMS.some(({ name }) => names.has(name))) {
+    throw new IsomorphError('ERR_LEDGER_GONE', `there is no stream ${LEDGER_STREAM}, but others are there`);
+  }
+  await Promise.all(STREAMS.filter(({ name }) => name === LEDGER_STREAM).map((spec) => ensureStream(jsm, spec)));
 }
 
 /**
  * Creates what is missing, brings the rest up to date and removes what is retired; safe to run any number of times and by several at once.
  * Needs a user that may create streams: services themselves may not.
- * @throws ERR_UNAVAILABLE when the server has no JetStream.
+ * @throws ERR_UNAVAILABLE when the server has no JetStream; ERR_LEDGER_GONE when all but the ledger is there
  */
 export async function ensureTopology(connection: NatsConnection): Promise<void> {
   try {
     const jsm = await jetstreamManager(connection);
+    await ensureLedger(jsm);
     await Promise.all(STREAMS.map((spec) => ensureStream(jsm, spec)));
     await Promise.all(RETIRED_STREAMS.map((name) => removeStream(jsm, name)));
-    await Promise.all(ALL_CONSUMERS.map((spec) => ensureConsumer(jsm, spec)));
+    await Promise.all(ALL_CONSUMERS.map((spec) => ensureConsumer(connection, jsm, spec)));
   } catch (error) {
+    if (error instanceof IsomorphError) throw error;
     const message = error instanceof Error ? error.message : String(error);
     throw new IsomorphError('ERR_UNAVAILABLE', `JetStream could not be set up: ${message}`, {}, error);
   }

@@ -169,6 +169,11 @@ export const ERROR_TABLE = {
     false,
     'Find who wrote the event that is named; other plans go on. Submit the plan again under another id.',
   ),
+  ERR_LEDGER_GONE: row(
+    'The stream of the ledger is gone while others of the deployment are there: it is never made anew.',
+    false,
+    'Restore the ledger. For a deployment that begins anew remove the other streams too.',
+  ),
   ERR_COMMIT_INVALID: row('A service tried to append an illegal commit.', false, 'Report this as a bug.'),
   ERR_APPEND_CONTENDED: row('Too many writers met on one plan.', true, 'It is tried again by itself.'),
 

@@ -65,6 +65,8 @@ const WRONG_LAST_SEQUENCE: ReadonlySet<number> = new Set([10071, 10164]);
 const CACHED_PLANS = 2_000;
 const MAX_ROUNDS = 64;
 const PUBLISH_TIMEOUT_MS = 5_000;
+/** A commit may be lost on its way once. A server that stays silent again and can be read cannot write; the caller tells of it and tries later. */
+const MAX_SILENCES = 2;
 
 type Publication = { readonly kind: 'stored'; readonly seq: number } | { readonly kind: 'conflict' | 'unknown' };
 
@@ -171,6 +173,7 @@ export class Journal {
     let snapshot = this.#cache.get(planId) ?? (await this.#refresh(planId));
     // What may have been stored though nobody said so: a publish can outlive its connection and come late.
     const unconfirmed = new Map<string, Pick<Appended<Outcome>, 'decision' | 'events'>>();
+    let silences = 0;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       checkStanding(planId, snapshot.standing);
       const decision = decide(snapshot.state);
@@ -193,6 +196,11 @@ export class Journal {
       if (publication.kind === 'unknown') unconfirmed.set(events.at(-1)?.this_hash ?? '', { decision, events });
       const ours = written.flatMap(({ this_hash: hash }) => unconfirmed.get(hash) ?? []).at(-1);
       if (ours !== undefined) return { ...snapshot, ...ours };
+      silences = publication.kind === 'unknown' ? silences + 1 : 0;
+      if (silences >= MAX_SILENCES) {
+        const why = 'it can be read, but confirms no commit: its disk may be full';
+        throw new IsomorphError('ERR_UNAVAILABLE', `the ledger does not answer: ${why}`);
+      }
     }
     throw new IsomorphError('ERR_APPEND_CONTENDED', `${planId}: lost ${MAX_ROUNDS} races`);
   }

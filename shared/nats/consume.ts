@@ -1,11 +1,13 @@
-import { type Consumer, type ConsumerInfo, type ConsumerMessages, type JsMsg, jetstream } from '@nats-io/jetstream';
+import { type Consumer, type ConsumerMessages, type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { LRUCache } from 'lru-cache';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Logger } from 'pino';
 import { backoffMs, delay } from '../async/delay.ts';
 import { KeyedQueue } from '../async/keyed-queue.ts';
+import { OnceAMinute, reasonOf } from '../async/once-a-minute.ts';
 import { type Fault, IsomorphError, toFault, unreachable } from '../errors/isomorph-error.ts';
+import { isConsumerMissing, isStreamMissing } from './missing.ts';
 
 /** What becomes of a message. */
 export type Disposition =
@@ -52,6 +54,11 @@ export interface ConsumeOptions {
   answered?(message: JsMsg): void;
   /** Ends with the consumer: a handler that waits must give up then. */
   handle(message: JsMsg, signal: AbortSignal): Promise<Disposition>;
+  /**
+   * Makes the consumer anew, which is gone; without it a loop waits until somebody else does.
+   * @param reachedSeq the first message of the stream that this loop has not finished; undefined when it had none yet
+   */
+  remake?(reachedSeq: number | undefined): Promise<void>;
   /** Keeps what can never be handled; the message is ended once this resolves. */
   bury(message: JsMsg, given: Dead): Promise<void>;
 }
@@ -82,6 +89,9 @@ class Loop {
   readonly #running = new Set<Promise<void>>();
   /** Defects by sequence. Deliveries do not tell them: most may have waited for a server. */
   readonly #defects = new LRUCache<number, number>({ max: REMEMBERED });
+  readonly #often = new OnceAMinute();
+  readonly #unfinished = new LRUCache<number, true>({ max: REMEMBERED });
+  #nextSeq: number | undefined;
   #messages: ConsumerMessages | undefined;
   #loop: Promise<void> | undefined;
 
@@ -102,15 +112,18 @@ class Loop {
     await Promise.all(this.#running);
   }
 
-  /** The client ends its iterator on some server restarts; a service must go on. */
-  async #pull(consumer: Consumer): Promise<void> {
-    const { log, consumer: spec } = this.#options;
+  /** The client ends its iterator on some server restarts, and when the consumer is gone; a service must go on. */
+  async #pull(found: Consumer): Promise<void> {
+    let consumer = found;
     for (let round = 0; !this.#abort.signal.aborted; round++) {
       try {
+        if (round > 0) consumer = await findConsumer(this.#options, this.#reachedSeq());
         this.#messages = await consumer.consume({
           max_messages: this.#options.prefetch ?? 256,
           expires: 10_000,
           idle_heartbeat: 5_000,
+          // Else the client asks for a consumer that is gone for ever, and says nothing.
+          abort_on_missing_resource: true,
         });
         if (this.#abort.signal.aborted) this.#messages.stop();
         for await (const message of this.#messages) {
@@ -118,19 +131,33 @@ class Loop {
           this.#accept(message);
         }
       } catch (error) {
-        log.warn({ err: error, consumer: spec.durable }, 'consuming was interrupted');
+        this.#tell('consuming was interrupted', error);
       }
       await delay(backoffMs(round, { ...RETRY, random: Math.random }), this.#abort.signal).catch(() => undefined);
     }
   }
 
+  /** Once a minute for each reason: what a server that is away does to one message it does to all. */
+  #tell(what: string, error: unknown, more: object = {}): void {
+    const { log, consumer } = this.#options;
+    const times = this.#often.due(`${what} ${reasonOf(error)}`);
+    if (times !== undefined) log.warn({ err: error, consumer: consumer.durable, ...more, times }, what);
+  }
+
+  /** Undefined before the first message. */
+  #reachedSeq(): number | undefined {
+    return this.#unfinished.size === 0 ? this.#nextSeq : Math.min(...this.#unfinished.keys());
+  }
+
   #accept(message: JsMsg): void {
     this.#options.delivered?.(message);
+    this.#unfinished.set(message.seq, true);
+    this.#nextSeq = Math.max(this.#nextSeq ?? 0, message.seq + 1);
     const key = this.#options.keyOf(message);
     const heartbeat = setInterval(() => message.working(), this.#heartbeatMs);
     const task = this.#queue
       .run(key, () => this.#limit(() => this.#handle(message)))
-      .catch((error: unknown) => this.#options.log.error({ err: error }, 'a message could not be answered'))
+      .catch((error: unknown) => this.#tell('a message could not be answered', error))
       .finally(() => {
         clearInterval(heartbeat);
         this.#running.delete(task);
@@ -171,6 +198,7 @@ class Loop {
 
   #answered(message: JsMsg): void {
     this.#defects.delete(message.seq);
+    this.#unfinished.delete(message.seq);
     this.#options.answered?.(message);
   }
 
@@ -183,11 +211,34 @@ class Loop {
       const { seq, subject } = message;
       const deliveries = message.info.deliveryCount;
       const passing = error instanceof IsomorphError && error.retryable;
-      log.warn({ err: error, subject, seq, deliveries, age_s: ageS(message) }, 'handling failed');
+      const about = { subject, seq, deliveries, age_s: ageS(message) };
+      if (passing) this.#tell('handling failed', error, about);
+      else log.warn({ err: error, ...about }, 'handling failed');
       if (!passing && this.#countDefect(seq) >= MAX_DEFECTS) return dead(toFault(error));
       return { kind: 'later', delayMs: backoffMs(deliveries - 1, { ...RETRY, random: Math.random }) };
     }
   }
+}
+
+/** @throws ERR_UNAVAILABLE when it does not exist, and could not be made anew */
+async function findConsumer(options: ConsumeOptions, reachedSeq: number | undefined): Promise<Consumer> {
+  const { connection, log, remake } = options;
+  const { stream, durable } = options.consumer;
+  const { consumers } = jetstream(connection);
+  try {
+    return await consumers.get(stream, durable);
+  } catch (error) {
+    if (isStreamMissing(error)) {
+      const who = 'run setup, as whoever may create streams';
+      throw new IsomorphError('ERR_UNAVAILABLE', `the stream ${stream} is gone: ${who}`, {}, error);
+    }
+    if (!isConsumerMissing(error) || remake === undefined) {
+      throw new IsomorphError('ERR_UNAVAILABLE', `no consumer ${durable} on ${stream}`, {}, error);
+    }
+  }
+  await remake(reachedSeq);
+  log.error({ stream, durable }, 'the consumer was gone: it was made anew');
+  return consumers.get(stream, durable);
 }
 
 /**
@@ -197,14 +248,10 @@ class Loop {
  */
 export async function consume(options: ConsumeOptions): Promise<Consumption> {
   const { stream, durable } = options.consumer;
-  let consumer: Consumer;
-  let info: ConsumerInfo;
-  try {
-    consumer = await jetstream(options.connection).consumers.get(stream, durable);
-    info = await consumer.info(true);
-  } catch (error) {
+  const consumer = await findConsumer(options, undefined);
+  const info = await consumer.info(true).catch((error: unknown) => {
     throw new IsomorphError('ERR_UNAVAILABLE', `no consumer ${durable} on ${stream}`, {}, error);
-  }
+  });
   const loop = new Loop(options, info.config.ack_wait ?? DEFAULT_ACK_WAIT_NS);
   loop.start(consumer);
   return loop;

@@ -73,5 +73,10 @@ export const STREAMS: readonly StreamSpec[] = [
   ...SCRATCH_STREAMS,
 ];
 
+/** Streams that hold only what nobody acknowledged. */
+export const WORK_QUEUES: ReadonlySet<string> = new Set(
+  STREAMS.filter(({ retention }) => retention === 'workqueue').map(({ name }) => name),
+);
+
 /** Streams of earlier versions that nobody reads any more. What they hold is scratch (ADR 53). */
 export const RETIRED_STREAMS: readonly string[] = ['SCRATCH_KV'];

@@ -32,15 +32,29 @@ type Answer = Readonly<Record<string, unknown>>;
 
 /** undefined while the server does not answer, or answers that it is not ready. */
 async function ask(monitorUrl: string, path: string): Promise<Answer | undefined> {
+  const given = await asked(monitorUrl, path);
+  return given?.ok === true ? given.answer : undefined;
+}
+
+/** undefined while the server does not answer. */
+async function asked(monitorUrl: string, path: string): Promise<{ ok: boolean; answer: Answer } | undefined> {
   try {
     const response = await fetch(`${monitorUrl}${path}`, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
-    const answer = (await response.json()) as Answer;
-    return response.ok ? answer : undefined;
+    return { ok: response.ok, answer: (await response.json()) as Answer };
   } catch (thrown) {
     if (thrown instanceof TypeError || thrown instanceof SyntaxError) return undefined;
     if (thrown instanceof DOMException && thrown.name === 'TimeoutError') return undefined;
     throw thrown;
   }
+}
+
+/**
+ * Why a running server cannot write a stream any more: its write failed once, as on a full disk.
+ * @returns undefined when it can, does not answer, or is not ready for another reason
+ */
+export async function writeFault(monitorUrl: string): Promise<string | undefined> {
+  const error = (await asked(monitorUrl, '/healthz'))?.answer.error;
+  return typeof error === 'string' && error.includes('write error') ? error : undefined;
 }
 
 /**

@@ -109,6 +109,10 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   };
 }
 
+/** Whether a server runs in this folder, whoever started it. */
+export const isNatsServerRunning = async (dir: string): Promise<boolean> =>
+  (await findByLastArguments(['-c', join(resolve(dir), 'server.conf')])).length > 0;
+
 const ANY_PORT = -1;
 
 async function choosePorts(port: number | undefined, remembered: string): Promise<ListeningPorts> {

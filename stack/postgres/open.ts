@@ -23,12 +23,14 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export async function openPostgres(options: {
   env: Readonly<Record<string, string | undefined>>;
   dir: string;
+  /** Of PGlite: this or none. */
+  port?: number;
   onExit?: (end: ChildEnd) => void;
 }): Promise<PostgresHandle> {
   const url = options.env.DATABASE_URL;
   if (url === undefined || url === '') {
-    const { dir, onExit } = options;
-    const started = await startPglite(onExit === undefined ? { dir } : { dir, onExit });
+    const { env: _, ...pglite } = options;
+    const started = await startPglite(pglite);
     return { url: started.url, source: 'pglite', pid: started.pid, stop: started.stop };
   }
   await requireAnswer(url);

@@ -7,7 +7,7 @@ import { publish } from '../../shared/nats/publish.ts';
 import { ACK_WAIT_MS } from '../../shared/wire/consumers.ts';
 import { suite } from '../harness/suite.ts';
 import { withLive } from '../ledger/live.ts';
-import { CONSUMER, gate, log, withConsumer } from './live-consumer.ts';
+import { CONSUMER, gate, silent, withConsumer } from './live-consumer.ts';
 
 const NS_PER_MS = 1_000_000;
 
@@ -109,10 +109,12 @@ live('a handler that takes longer than the server waits keeps its message', asyn
   assert.is(deliveries, 1);
 });
 
-test('a consumer that does not exist is told at once', async () => {
+test('a consumer that does not exist, and that the server lets nobody make, is told at once', async () => {
   await withLive(async (server) => {
     const connection = await server.connect();
-    const consumer = { stream: 'FACTS', durable: 'nobody' };
+    // All of a work queue belongs to the consumer that is there.
+    const consumer = { stream: 'FACTS', durable: 'nobody', replaces: 'nobody-before' };
+    const log = silent;
     try {
       await consumeFor({ connection, log }, { consumer, keyOf: () => '', concurrency: 1, handle: async () => DONE });
       assert.unreachable();

@@ -9,13 +9,15 @@ import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import { type Live, withLive } from '../ledger/live.ts';
 
 export const CONSUMER = CONSUMERS.sampler;
-export const log = pino({ level: 'silent' });
+export const silent = pino({ level: 'silent' });
+
+type Options = Parameters<typeof consumeFor>[1] & { readonly log: pino.Logger };
 
 export interface Its {
   readonly connection: NatsConnection;
   send(...bodies: string[]): Promise<void>;
   /** Starts a loop that is stopped with the test. */
-  start(handle: ConsumeOptions['handle'], options?: Partial<ConsumeOptions>): Promise<Consumption>;
+  start(handle: ConsumeOptions['handle'], options?: Partial<Options>): Promise<Consumption>;
   info(): Promise<ConsumerInfo>;
 }
 
@@ -29,7 +31,7 @@ export function withConsumer(use: (its: Its, server: Live) => Promise<void>): Pr
       async send(...bodies) {
         for (const body of bodies) await publish(connection, 'facts.plan.test', body);
       },
-      async start(handle, options = {}) {
+      async start(handle, { log = silent, ...options } = {}) {
         const keyOf = (message: JsMsg): string => String(message.seq);
         const base = { consumer: CONSUMER, keyOf, concurrency: 16, handle };
         const consumption = await consumeFor({ connection, log }, { ...base, ...options });

@@ -1,0 +1,64 @@
+/**
+ * A disk that was full and has room again: nats-server keeps refusing writes of a stream whose write failed once, without a word
+ * to its clients, until it is started anew. ADR 88.
+ */
+import { statfs } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { OnceAMinute } from '../../shared/async/once-a-minute.ts';
+import { writeFault } from './readiness.ts';
+
+export interface WriteWatchOptions {
+  readonly monitorUrl: () => string;
+  /** Where the server keeps its streams. */
+  readonly dir: string;
+  readonly log: Logger;
+  readonly onTrouble: (message: string) => void;
+  restart(): Promise<void>;
+}
+
+const LOOK_EVERY_MS = 2_000;
+/** With less room the next write would fail again. */
+const ROOM_BYTES = 8 * 1024 * 1024;
+/** Between two starts: a disk that fails otherwise is not helped by them. */
+const RESTART_EVERY_MS = 10_000;
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+export function watchWrites(options: WriteWatchOptions): { stop(): Promise<void> } {
+  const { monitorUrl, dir, log, onTrouble, restart } = options;
+  const often = new OnceAMinute();
+  let restartedMs = Number.NEGATIVE_INFINITY;
+  const look = async (): Promise<void> => {
+    const fault = await writeFault(monitorUrl());
+    if (fault === undefined) return;
+    const { bavail, bsize } = await statfs(dir);
+    const freeBytes = bavail * bsize;
+    if (often.due('full') !== undefined) {
+      const room = `${megabytes(freeBytes)} free, ${megabytes(ROOM_BYTES)} needed`;
+      log.error(
+        { fault, free_bytes: freeBytes, needed_bytes: ROOM_BYTES },
+        'nats-server cannot write: nothing is recorded',
+      );
+      onTrouble(`nats-server cannot write, so nothing is recorded: ${room} in ${dir}`);
+    }
+    if (freeBytes < ROOM_BYTES || performance.now() - restartedMs < RESTART_EVERY_MS) return;
+    log.warn({ free_bytes: freeBytes }, 'there is room again: nats-server is started anew');
+    await restart();
+    restartedMs = performance.now();
+    onTrouble('there is room again, and nats-server was started anew');
+  };
+  let looking: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    looking ??= look()
+      .catch((error: unknown) => log.warn({ err: error }, 'whether nats-server can write is not known'))
+      .finally(() => {
+        looking = undefined;
+      });
+  }, LOOK_EVERY_MS);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await looking;
+    },
+  };
+}
