@@ -3,11 +3,9 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import pLimit from 'p-limit';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { lastSequenceOf } from '../nats/read.ts';
-import { LEDGER_STREAM, planOfSubject } from '../wire/ledger.ts';
+import { commitSubject, LEDGER_STREAM, planOfSubject } from '../wire/ledger.ts';
 
 const LOOKS_AT_ONCE = 32;
-
-const withKind = (planId: string, kind: string): string => `ledger.${planId}.${kind}`;
 
 /**
  * The stream sequence where whoever follows the ledger anew begins: at the admission of the oldest plan that has not ended,
@@ -20,7 +18,7 @@ export async function oldestOpenSeq(connection: NatsConnection): Promise<number>
     // The end is read first: what is admitted after that lies behind it.
     const { state } = await streams.info(LEDGER_STREAM);
     const plansWith = async (kind: string): Promise<Set<string>> => {
-      const info = await streams.info(LEDGER_STREAM, { subjects_filter: withKind('*', kind) });
+      const info = await streams.info(LEDGER_STREAM, { subjects_filter: commitSubject({ plan_id: '*', kind }) });
       return new Set(Object.keys(info.state.subjects ?? {}).flatMap((subject) => planOfSubject(subject) ?? []));
     };
     const admitted = await plansWith('plan.admitted');
@@ -28,7 +26,11 @@ export async function oldestOpenSeq(connection: NatsConnection): Promise<number>
     const open = [...admitted].filter((planId) => !settled.has(planId));
     const limit = pLimit(LOOKS_AT_ONCE);
     const seqs = await Promise.all(
-      open.map((planId) => limit(() => lastSequenceOf(connection, LEDGER_STREAM, withKind(planId, 'plan.admitted')))),
+      open.map((planId) =>
+        limit(() =>
+          lastSequenceOf(connection, LEDGER_STREAM, commitSubject({ plan_id: planId, kind: 'plan.admitted' })),
+        ),
+      ),
     );
     return seqs.reduce((first, seq) => Math.min(first, seq), state.last_seq + 1);
   } catch (error) {
