@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { headOf, seal } from '../../shared/ledger/chain.ts';
-import { type Draft, EVENT_KINDS, type EventKind } from '../../shared/ledger/events.ts';
+import { type Draft, EVENT_KINDS, type EventKind, FACT_KINDS } from '../../shared/ledger/events.ts';
 import { evolve, fold } from '../../shared/ledger/evolve.ts';
 import { LEGAL } from '../../shared/ledger/legal.ts';
 import { emptyState, namesOtherwise } from '../../shared/ledger/state.ts';
@@ -129,7 +129,7 @@ const OF_KIND: Record<EventKind, Draft> = Object.fromEntries(
     lost(ID, 1),
     ...settledExecution('plan', ID, 100, 1),
     checked(0, true),
-    ...[0, 1, 2, 3, 4, 5].map(fact),
+    ...FACT_KINDS.map((_, number) => fact(number)),
   ].map((draft) => [draft.kind, draft]),
 ) as Record<EventKind, Draft>;
 
@@ -216,8 +216,12 @@ test('an artifact is immutable by path', () => {
 });
 
 test('a fact is recorded once, and a series keeps its highest watermark', () => {
-  const chain = admittedChain('plan').append('sampler', [fact(11), fact(5)]);
-  refuses(chain, [fact(5)], /fact f5 is already recorded/);
+  const seen = (watermark: number): Draft => ({
+    kind: 'streams.sampled',
+    data: { fact_id: `f${watermark}`, series: 'loss', watermark, every_n: 10, chunk_count: 1, dropped_chunks: 0 },
+  });
+  const chain = admittedChain('plan').append('sampler', [seen(11), seen(5)]);
+  refuses(chain, [seen(5)], /fact f5 is already recorded/);
   assert.equal([...chain.state.series], [['loss', 11]]);
 });
 

@@ -6,7 +6,7 @@
  */
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { canonicalText } from '../../../shared/hash/canonical.ts';
-import type { Draft } from '../../../shared/ledger/events.ts';
+import { type Draft, FACT_KINDS } from '../../../shared/ledger/events.ts';
 import {
   admitted,
   admittedChain,
@@ -33,6 +33,9 @@ const lease: Draft = {
   data: { step_id: 'train', selector: '/artifacts/outputs/golden-retried/**', mode: 'write' },
 };
 
+/** Of the kinds of facts, those that `golden-retried` has. */
+const FACTS_ABOVE = 6;
+
 /** Runs a step up to its end, and settles it. */
 function attempt(
   chain: Chain,
@@ -58,7 +61,11 @@ function retried(): Chain {
   );
   attempt(chain, 'train', 1, [300, 120], [failed(`${planId}.train.1`, 880)]);
   attempt(chain, 'train', 2, [300, 300], [lost(`${planId}.train.2`, null)]);
-  chain.append('sampler', [0, 1, 2, 3, 4, 5].map(fact), 5);
+  chain.append(
+    'sampler',
+    Array.from({ length: FACTS_ABOVE }, (_, number) => fact(number)),
+    5,
+  );
   const id = `${planId}.train.3`;
   attempt(chain, 'train', 3, [300, 300], [written(planId, 'train', 'modell-größe.json', id), succeeded(id, 897)]);
   attempt(chain, 'judge', 1, [0, 0], [succeeded(`${planId}.judge.1`, 3)]);
@@ -105,10 +112,22 @@ const resubmitted = (): Chain =>
     .append('admission', [cancelRequested('client')])
     .append('settler', [settled('cancelled', 0)]);
 
+/** Kinds of facts that came after the ledgers above were written: each has one of its own. */
+const later = (): Chain[] =>
+  FACT_KINDS.map((_, number) => fact(number))
+    .slice(FACTS_ABOVE)
+    .map((one) => {
+      const planId = `golden-${one.kind.replaceAll('.', '-')}`;
+      return admittedChain(planId, 100)
+        .append('sampler', [one])
+        .append('admission', [cancelRequested('client')])
+        .append('settler', [settled('cancelled', 0)]);
+    });
+
 const here = new URL('./v2/', import.meta.url);
 const summaryFile = new URL('summaries.json', here);
 const summaries = JSON.parse(await readFile(summaryFile, 'utf8').catch(() => '{}')) as Record<string, unknown>;
-for (const chain of [retried(), failing(), cancelled(), refused(), resubmitted()]) {
+for (const chain of [retried(), failing(), cancelled(), refused(), resubmitted(), ...later()]) {
   const file = new URL(`${chain.planId}.ndjson`, here);
   const exists = await access(file).then(
     () => true,
