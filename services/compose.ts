@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { within } from '../shared/async/within.ts';
 import { connectNats } from '../shared/nats/connect.ts';
 import type { Config, Env } from './common/config/config.ts';
 import type { ServiceDeps } from './common/deps.ts';
@@ -20,7 +21,7 @@ export interface RunningService {
   readonly url: string | undefined;
   /** Rejects when the service cannot go on, such as a projector that met a broken chain. Never resolves. */
   readonly failure: Promise<never>;
-  /** Takes no more work, ends what it can, leaves the rest for the next start. */
+  /** Takes no more work, ends what it can in 9 s, leaves the rest for the next start. */
   stop(): Promise<void>;
 }
 
@@ -36,6 +37,20 @@ const STARTS: Readonly<Record<ServiceName, () => Promise<{ start(opening: Openin
 
 /** How long a service waits for its servers at start: in compose they start together. */
 const SERVER_WAIT_MS = 30_000;
+
+/** A service that is told to end has ended by then, whatever it waits for: containers are killed after 10 s. */
+const STOP_MS = 9_000;
+/** Of that: how long what is under way may take to its end. */
+const DRAIN_MS = 6_000;
+
+/** Ends what was started, then closes what it works with; what takes too long is left for the next start. */
+async function stopWithin(log: Logger, stop: () => Promise<void>, close: () => Promise<void>): Promise<void> {
+  const startedMs = performance.now();
+  const late = (what: string) => () => log.warn(`${what}: it is left for the next start`);
+  await within(DRAIN_MS, stop(), late('what is under way does not end'));
+  const leftMs = STOP_MS - (performance.now() - startedMs);
+  await within(leftMs, close(), late('what was opened does not close'));
+}
 
 const connectAs = ({ natsUrl }: Config, name: ProcessName) =>
   connectNats({ url: required(natsUrl, 'NATS_URL'), name: `isomorph-${name}`, waitMs: SERVER_WAIT_MS });
@@ -63,10 +78,6 @@ export async function startService(name: ServiceName, options: ComposeOptions): 
     onForeign: (message) => log.error({ foreign: message }, 'a message in the ledger is no event'),
   };
   const opening = new Opening({ ...options, deps });
-  const close = async (): Promise<void> => {
-    await opening.close();
-    await connection.close();
-  };
   try {
     // After the connection: a server does not wait for the credentials of a process that is busy reading code.
     const { start } = await STARTS[name]();
@@ -78,13 +89,18 @@ export async function startService(name: ServiceName, options: ComposeOptions): 
       url,
       failure: failure ?? new Promise<never>(() => undefined),
       async stop() {
-        await started.stop();
-        await close();
+        await stopWithin(
+          log,
+          () => started.stop(),
+          () => opening.close(),
+        );
+        await connection.close();
         log.info('stopped');
       },
     };
   } catch (error) {
-    await close();
+    await opening.close();
+    await connection.close();
     throw error;
   }
 }

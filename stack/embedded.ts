@@ -235,13 +235,12 @@ export async function startEmbeddedStack(options: EmbeddedOptions): Promise<Embe
     const prepare = () => setUp({ config: { ...beginning, natsUrl: adminUrl }, log });
     await prepare();
     await keepTopology(adminUrl, prepare, starting);
-    const gateway = await startAndRemember('gateway', { ...composition, config: beginning }, teardown);
-    const gatewayUrl = gateway.url ?? '';
+    const front = await startTogether(['gateway'], { ...composition, config: beginning }, teardown);
+    const gatewayUrl = front[0]?.url ?? '';
     const serviceEnv = { ...base, ARTIFACTS_GATEWAY_URL: gatewayUrl, SCRATCH_GATEWAY_URL: gatewayUrl };
     const config = readConfig({ ...options.env, ...serviceEnv }, SERVICES);
     const { services: names = BEHIND_GATEWAY } = options;
-    const starts = names.map((name) => startAndRemember(name, { ...composition, config }, teardown));
-    const services = [gateway, ...(await allStarted(starts))];
+    const services = [...front, ...(await startTogether(names, { ...composition, config }, teardown))];
     const { onServiceFailure = (_, error) => fail(error) } = options;
     for (const { name, failure: failed } of services) failed.catch((error: Error) => onServiceFailure(name, error));
     const info = infoOf(places, parts, gatewayUrl, config);
@@ -262,14 +261,22 @@ async function keepTopology(url: string, setUp: () => Promise<void>, { teardown,
   teardown.add(() => watch.stop());
 }
 
-async function startAndRemember(
-  name: ServiceName,
+/** Starts services that are ended together too: none waits for another to end. */
+function startTogether(
+  names: readonly ServiceName[],
   options: ComposeOptions,
   teardown: Teardown,
-): Promise<RunningService> {
-  const service = await startService(name, options);
-  teardown.add(() => service.stop());
-  return service;
+): Promise<readonly RunningService[]> {
+  const running: RunningService[] = [];
+  teardown.add(async () => {
+    await Promise.all(running.map((service) => service.stop()));
+  });
+  const start = async (name: ServiceName): Promise<RunningService> => {
+    const service = await startService(name, options);
+    running.push(service);
+    return service;
+  };
+  return allStarted(names.map(start));
 }
 
 /** All of them, or the first error once none is still starting: what came up meanwhile must be known to be ended. */

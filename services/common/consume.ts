@@ -16,7 +16,7 @@ export function consumeFor(
   { connection, log }: Pick<ServiceDeps, 'connection' | 'log'>,
   { keepQuarantined = false, ...options }: Options,
 ): Promise<Consumption> {
-  const standings = new Standings({ log, keepQuarantined, random: Math.random });
+  const standings = new Standings({ log, keepQuarantined, nowMs: () => performance.now(), random: Math.random });
   return consume({
     ...options,
     connection,
@@ -25,7 +25,8 @@ export function consumeFor(
       try {
         return await options.handle(message, signal);
       } catch (error) {
-        const disposition = standings.dispositionOf(error);
+        const { deliveryCount: deliveries } = message.info;
+        const disposition = standings.dispositionOf(error, { planId: options.planOf?.(message), deliveries });
         if (disposition === undefined) throw error;
         return disposition;
       }

@@ -14,7 +14,7 @@ import type { Queue } from '../../shared/scratch/queue/queue.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
 import { CONSUMERS, workConsumer } from '../../shared/wire/consumers.ts';
 import { COMMITTED_CANCELLATIONS, planOfSubject } from '../../shared/wire/ledger.ts';
-import { type Purge, parsePurge, parseTimer, parseWork, type Timer } from '../../shared/wire/work.ts';
+import { type Purge, parsePurge, parseTimer, parseWork, planOfWork, type Timer } from '../../shared/wire/work.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
@@ -96,6 +96,7 @@ class Dispatcher {
         concurrency: slots,
         prefetch: slots,
         keyOf: (message) => String(message.seq),
+        planOf: ({ data }) => planOfWork(parseJson(data)),
         handle: reading(parseWork, (work, signal) => worker.handle(work, signal)),
       });
       this.#consumptions.push(consumption);
@@ -110,6 +111,7 @@ class Dispatcher {
         keepQuarantined: true,
         concurrency: 8,
         keyOf: (message) => String(message.seq),
+        planOf: ({ data }) => planOfWork(parseJson(data)),
         handle: chores[name],
       });
       this.#consumptions.push(consumption);
@@ -170,6 +172,8 @@ class Dispatcher {
     if (refused !== undefined) return dead(refused, planId);
     const waitMs = untilMs(not_before, this.#deps.nowMs());
     if (waitMs > 0) return later(waitMs);
+    // A later version may have taken the plan up again, and its scratch with it.
+    await this.#journal.load(planId);
     await Promise.all(this.#deps.scratchStores.map((store) => store.purgePlan({ planId })));
     this.#deps.log.info({ plan_id: planId }, 'scratch was purged');
     return DONE;

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Consumer, type ConsumerMessages, type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { LRUCache } from 'lru-cache';
@@ -154,7 +155,8 @@ class Loop {
     this.#unfinished.set(message.seq, true);
     this.#nextSeq = Math.max(this.#nextSeq ?? 0, message.seq + 1);
     const key = this.#options.keyOf(message);
-    const heartbeat = setInterval(() => message.working(), this.#heartbeatMs);
+    // A handler that outlives its service must not keep the process.
+    const heartbeat = setInterval(() => message.working(), this.#heartbeatMs).unref();
     const task = this.#queue
       .run(key, () => this.#limit(() => this.#handle(message)))
       .catch((error: unknown) => this.#tell('a message could not be answered', error))
@@ -166,6 +168,8 @@ class Loop {
   }
 
   async #handle(message: JsMsg): Promise<void> {
+    // Else handlers that wait for nothing follow one another while signals, timers and all other messages are not heard.
+    await nextTurn();
     if (this.#abort.signal.aborted) return message.nak();
     const disposition = await this.#judge(message);
     switch (disposition.kind) {

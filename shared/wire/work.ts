@@ -48,3 +48,11 @@ export type Purge = Static<typeof PurgeSchema>;
 export const PURGE_SUBJECT = 'work.purge';
 
 export const parsePurge = validator(PurgeSchema, 'ERR_SCHEMA');
+
+const parseAny = validator(Type.Object({ plan_id: PlanId }), 'ERR_SCHEMA');
+
+/** The plan that a document of the stream speaks of; undefined when it names none. */
+export function planOfWork(document: unknown): string | undefined {
+  const parsed = parseAny(document);
+  return parsed.ok ? parsed.value.plan_id : undefined;
+}
