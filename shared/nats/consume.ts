@@ -169,7 +169,7 @@ class Loop {
 
   async #handle(message: JsMsg): Promise<void> {
     // Else handlers that wait for nothing follow one another while signals, timers and all other messages are not heard.
-    await nextTurn();
+    if (!this.#abort.signal.aborted) await nextTurn();
     if (this.#abort.signal.aborted) return message.nak();
     const disposition = await this.#judge(message);
     switch (disposition.kind) {

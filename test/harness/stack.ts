@@ -90,7 +90,11 @@ async function whenAvailable<T>(read: () => Promise<T>): Promise<T> {
 }
 
 /** Wakes at each commit of the plan, and after an outage, during which commits may have been missed. */
-async function whenEnded(client: NatsConnection, planId: string, read: () => Promise<Snapshot>): Promise<PlanState> {
+export async function whenEnded(
+  client: NatsConnection,
+  planId: string,
+  read: () => Promise<Snapshot>,
+): Promise<PlanState> {
   const waker = new Waker();
   const subscription = client.subscribe(`ledger.${planId}.plan.*`, { callback: () => waker.wake() });
   const statuses = client.status();

@@ -147,6 +147,31 @@ live('messages of one key are handled one after another, in order; other keys do
   assert.equal(order, ['b1', 'a1', 'a2', 'a3', 'a4']);
 });
 
+live(
+  'handlers that wait for nothing keep no timer and no signal waiting, however many messages there are',
+  async (its) => {
+    const [begun, go, all] = [gate(), gate(), gate()];
+    let handled = 0;
+    await its.start(
+      async () => {
+        begun.open();
+        await go.promise;
+        handled += 1;
+        if (handled === 200) all.open();
+        return DONE;
+      },
+      { keyOf: () => 'plan' },
+    );
+    await its.send(...Array.from({ length: 200 }, String));
+    await begun.promise;
+    while ((await its.info()).num_ack_pending < 200) await its.connection.flush();
+    go.open();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assert.ok(handled < 200, 'a timer came after the last of them');
+    await all.promise;
+  },
+);
+
 live('no more handlers run at once than were asked for', async (its) => {
   let [running, most, ended] = [0, 0, 0];
   const [three, all] = [gate(), gate()];
