@@ -58,6 +58,8 @@ Each service reads its environment once, at start, and names every fault in one 
 
 ${table(['variable', 'meaning', 'form', 'when absent', 'needed by'], rows)}
 
+A service that gets SIGTERM or SIGINT ends within 9 s: 6 s for what is under way, the rest for closing. What takes longer is taken up by whoever runs next, and its log says so.
+
 Beside these, \`npm run dev\` and the tests read \`NATS_SERVER\` (the path of a nats-server to use) and
 \`ISOMORPH_CACHE\` (where an obtained one is kept; default \`.cache\`). \`ISOMORPH_DEBUG=1\` lets the command line show
 stack traces. With \`SECRETS_URL=env:\` the secret \`NAME\` is the variable \`ISOMORPH_SECRET_NAME\`.

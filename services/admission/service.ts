@@ -76,11 +76,12 @@ class Admission {
 
   /**
    * Commands of one plan are judged in the order in which they were stored, whichever copy of admission has them. Once a plan
-   * has the id, what waits before can change nothing: a cancellation does not wait for a store.
+   * has the id, what waits before can change nothing: a cancellation does not wait for a store. What a plan is that this
+   * version cannot read, it says at once.
    */
   async #isNext(planId: string, seq: number): Promise<boolean> {
     if (await this.#order.isFirst(planId, seq)) return true;
-    const { state } = await this.#journal.read(planId, Number.POSITIVE_INFINITY);
+    const { state } = await this.#journal.load(planId, Number.POSITIVE_INFINITY);
     return !idIsFree(state, seq);
   }
 
