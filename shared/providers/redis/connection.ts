@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Cluster, Redis } from 'ioredis';
 import { IsomorphError } from '../../errors/isomorph-error.ts';
 import type { ScratchOptions } from '../../scratch/options.ts';
-import { failureOf, guarded } from './faults.ts';
+import { failureOf, guarded, isDemoted } from './faults.ts';
 import { parseRedisUrl, type RedisLocation } from './location.ts';
 
 export type RedisClient = Redis | Cluster;
@@ -43,10 +43,22 @@ async function optionsOf(at: RedisLocation) {
 
 const reconnectAfterMs = (times: number): number => Math.min(times * 50, RECONNECT_MAX_MS);
 
-function clientOf(at: RedisLocation, options: Awaited<ReturnType<typeof optionsOf>>): RedisClient {
-  if (!at.isCluster) return new Redis({ ...options, ...at.nodes[0], db: at.db, retryStrategy: reconnectAfterMs });
+/** @param onDemoted told when the server says that it is not the one to ask; the library's own reconnecting would fail the next call */
+function clientOf(
+  at: RedisLocation,
+  options: Awaited<ReturnType<typeof optionsOf>>,
+  onDemoted: () => void,
+): RedisClient {
+  if (!at.isCluster) {
+    const reconnectOnError = (error: Error): false => {
+      if (isDemoted(error)) onDemoted();
+      return false;
+    };
+    return new Redis({ ...options, ...at.nodes[0], db: at.db, retryStrategy: reconnectAfterMs, reconnectOnError });
+  }
   return new Cluster([...at.nodes], {
-    redisOptions: options,
+    // 1: connect to that node anew, and do not send the command again.
+    redisOptions: { ...options, reconnectOnError: (error) => (isDemoted(error) ? 1 : false) },
     // For the same reason: by default a command whose node went away is sent to the next one.
     retryDelayOnFailover: 0,
     lazyConnect: true,
@@ -59,17 +71,39 @@ function clientOf(at: RedisLocation, options: Awaited<ReturnType<typeof optionsO
 export type RunScript = (...keysAndArguments: (string | number | Buffer)[]) => Promise<unknown>;
 
 export class RedisConnection {
-  readonly #client: RedisClient;
+  readonly #make: (onDemoted: () => void) => RedisClient;
   readonly #prefix: string;
+  #client: RedisClient;
   /** Connections for blocking reads: while one waits, nothing else passes through it. */
   readonly #idleWaiters: RedisClient[] = [];
   readonly #waiters = new Set<RedisClient>();
   #isClosed = false;
 
-  constructor(client: RedisClient, prefix: string) {
-    this.#client = client;
+  constructor(make: (onDemoted: () => void) => RedisClient, prefix: string) {
+    this.#make = make;
     this.#prefix = prefix;
+    this.#client = this.#connect();
+  }
+
+  #connect(): RedisClient {
+    const client: RedisClient = this.#make(() => {
+      if (this.#client === client && !this.#isClosed) this.#connectAnew();
+    });
     hear(client);
+    return client;
+  }
+
+  /** The name may mean another server by now. What is under way at the old one fails, and the next call goes to the new one. */
+  #connectAnew(): void {
+    const before = [this.#client, ...this.#idleWaiters.splice(0)];
+    this.#client = this.#connect();
+    for (const client of before) client.disconnect();
+  }
+
+  /** @throws IsomorphError ERR_CONFIG, ERR_UNAVAILABLE */
+  async opened(): Promise<void> {
+    const client = this.#client;
+    await guarded<unknown>('connect', () => (client instanceof Cluster ? client.connect() : client.ping()));
   }
 
   /** @throws IsomorphError ERR_UNAVAILABLE while a cluster is away: the library would keep a command until it is back. */
@@ -102,8 +136,12 @@ export class RedisConnection {
         if (waiter.status === 'wait') await waiter.connect();
         await waiter.xread('COUNT', 1, 'BLOCK', Math.max(1, Math.ceil(timeoutMs)), 'STREAMS', stream, lastId);
       });
-    } finally {
       this.#idleWaiters.push(waiter);
+    } catch (error) {
+      // It may be connected to a server that is not the one to ask any more.
+      this.#waiters.delete(waiter);
+      waiter.disconnect();
+      throw error;
     }
   }
 
@@ -154,12 +192,11 @@ export async function connectRedis(
   const options = await optionsOf(at).catch((cause: unknown) => {
     throw new IsomorphError('ERR_CONFIG', 'the file that ca= names cannot be read', { expected: 'a PEM file' }, cause);
   });
-  const client = clientOf(at, options);
-  const connection = new RedisConnection(client, at.prefix);
+  const connection = new RedisConnection((onDemoted) => clientOf(at, options, onDemoted), at.prefix);
   // A server that accepts and says nothing. Closing the connection ends the ping.
   const silence = setTimeout(() => void connection.close(), timeoutMs);
   try {
-    await guarded<unknown>('connect', () => (client instanceof Cluster ? client.connect() : client.ping()));
+    await connection.opened();
     return connection;
   } catch (error) {
     await connection.close();

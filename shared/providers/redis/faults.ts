@@ -4,9 +4,17 @@ import { IsomorphError } from '../../errors/isomorph-error.ts';
 
 /** First words of a server's error replies that pass by themselves. */
 const PASSING = /^(LOADING|BUSY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|READONLY|NOREPLICAS|MISCONF|OOM|UNBLOCKED)$/;
+/** First words of replies by which a server says that it is not, or not now, the one to ask. */
+const DEMOTED = /^(READONLY|LOADING|MASTERDOWN)\b/;
 const REFUSED = /^(NOAUTH|WRONGPASS|NOPERM|DENIED)$/;
 /** Faults of this program; all else that is no reply is a connection that broke or was not made. */
 const DEFECTS: readonly string[] = ['TypeError', 'RangeError', 'ReferenceError', 'ArgumentError'];
+
+/**
+ * Behind one name a failover changes the server, and a connection that lasts stays with the old one: it is ended, so that the
+ * next one is made to whom the name means by then.
+ */
+export const isDemoted = ({ message }: Error): boolean => DEMOTED.test(message);
 
 function codeOf(word: string): ErrorCode {
   if (REFUSED.test(word)) return 'ERR_CONFIG';
