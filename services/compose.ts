@@ -5,6 +5,7 @@ import type { Config, Env } from './common/config/config.ts';
 import type { ServiceDeps } from './common/deps.ts';
 import { type Opened, Opening, required } from './common/opening.ts';
 import type { ProcessName, ServiceName } from './common/services.ts';
+import { tellOfConnection } from './common/tell-connection.ts';
 
 export interface ComposeOptions {
   readonly config: Config;
@@ -71,6 +72,9 @@ export async function setUp({ config, log }: Pick<ComposeOptions, 'config' | 'lo
 export async function startService(name: ServiceName, options: ComposeOptions): Promise<RunningService> {
   const log = options.log.child({ service: name });
   const connection = await connectAs(options.config, name);
+  tellOfConnection(connection, log).catch((error: unknown) =>
+    log.error({ err: error }, 'nobody watches the connection'),
+  );
   const deps: ServiceDeps = {
     connection,
     log,

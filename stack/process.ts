@@ -8,6 +8,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { keepProcess } from './keeper.ts';
 
 const run = promisify(execFile);
 
@@ -32,7 +33,7 @@ export interface Child {
 const liveChildren = new Set<ChildProcess>();
 let endsChildrenAtExit = false;
 
-/** A parent that exits takes its children along. One that is killed cannot: its left-overs are ended at the next start. */
+/** A parent that exits takes its children along. For one that is killed the keeper does it. */
 function endWithParent(child: ChildProcess): void {
   liveChildren.add(child);
   child.once('exit', () => liveChildren.delete(child));
@@ -65,6 +66,8 @@ export async function adopt(child: ChildProcess, onUnexpectedEnd?: (end: ChildEn
   const { pid } = child;
   if (pid === undefined) throw new Error('a spawned child has no pid');
   endWithParent(child);
+  const startedAt = await startTimeOf(pid);
+  if (startedAt !== undefined) keepProcess(pid, startedAt);
   return {
     pid,
     ended,

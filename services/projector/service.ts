@@ -2,6 +2,7 @@ import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
 import pLimit from 'p-limit';
 import type pg from 'pg';
 import { backoffMs, delay } from '../../shared/async/delay.ts';
+import { OnceAMinute, reasonOf } from '../../shared/async/once-a-minute.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { Reading } from '../../shared/ledger/reading.ts';
 import type { Consumption } from '../../shared/nats/consume.ts';
@@ -47,6 +48,7 @@ class Projector implements Projection {
   readonly #plans: Plans;
   readonly #waker: Waker;
   readonly #abort = new AbortController();
+  readonly #often = new OnceAMinute();
   readonly #documentsAtOnce = pLimit(16);
   #reject: (error: IsomorphError) => void = () => undefined;
   #loop: Promise<void> | undefined;
@@ -98,7 +100,9 @@ class Projector implements Projection {
 
   #tellOf(error: unknown): void {
     const passing = isPassing(error) || (error instanceof IsomorphError && error.code !== 'ERR_INTERNAL');
-    this.#deps.log[passing ? 'warn' : 'error']({ err: error }, 'projecting was interrupted; it is tried again');
+    const times = this.#often.due(passing ? reasonOf(error) : String(error));
+    if (times === undefined) return;
+    this.#deps.log[passing ? 'warn' : 'error']({ err: error, times }, 'projecting was interrupted; it is tried again');
   }
 
   #halt(error: IsomorphError): void {
@@ -216,6 +220,7 @@ class Projector implements Projection {
 
 /** Migrates; a Postgres that is not up yet is waited for. */
 async function migrated({ pool, log }: ProjectorDeps): Promise<void> {
+  const often = new OnceAMinute();
   for (let failures = 0; ; failures++) {
     try {
       const applied = await migrate(pool);
@@ -223,7 +228,7 @@ async function migrated({ pool, log }: ProjectorDeps): Promise<void> {
       return;
     } catch (error) {
       if (error instanceof IsomorphError || !isPassing(error)) throw error;
-      log.warn({ err: error }, 'Postgres does not answer; it is tried again');
+      if (often.due('away') !== undefined) log.warn({ err: error }, 'Postgres does not answer; it is tried again');
       await delay(backoffMs(failures, { ...RETRY, random: Math.random }));
     }
   }

@@ -2,6 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import pino from 'pino';
 import * as assert from 'uvu/assert';
 import { remakeConsumer } from '../../services/common/consumers.ts';
+import { tellOfConnection } from '../../services/common/tell-connection.ts';
 import { ensureTopology } from '../../services/setup/topology.ts';
 import { OnceAMinute, reasonOf } from '../../shared/async/once-a-minute.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
@@ -107,6 +108,21 @@ test('what lasts is told at once and then once a minute, with how often it came'
   nowMs = 60_000;
   assert.equal(told(), [4, undefined, 2]);
 });
+
+test('a server of NATS that goes away is told once at once, and when it is back', () =>
+  withLive(async (server) => {
+    const connection = await server.connect();
+    const told: string[] = [];
+    const back = gate();
+    const write = (line: string): void => {
+      told.push((JSON.parse(line) as { msg: string }).msg);
+      if (line.includes('NATS is back')) back.open();
+    };
+    void tellOfConnection(connection, pino({}, { write }));
+    await server.killAndRestart();
+    await back.promise;
+    assert.equal(told, ['NATS cannot be reached; it is tried again', 'NATS is back']);
+  }));
 
 test('one server that is away is one reason, whatever plan or path it was needed for', () => {
   const away = (message: string): string => reasonOf(new IsomorphError('ERR_UNAVAILABLE', message));

@@ -1,0 +1,65 @@
+/**
+ * Ends what this process started when this process is killed and cannot do so itself. A small shell waits at the end of a pipe, which
+ * the system closes with us; then it ends each process it was told of, known by pid and start time, and all runs of `mock`.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Writable } from 'node:stream';
+
+/** In the system's own notation as `startTimeOf` gives it. The runs are known by the HOME that only they have; only Linux tells. */
+const SCRIPT = `
+start_of() {
+  if [ -d /proc/self ]; then sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20
+  else echo $(ps -o lstart= -p "$1"); fi
+}
+all= runs=
+while read -r kind rest; do
+  case $kind in
+    process) all="$all
+$rest" ;;
+    runs) runs=$rest ;;
+  esac
+done
+each() {
+  printf '%s\\n' "$all" | while read -r pid start; do
+    [ -n "$pid" ] && [ "$(start_of "$pid")" = "$start" ] && kill "$1" "$pid" 2>/dev/null && echo alive
+  done
+}
+if [ -n "$runs" ]; then
+  for process in /proc/[0-9]*; do
+    tr '\\0' '\\n' 2>/dev/null < "$process/environ" | grep -qF "HOME=$runs/" && kill -KILL "\${process#/proc/}"
+  done 2>/dev/null
+fi
+each -TERM
+tries=0
+while [ $tries -lt 50 ] && [ -n "$(each -0)" ]; do sleep 0.1; tries=$((tries + 1)); done
+each -KILL
+`;
+
+let keeper: { readonly shell: ChildProcess; readonly pipe: Writable } | undefined;
+
+function started(): Writable {
+  if (keeper !== undefined) return keeper.pipe;
+  // A session of its own: what ends us as a group must spare it.
+  const shell = spawn('/bin/sh', ['-c', SCRIPT, 'isomorph-keeper'], {
+    cwd: '/',
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  const pipe = shell.stdin;
+  if (pipe === null) throw new Error('a shell was started without its standard input');
+  // Without a shell there is nobody to tell, as before there was one.
+  shell.on('error', () => undefined);
+  pipe.on('error', () => undefined);
+  shell.unref();
+  (pipe as Writable & { unref?(): void }).unref?.();
+  process.once('exit', () => shell.kill('SIGKILL'));
+  keeper = { shell, pipe };
+  return pipe;
+}
+
+/** A process of ours, which nobody else ends if we are killed. */
+export const keepProcess = (pid: number, startedAt: string): boolean =>
+  started().write(`process ${pid} ${startedAt}\n`);
+
+/** The folder below which the runs of `mock` have their homes. */
+export const keepRuns = (folder: string): boolean => started().write(`runs ${folder}\n`);
