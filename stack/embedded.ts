@@ -9,7 +9,7 @@ import type { Adapter } from '../shared/ids/adapter.ts';
 import { connectNats } from '../shared/nats/connect.ts';
 import { writePrivate } from './files.ts';
 import { lockHome } from './home-lock.ts';
-import { keepRuns } from './keeper.ts';
+import { startKeeper } from './keeper.ts';
 import { Lasting } from './lasting.ts';
 import { acquireNatsServer } from './nats/acquire.ts';
 import { isNatsServerRunning, type NatsLogin, type NatsServerHandle, startNatsServer } from './nats/server.ts';
@@ -224,7 +224,7 @@ export async function startEmbeddedStack(options: EmbeddedOptions): Promise<Embe
   });
   // Whoever waits for it sees it; that nobody does must not end the process.
   failure.catch(() => undefined);
-  keepRuns(path.join(places.home, 'mock', 'runs'));
+  startKeeper(path.join(places.home, 'mock', 'runs'));
   try {
     const log = openLog(places, options.env.LOG_LEVEL ?? 'info');
     const starting: Starting = { places, options, teardown, log, fail };

@@ -2,7 +2,7 @@
  * Ends what this process started when this process is killed and cannot do so itself. A small shell waits at the end of a pipe, which
  * the system closes with us; then it ends each process it was told of, known by pid and start time, and all runs of `mock`.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
 
 /** In the system's own notation as `startTimeOf` gives it. The runs are known by the HOME that only they have; only Linux tells. */
@@ -35,31 +35,35 @@ while [ $tries -lt 50 ] && [ -n "$(each -0)" ]; do sleep 0.1; tries=$((tries + 1
 each -KILL
 `;
 
-let keeper: { readonly shell: ChildProcess; readonly pipe: Writable } | undefined;
+let keeper: Writable | undefined;
 
-function started(): Writable {
-  if (keeper !== undefined) return keeper.pipe;
+/**
+ * From now on the processes that the stack adopts, and the runs of `mock`, end with this process also when it is killed.
+ * @param runs the folder below which the runs have their homes
+ */
+export function startKeeper(runs: string): void {
+  keeper ??= startShell();
+  keeper.write(`runs ${runs}\n`);
+}
+
+function startShell(): Writable {
   // A session of its own: what ends us as a group must spare it.
   const shell = spawn('/bin/sh', ['-c', SCRIPT, 'isomorph-keeper'], {
     cwd: '/',
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  const pipe = shell.stdin;
-  if (pipe === null) throw new Error('a shell was started without its standard input');
+  const pipe = shell.stdin as Writable & { unref?(): void };
   // Without a shell there is nobody to tell, as before there was one.
   shell.on('error', () => undefined);
   pipe.on('error', () => undefined);
   shell.unref();
-  (pipe as Writable & { unref?(): void }).unref?.();
+  pipe.unref?.();
   process.once('exit', () => shell.kill('SIGKILL'));
-  keeper = { shell, pipe };
   return pipe;
 }
 
-/** A process of ours, which nobody else ends if we are killed. */
-export const keepProcess = (pid: number, startedAt: string): boolean =>
-  started().write(`process ${pid} ${startedAt}\n`);
-
-/** The folder below which the runs of `mock` have their homes. */
-export const keepRuns = (folder: string): boolean => started().write(`runs ${folder}\n`);
+/** A process of the stack. Without a keeper, as in a program that starts one server, the next start in its folder ends it. */
+export function keepProcess(pid: number, startedAt: string): void {
+  keeper?.write(`process ${pid} ${startedAt}\n`);
+}

@@ -33,7 +33,7 @@ export interface Child {
 const liveChildren = new Set<ChildProcess>();
 let endsChildrenAtExit = false;
 
-/** A parent that exits takes its children along. For one that is killed the keeper does it. */
+/** A parent that exits takes its children along. For one that is killed a keeper does it, else the next start. */
 function endWithParent(child: ChildProcess): void {
   liveChildren.add(child);
   child.once('exit', () => liveChildren.delete(child));
