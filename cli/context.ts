@@ -38,7 +38,10 @@ export class Context {
   connection(role: Role): Promise<NatsConnection> {
     const { nats } = this.place;
     if (nats === undefined) throw new IsomorphError('ERR_UNAVAILABLE', NO_STACK);
-    const url = nats[role];
+    return this.connectTo(nats[role]);
+  }
+
+  connectTo(url: string): Promise<NatsConnection> {
     const connection = this.#connections.get(url) ?? this.#connect(url);
     this.#connections.set(url, connection);
     return connection;

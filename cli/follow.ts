@@ -2,7 +2,7 @@ import type { Msg } from '@nats-io/transport-node';
 import type { RawEvent } from '../shared/ledger/envelope.ts';
 import type { LedgerEvent } from '../shared/ledger/events.ts';
 import { COMMANDS_STREAM } from '../shared/wire/commands.ts';
-import { deadSubject, parseDeadFault } from '../shared/wire/dead.ts';
+import { deadFilter, parseDeadFault } from '../shared/wire/dead.ts';
 import { planOfSubject } from '../shared/wire/ledger.ts';
 import { type Progress, parseProgress, planOfProgress, progressSubject } from '../shared/wire/progress.ts';
 import type { Context } from './context.ts';
@@ -26,6 +26,8 @@ export type FollowItem =
 export interface FollowOptions {
   /** Undefined: every plan. */
   readonly planId: string | undefined;
+  /** Whose refusals are heard; undefined: those of everybody, which an auditor may. */
+  readonly principal: string | undefined;
   /** First sequence of the ledger stream to show. */
   readonly fromSeq: number;
   readonly signal: AbortSignal;
@@ -46,7 +48,7 @@ export async function follow(context: Context, options: FollowOptions): Promise<
   const { planId, fromSeq, signal } = options;
   const mailbox = new Mailbox<FollowItem>();
   const auditor = await context.connection('auditor');
-  auditor.subscribe(deadSubject(COMMANDS_STREAM, planId ?? '*'), {
+  auditor.subscribe(deadFilter(COMMANDS_STREAM, options.principal, planId), {
     callback: (error, message) => {
       const letter = error === null ? parseDeadFault(bodyOf(message)) : undefined;
       if (letter?.ok === true) mailbox.put({ kind: 'refused', fault: letter.value.fault });

@@ -10,6 +10,8 @@ import { processTerminal, type Terminal } from './terminal.ts';
 /** Exit codes: it worked; the plan or the check failed; the command line was wrong. */
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
+const AS_PRINCIPAL = 'who commands; default: ISOMORPH_PRINCIPAL, else anonymous';
+
 type Run = (context: Context) => Promise<number>;
 
 /** Where a parsed command line leaves what is to be run. */
@@ -45,6 +47,7 @@ function addPlans(program: Command, chosen: Chosen): void {
     .option('--wait', 'follow it to its end; exit 0 only when it succeeded')
     .option('--plan-id <id>', 'instead of the plan_id of the file')
     .option('--adapter <name>', 'instead of the adapter of the file')
+    .option('--principal <name>', AS_PRINCIPAL)
     .action((file: string, options) => {
       chosen.run = async (context) => (await import('./commands/submit.ts')).submit(context, file, options);
     });
@@ -52,6 +55,7 @@ function addPlans(program: Command, chosen: Chosen): void {
     .command('cancel <plan>')
     .description('cancel a plan')
     .option('--wait', 'follow it to its end')
+    .option('--principal <name>', AS_PRINCIPAL)
     .action((plan: string, options) => {
       chosen.run = async (context) => (await import('./commands/cancel.ts')).cancel(context, plan, options);
     });

@@ -9,7 +9,7 @@ import type { Terminal } from './terminal.ts';
 export const PROJECT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 export interface NatsUrls {
-  /** For commands: `plans.submit`, `plans.cancel`. */
+  /** For commands of whoever has no name of its own. */
   readonly client: string;
   /** For reading the ledger and following it live. */
   readonly auditor: string;
@@ -25,6 +25,10 @@ export interface ArtifactPlace {
 export interface Place {
   readonly source: 'environment' | 'stack.json';
   readonly nats: NatsUrls | undefined;
+  /** Who commands, by ISOMORPH_PRINCIPAL. */
+  readonly principal: string | undefined;
+  /** Where each principal of a stack commands; undefined when the one URL of NATS is whoever it is. */
+  readonly principals: Readonly<Record<string, string>> | undefined;
   readonly databaseUrl: string | undefined;
   readonly artifacts: ArtifactPlace | undefined;
   readonly secretsUrl: string | undefined;
@@ -113,6 +117,8 @@ export function findPlace(terminal: Pick<Terminal, 'env' | 'cwd'>): Place {
   return {
     source: fromEnvironment ? 'environment' : 'stack.json',
     nats: natsOf(env, stack),
+    principal: given(env.ISOMORPH_PRINCIPAL),
+    principals: stack?.nats.principals,
     databaseUrl: given(env.DATABASE_URL) ?? stack?.postgres.url,
     artifacts: artifactsOf(env, stack),
     secretsUrl: given(env.SECRETS_URL) ?? stack?.secretsUrl,
@@ -126,6 +132,8 @@ export function findPlace(terminal: Pick<Terminal, 'env' | 'cwd'>): Place {
 export const placeOfStack = (info: StackInfo): Place => ({
   source: 'stack.json',
   nats: natsOf({}, info),
+  principal: undefined,
+  principals: info.nats.principals,
   databaseUrl: info.postgres.url,
   artifacts: info.artifacts,
   secretsUrl: info.secretsUrl,

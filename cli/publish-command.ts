@@ -1,6 +1,7 @@
-import type { NatsConnection } from '@nats-io/transport-node';
+import { PermissionViolationError } from '@nats-io/transport-node';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
-import type { CommandSubject } from '../shared/wire/commands.ts';
+import { type CommandName, commandSubject } from '../shared/wire/commands.ts';
+import type { Commander } from './commander.ts';
 
 /** The answer of JetStream to a stored command. */
 export interface PubAck {
@@ -14,15 +15,20 @@ const ACK_TIMEOUT_MS = 10_000;
 /** What NATS takes in one message unless configured otherwise; admission's own limit is a quarter of it. */
 const MAX_BYTES = 1024 * 1024;
 
+/** A request wraps what the server said. */
+const isRefused = (error: unknown): boolean =>
+  error instanceof Error && [error, error.cause].some((one) => one instanceof PermissionViolationError);
+
 /**
  * Publishes a command as a request, the way any NATS client would, and returns once it is stored.
- * @throws ERR_TOO_LARGE; ERR_UNAVAILABLE when nothing confirms it (it may have been stored all the same).
+ * @throws ERR_TOO_LARGE; ERR_PRINCIPAL when NATS does not let these credentials command so; ERR_UNAVAILABLE when nothing confirms it (it may have been stored all the same).
  */
 export async function publishCommand(
-  connection: NatsConnection,
-  subject: CommandSubject,
+  { connection, principal }: Commander,
+  name: CommandName,
   body: Uint8Array,
 ): Promise<PubAck> {
+  const subject = commandSubject(name, principal);
   const limit = connection.info?.max_payload ?? MAX_BYTES;
   if (body.byteLength > limit) {
     throw new IsomorphError('ERR_TOO_LARGE', `the command has ${body.byteLength} bytes`, {
@@ -33,6 +39,14 @@ export async function publishCommand(
   try {
     answer = (await connection.request(subject, body, { timeout: ACK_TIMEOUT_MS })).json();
   } catch (error) {
+    if (isRefused(error)) {
+      const place = { expected: `NATS_URL with the credentials of ${principal}` };
+      throw new IsomorphError(
+        'ERR_PRINCIPAL',
+        `NATS lets nobody with these credentials command as ${principal}`,
+        place,
+      );
+    }
     const message = `${subject} was not confirmed: ${(error as Error).message}`;
     throw new IsomorphError('ERR_UNAVAILABLE', message, {}, error);
   }

@@ -12,6 +12,7 @@ import { lockHome } from './home-lock.ts';
 import { startKeeper } from './keeper.ts';
 import { Lasting } from './lasting.ts';
 import { acquireNatsServer } from './nats/acquire.ts';
+import { principalsOf } from './nats/principals.ts';
 import { isNatsServerRunning, type NatsLogin, type NatsServerHandle, startNatsServer } from './nats/server.ts';
 import { watchWrites } from './nats/write-watch.ts';
 import { openPostgres, type PostgresHandle } from './postgres/open.ts';
@@ -27,6 +28,8 @@ export interface StackInfo {
     readonly url: string;
     readonly auditorUrl: string;
     readonly serviceUrl: string;
+    /** By name, of who commands as a principal. Absent in the file of a stack that an earlier version started. */
+    readonly principals?: Readonly<Record<string, string>>;
     readonly pid: number;
   };
   readonly postgres: { readonly url: string };
@@ -134,11 +137,13 @@ const BEHIND_GATEWAY = SERVICES.filter((name) => name !== 'gateway');
 async function startNats({ places, options, teardown, log, fail }: Starting): Promise<NatsServerHandle> {
   const { env, onProgress = () => undefined, onTrouble = () => undefined } = options;
   const dir = path.join(places.home, 'nats');
+  const principals = principalsOf(env);
   const { path: binary } = await acquireNatsServer({ env, onProgress });
   const lasting = await Lasting.start<NatsServerHandle>({
     name: 'nats-server',
     log,
-    start: (onExit, before) => startNatsServer({ binary, dir, onExit, ...(before && { port: before.port }) }),
+    start: (onExit, before) =>
+      startNatsServer({ binary, dir, principals, onExit, ...(before && { port: before.port }) }),
     isServed: () => isNatsServerRunning(dir),
     onGivenUp: fail,
   });
@@ -172,6 +177,9 @@ function infoOf(places: Places, { nats, postgres }: Parts, gatewayUrl: string, c
       url: nats.url,
       auditorUrl: withLogin(nats.url, nats.credentials.auditor),
       serviceUrl: withLogin(nats.url, nats.credentials.service),
+      principals: Object.fromEntries(
+        Object.entries(nats.principals).map(([name, login]) => [name, withLogin(nats.url, login)]),
+      ),
       pid: nats.pid,
     },
     postgres: { url: postgres.url },

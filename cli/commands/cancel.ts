@@ -1,31 +1,42 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
-import { CANCEL_SUBJECT } from '../../shared/wire/commands.ts';
+import { commanderOf } from '../commander.ts';
 import type { Context } from '../context.ts';
 import { loadPlan } from '../load-plan.ts';
 import { publishCommand } from '../publish-command.ts';
 import { GLYPH } from '../render/theme.ts';
-import { watch } from './watch.ts';
+import { watchPlan } from './watch.ts';
 
 export interface CancelOptions {
   readonly wait?: boolean;
+  readonly principal?: string;
 }
 
 /** `isomorph cancel <plan>`: asks first what the ledger knows, since a cancellation of nothing has no other answer. */
-export async function cancel(context: Context, planId: string, { wait = false }: CancelOptions): Promise<number> {
+export async function cancel(
+  context: Context,
+  planId: string,
+  { wait = false, principal }: CancelOptions,
+): Promise<number> {
   const { out } = context;
+  const commander = await commanderOf(context, principal);
   const { state } = await loadPlan(context, planId);
   if (state.phase === 'settled' || state.phase === 'rejected') {
     const how = state.settled?.status ?? 'rejected';
     throw new IsomorphError('ERR_PLAN_SETTLED', `plan ${planId} has already ended: ${how}`);
   }
   const body = canonicalBytes({ plan_id: planId });
-  const ack = await publishCommand(await context.connection('client'), CANCEL_SUBJECT, body);
-  out.lines(
-    `${out.theme.good(GLYPH.good)} cancellation of ${out.theme.bold(planId)} is stored as message ${ack.seq} of ${ack.stream}`,
-  );
-  out.document({ type: 'cancel', plan_id: planId, ack });
-  if (!wait) return 0;
-  await watch(context, planId, {});
+  const publish = async (): Promise<void> => {
+    const ack = await publishCommand(commander, 'cancel', body);
+    out.lines(
+      `${out.theme.good(GLYPH.good)} cancellation of ${out.theme.bold(planId)} is stored as message ${ack.seq} of ${ack.stream}`,
+    );
+    out.document({ type: 'cancel', plan_id: planId, ack });
+  };
+  if (wait) {
+    const asked = { principal: commander.principal, publish };
+    return (await watchPlan(context, planId, {}, asked)) === 'refused' ? 1 : 0;
+  }
+  await publish();
   return 0;
 }

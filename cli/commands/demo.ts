@@ -3,6 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { plural } from '../../shared/text/plural.ts';
 import type { EmbeddedStack } from '../../stack/embedded.ts';
+import { commanderOf } from '../commander.ts';
 import { Context } from '../context.ts';
 import { type LoadedPlan, loadPlan } from '../load-plan.ts';
 import { homeOf, PROJECT, placeOfStack, runningStack, shownPath } from '../place.ts';
@@ -121,7 +122,7 @@ async function runPlan(context: Context, plan: PlanDocument, stays: boolean, sig
   const { out } = context;
   await putInput(context);
   out.lines('', out.theme.bold(`Plan ${plan.plan_id}`));
-  const end = await submitAndFollow(context, plan, signal);
+  const end = await submitAndFollow(context, await commanderOf(context, undefined), plan, signal);
   if (end.status === 'refused') showRefusal(context, end.fault);
   if (end.status === 'refused' || end.status === 'unwatched') return exitCodeOf(end);
   const verified = await summarize(context, plan.plan_id, stays);

@@ -1,7 +1,7 @@
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
-import { SUBMIT_SUBJECT } from '../../shared/wire/commands.ts';
 import { type PlanEnd, SubmissionAnswer } from '../answer.ts';
+import { type Commander, commanderOf } from '../commander.ts';
 import type { Context } from '../context.ts';
 import { follow } from '../follow.ts';
 import { type PlanDocument, readPlan, stepIdsOf } from '../plan-file.ts';
@@ -14,21 +14,28 @@ export interface SubmitOptions {
   readonly wait?: boolean;
   readonly planId?: string;
   readonly adapter?: string;
+  readonly principal?: string;
 }
 
 /**
  * Publishes a plan, shows what happens to it and returns how it ended. Listens before it publishes, so that nothing
  * is missed. A plan that was submitted before is shown from its start, without commands that were rejected before ours.
  */
-export async function submitAndFollow(context: Context, plan: PlanDocument, signal: AbortSignal): Promise<PlanEnd> {
+export async function submitAndFollow(
+  context: Context,
+  commander: Commander,
+  plan: PlanDocument,
+  signal: AbortSignal,
+): Promise<PlanEnd> {
+  const { principal } = commander;
   const { out } = context;
   const body = canonicalBytes(plan);
   const done = new AbortController();
   const stop = AbortSignal.any([signal, done.signal]);
-  const items = await follow(context, { planId: plan.plan_id, fromSeq: 1, signal: stop, progress: true });
+  const items = await follow(context, { planId: plan.plan_id, principal, fromSeq: 1, signal: stop, progress: true });
   const view = openView(out, { steps: stepIdsOf(plan) });
   try {
-    const ack = await publishCommand(await context.connection('client'), SUBMIT_SUBJECT, body);
+    const ack = await publishCommand(commander, 'submit', body);
     out.document({ type: 'submitted', plan_id: plan.plan_id, ack });
     const answer = new SubmissionAnswer({ planCid: cidOf(body), commandSeq: ack.seq });
     for await (const item of items) {
@@ -53,9 +60,8 @@ export function exitCodeOf(end: PlanEnd): number {
   return end.status === 'succeeded' ? 0 : 1;
 }
 
-async function submitOnly(context: Context, plan: PlanDocument): Promise<number> {
-  const { out } = context;
-  const ack = await publishCommand(await context.connection('client'), SUBMIT_SUBJECT, canonicalBytes(plan));
+async function submitOnly({ out }: Context, commander: Commander, plan: PlanDocument): Promise<number> {
+  const ack = await publishCommand(commander, 'submit', canonicalBytes(plan));
   out.lines(
     `${out.theme.good(GLYPH.good)} plan ${out.theme.bold(plan.plan_id)} is stored as message ${ack.seq} of ${ack.stream}`,
     out.theme.dim(`  follow it: npx isomorph watch ${plan.plan_id}`),
@@ -68,8 +74,9 @@ async function submitOnly(context: Context, plan: PlanDocument): Promise<number>
 export async function submit(context: Context, file: string, options: SubmitOptions): Promise<number> {
   const { out, terminal } = context;
   const plan = await readPlan(file, terminal, { planId: options.planId, adapter: options.adapter });
-  if (options.wait !== true) return submitOnly(context, plan);
-  const end = await submitAndFollow(context, plan, terminal.interrupted);
+  const commander = await commanderOf(context, options.principal);
+  if (options.wait !== true) return submitOnly(context, commander, plan);
+  const end = await submitAndFollow(context, commander, plan, terminal.interrupted);
   if (end.status === 'refused') showRefusal(context, end.fault);
   if (end.status === 'unwatched') out.note(`the plan goes on: npx isomorph watch ${plan.plan_id}`);
   else if (end.status !== 'refused')

@@ -1,3 +1,4 @@
+import { heardPrincipal } from '../commander.ts';
 import type { Context } from '../context.ts';
 import { follow } from '../follow.ts';
 import { lastSequence } from '../ledger-source.ts';
@@ -27,22 +28,40 @@ async function knownOf(context: Context, planId: string): Promise<Known> {
   }
 }
 
-async function watchPlan(context: Context, planId: string, { all = false }: WatchOptions): Promise<number> {
+/** A command about a plan whose answer is waited for. */
+export interface Asked {
+  readonly principal: string;
+  /** Publishes it, once its answer would be heard. */
+  readonly publish: () => Promise<void>;
+}
+
+type Watched = 'succeeded' | 'not succeeded' | 'refused' | 'unwatched';
+
+/** Shows a plan from its start to its end, or to the refusal of what is asked. */
+export async function watchPlan(
+  context: Context,
+  planId: string,
+  { all = false }: WatchOptions,
+  asked?: Asked,
+): Promise<Watched> {
   const { out, terminal } = context;
   const { steps, headSeq } = await knownOf(context, checkPlanId(planId));
   const done = new AbortController();
   const signal = AbortSignal.any([terminal.interrupted, done.signal]);
-  const items = await follow(context, { planId, fromSeq: 1, signal, progress: !all });
+  const principal = asked?.principal ?? heardPrincipal(context);
+  const items = await follow(context, { planId, principal, fromSeq: 1, signal, progress: !all });
   const view = openView(out, { steps, all });
   try {
+    await asked?.publish();
     for await (const item of items) {
       view.item(item);
       const end = item.kind === 'commit' ? item.events.at(-1) : undefined;
-      if (end?.kind === 'plan.settled') return end.data.status === 'succeeded' ? 0 : 1;
+      if (end?.kind === 'plan.settled') return end.data.status === 'succeeded' ? 'succeeded' : 'not succeeded';
       // One that others follow gave the id back: the plan is what took it.
-      if (end?.kind === 'plan.rejected' && end.seq >= headSeq) return 1;
+      if (end?.kind === 'plan.rejected' && end.seq >= headSeq) return 'not succeeded';
+      if (item.kind === 'refused' && asked !== undefined) return 'refused';
     }
-    return 0;
+    return 'unwatched';
   } finally {
     done.abort();
     view.close();
@@ -52,7 +71,14 @@ async function watchPlan(context: Context, planId: string, { all = false }: Watc
 async function watchAll(context: Context, { all = false }: WatchOptions): Promise<number> {
   const { out, terminal } = context;
   const fromSeq = (await lastSequence(await context.connection('auditor'))) + 1;
-  const items = await follow(context, { planId: undefined, fromSeq, signal: terminal.interrupted, progress: false });
+  const principal = heardPrincipal(context);
+  const items = await follow(context, {
+    planId: undefined,
+    principal,
+    fromSeq,
+    signal: terminal.interrupted,
+    progress: false,
+  });
   const view = openView(out, { manyPlans: true, all });
   out.note('watching the ledger, times in UTC (Ctrl-C ends)');
   for await (const item of items) view.item(item);
@@ -60,6 +86,7 @@ async function watchAll(context: Context, { all = false }: WatchOptions): Promis
 }
 
 /** `isomorph watch [plan]`: one plan from its start to its end, or everything that happens from now on. */
-export function watch(context: Context, planId: string | undefined, options: WatchOptions): Promise<number> {
-  return planId === undefined ? watchAll(context, options) : watchPlan(context, planId, options);
+export async function watch(context: Context, planId: string | undefined, options: WatchOptions): Promise<number> {
+  if (planId === undefined) return watchAll(context, options);
+  return (await watchPlan(context, planId, options)) === 'not succeeded' ? 1 : 0;
 }

@@ -143,18 +143,26 @@ export interface CancelDecision extends Decision {
 export interface Cancel {
   /** Of the command in COMMANDS. */
   readonly commandSeq: number;
+  /** Who commands. */
+  readonly principal: string;
+  /** Principals who may cancel plans of others. */
+  readonly operators: readonly string[];
 }
 
 /**
  * Cancelling twice, or a plan that has ended, changes nothing. A plan that was submitted after the cancellation is another
  * one than was meant: whoever held it meanwhile and slept must not end that one.
  */
-export function decideCancel(state: PlanState, { commandSeq }: Cancel): CancelDecision {
+export function decideCancel(state: PlanState, { commandSeq, principal, operators }: Cancel): CancelDecision {
   const { planId, phase, submitted, cancelRequested } = state;
   if (submitted === undefined || submitted.command_seq > commandSeq) {
     const why = submitted === undefined ? `no plan ${planId}` : `plan ${planId} was submitted after its cancellation`;
     const reason = fault('ERR_PLAN_UNKNOWN', why, { pointer: '/plan_id' });
     return { refused: reason, drafts: [] };
+  }
+  if (submitted.principal !== principal && !operators.includes(principal)) {
+    const expected = `a command of ${submitted.principal} or of an operator`;
+    return { refused: fault('ERR_PRINCIPAL', `plan ${planId} is not of ${principal}`, { expected }), drafts: [] };
   }
   const open = phase === 'admitted' && cancelRequested === undefined;
   return open ? { drafts: [{ kind: 'plan.cancel_requested', data: { reason: 'client' } }] } : NOTHING;

@@ -1,11 +1,11 @@
 import type { JsMsg } from '@nats-io/jetstream';
+import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { Judge } from '../../shared/judge/judge.ts';
-import { ANONYMOUS } from '../../shared/ledger/events.ts';
 import { ageS, type Consumption, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
-import { CANCEL_SUBJECT } from '../../shared/wire/commands.ts';
+import { PRINCIPAL_FORM, parseCommandSubject } from '../../shared/wire/commands.ts';
 import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { consumeFor } from '../common/consume.ts';
@@ -27,6 +27,8 @@ export interface AdmissionDeps extends ServiceDeps {
   readonly secrets: SecretResolver;
   readonly judge: Judge;
   readonly declareLeases: boolean;
+  /** Principals who may cancel plans of others. */
+  readonly operators: readonly string[];
 }
 
 const CONCURRENCY = 16;
@@ -71,7 +73,9 @@ class Admission {
       log.info({ plan_id: planId, seq: message.seq, age_s: ageS(message) }, 'a command waits for one stored before it');
       return { kind: 'later', delayMs: WAIT_MS };
     }
-    return message.subject === CANCEL_SUBJECT ? this.#cancel(message) : this.#submit(message);
+    const { name, principal } = parseCommandSubject(message.subject) ?? {};
+    if (principal === undefined) return dead(noPrincipal(message.subject), planId);
+    return name === 'cancel' ? this.#cancel(message, principal) : this.#submit(message, principal);
   }
 
   /**
@@ -85,7 +89,7 @@ class Admission {
     return !idIsFree(state, seq);
   }
 
-  async #submit({ data, seq: commandSeq }: JsMsg): Promise<Disposition> {
+  async #submit({ data, seq: commandSeq }: JsMsg, principal: string): Promise<Disposition> {
     const parsed = parseSubmission(data);
     if (!parsed.ok) return dead(parsed.fault, parsed.planId);
     const submission = parsed.value;
@@ -100,17 +104,17 @@ class Admission {
     const ruling = rule(submission, registry, { ...deployment, ...knownSecrets, ...knownImages, ...knownJudgements });
     await this.#put(ruling.submitted);
     if (ruling.admitted !== undefined) await this.#put(ruling.admitted.document);
-    const command = { ruling, principal: ANONYMOUS, commandSeq, nowMs: nowMs(), declareLeases };
+    const command = { ruling, principal, commandSeq, nowMs: nowMs(), declareLeases };
     const { decision } = await this.#journal.append(submission.planId, decideSubmit, command);
     if (decision.kind === 'conflict') return dead(decision.fault, submission.planId);
     this.#deps.log.info({ plan_id: submission.planId, decision: decision.kind }, 'submission');
     return DONE;
   }
 
-  async #cancel({ data, seq: commandSeq }: JsMsg): Promise<Disposition> {
+  async #cancel({ data, seq: commandSeq }: JsMsg, principal: string): Promise<Disposition> {
     const parsed = parseCancel(data);
     if (!parsed.ok) return dead(parsed.fault, parsed.planId);
-    const command = { commandSeq };
+    const command = { commandSeq, principal, operators: this.#deps.operators };
     const { decision } = await this.#journal.append(parsed.value, (state) => decideCancel(state, command));
     return decision.refused === undefined ? DONE : dead(decision.refused, parsed.value);
   }
@@ -121,6 +125,9 @@ class Admission {
   }
 }
 
+const noPrincipal = (subject: string): Fault =>
+  fault('ERR_PRINCIPAL', `${subject} names nobody who could command`, { expected: PRINCIPAL_FORM });
+
 /** Gates commands: each becomes a commit of its plan's ledger, or a dead letter. */
 export function startAdmission(deps: AdmissionDeps): Promise<Consumption> {
   const admission = new Admission(deps);
@@ -129,6 +136,7 @@ export function startAdmission(deps: AdmissionDeps): Promise<Consumption> {
     concurrency: CONCURRENCY,
     keyOf: (message) => admission.planOf(message) ?? `command ${message.seq}`,
     planOf: (message) => admission.planOf(message),
+    principalOf: async ({ subject }) => parseCommandSubject(subject)?.principal,
     delivered: (message) => admission.delivered(message),
     answered: (message) => admission.answered(message),
     handle: (message) => admission.handle(message),

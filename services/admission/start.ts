@@ -16,6 +16,7 @@ export async function start(opening: Opening): Promise<Opened> {
     store: await opening.store(),
     registry: await loadRegistry(config.registryDir),
     declareLeases: config.declareLeases,
+    operators: config.operators,
     deployment: {
       ...{ adapters, defaultAdapter },
       kv: kvUrl === undefined ? undefined : await kvCapabilities(kvUrl),

@@ -1,3 +1,4 @@
+import type { JsMsg } from '@nats-io/jetstream';
 import { type ConsumeOptions, type Consumption, consume } from '../../shared/nats/consume.ts';
 import type { ConsumerSpec } from '../../shared/wire/consumers.ts';
 import { remakeConsumer } from './consumers.ts';
@@ -5,8 +6,13 @@ import { publishDead } from './dead.ts';
 import type { ServiceDeps } from './deps.ts';
 import { type StandingOptions, Standings } from './standing.ts';
 
-type Options = Omit<ConsumeOptions, 'connection' | 'log' | 'bury' | 'consumer' | 'remake'> &
-  Partial<Pick<StandingOptions, 'keepQuarantined'>> & { readonly consumer: ConsumerSpec };
+interface Options
+  extends Omit<ConsumeOptions, 'connection' | 'log' | 'bury' | 'consumer' | 'remake'>,
+    Partial<Pick<StandingOptions, 'keepQuarantined'>> {
+  readonly consumer: ConsumerSpec;
+  /** Who is to hear of a dead letter; undefined when nobody knows. */
+  principalOf(message: JsMsg, planId: string | undefined): Promise<string | undefined>;
+}
 
 /**
  * The consume loop as a service runs it: what can never be handled becomes a dead letter, and a message of a plan that a
@@ -32,6 +38,9 @@ export function consumeFor(
       }
     },
     remake: (reachedSeq) => remakeConsumer(connection, options.consumer, reachedSeq),
-    bury: (message, given) => publishDead(connection, message, given),
+    async bury(message, given) {
+      const principal = await options.principalOf(message, given.planId);
+      await publishDead(connection, message, { ...given, principal });
+    },
   });
 }

@@ -6,11 +6,16 @@ import { type DeadLetter, deadSubject } from '../../shared/wire/dead.ts';
 /** Enough of a message to see what it was; the largest legal plan is four times this. */
 const KEPT_BODY_BYTES = 64 * 1024;
 
+export interface Burial extends Pick<Dead, 'fault' | 'planId'> {
+  /** Who is to hear of it; undefined when nobody knows. */
+  readonly principal: string | undefined;
+}
+
 /** Stores a dead letter; resolves when the server has it. */
 export async function publishDead(
   connection: NatsConnection,
   message: JsMsg,
-  { fault, planId }: Pick<Dead, 'fault' | 'planId'>,
+  { fault, planId, principal }: Burial,
 ): Promise<void> {
   const { stream, deliveryCount } = message.info;
   const letter: DeadLetter = {
@@ -22,7 +27,7 @@ export async function publishDead(
     body_base64: Buffer.from(message.data.subarray(0, KEPT_BODY_BYTES)).toString('base64'),
     body_truncated: message.data.byteLength > KEPT_BODY_BYTES,
   };
-  await jetstream(connection).publish(deadSubject(stream, planId), JSON.stringify(letter), {
+  await jetstream(connection).publish(deadSubject({ stream, principal, planId }), JSON.stringify(letter), {
     msgID: `dead-${stream}-${message.seq}-${fault.code}`,
   });
 }

@@ -25,6 +25,7 @@ export function followLedger({ deps, consumer, journal, react }: FollowLedgerOpt
     concurrency: PLANS_AT_ONCE,
     keyOf: (message) => planOfSubject(message.subject) ?? '',
     planOf: (message) => planOfSubject(message.subject),
+    principalOf: (_, planId) => journal.principalOf(planId),
     async handle(message): Promise<Disposition> {
       const planId = planOfSubject(message.subject);
       const { subject, seq, data } = message;

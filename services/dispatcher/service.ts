@@ -96,7 +96,7 @@ class Dispatcher {
         concurrency: slots,
         prefetch: slots,
         keyOf: (message) => String(message.seq),
-        planOf: ({ data }) => planOfWork(parseJson(data)),
+        ...this.#filedAs(),
         handle: reading(parseWork, (work, signal) => worker.handle(work, signal)),
       });
       this.#consumptions.push(consumption);
@@ -111,7 +111,7 @@ class Dispatcher {
         keepQuarantined: true,
         concurrency: 8,
         keyOf: (message) => String(message.seq),
-        planOf: ({ data }) => planOfWork(parseJson(data)),
+        ...this.#filedAs(),
         handle: chores[name],
       });
       this.#consumptions.push(consumption);
@@ -122,6 +122,14 @@ class Dispatcher {
     clearInterval(this.#sweeper);
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     await Promise.all(this.#consumptions.map((consumption) => consumption.stop()));
+  }
+
+  /** Where a message of WORK is told of when it is given up. */
+  #filedAs() {
+    return {
+      planOf: ({ data }: { readonly data: Uint8Array }) => planOfWork(parseJson(data)),
+      principalOf: (_: unknown, planId: string | undefined) => this.#journal.principalOf(planId),
+    };
   }
 
   /** Uploads of killed executions and lost races; nothing that an event names is ever staged. */

@@ -35,6 +35,7 @@ export function startSampler(deps: ServiceDeps): Promise<Consumption> {
     prefetch: MESSAGES_AT_ONCE,
     keyOf: (message) => String(message.seq),
     planOf,
+    principalOf: (_, planId) => journal.principalOf(planId),
     async handle(message): Promise<Disposition> {
       const planId = planOf(message);
       const parsed = parseFact(message.data, message.seq);

@@ -72,6 +72,11 @@ export const ERROR_TABLE = {
   ERR_PLAN_CONFLICT: row('The plan_id is taken by another body that was admitted.', false, 'Choose a new plan_id.'),
   ERR_PLAN_UNKNOWN: row('No plan of this id is in the ledger.', false, 'Check the id with `isomorph plans`.'),
   ERR_PLAN_SETTLED: row('The plan has already ended.', false, 'Submit a new plan.'),
+  ERR_PRINCIPAL: row(
+    'A command is of nobody who may give it.',
+    false,
+    'Command as the principal whose plan it is, or as an operator.',
+  ),
   ERR_DUPLICATE_STEP: row('Two steps share an id.', false, 'Give each step its own id.'),
   ERR_UNKNOWN_NEED: row('A step needs a step that is not in the plan.', false, 'Name a step of this plan.'),
   ERR_CYCLE: row('Steps need each other in a circle.', false, 'Break the circle that the message names.'),

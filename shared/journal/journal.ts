@@ -114,6 +114,12 @@ export class Journal {
     return this.#queue.run(planId, () => this.#refresh(planId));
   }
 
+  /** Whose a plan is, as of now; undefined where the ledger has none of this id. @throws ERR_UNAVAILABLE */
+  async principalOf(planId: string | undefined): Promise<string | undefined> {
+    if (planId === undefined) return undefined;
+    return (await this.read(planId, Number.POSITIVE_INFINITY)).state.submitted?.principal;
+  }
+
   /**
    * The plan for whoever acts on message `seq`, which was delivered before: what was shown meanwhile may have passed over
    * it. `foreign` then says whether it is in the chain.

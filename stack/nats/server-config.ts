@@ -1,18 +1,19 @@
 /**
  * The configuration of the embedded nats-server as data: accounts, users and what each may do. nats-server reads JSON.
  *
- * Services live in the account CORE. Clients live in EDGE, which sees of CORE only what CORE exports: two commands to send
- * and two subject trees to follow. The auditor lives in AUDIT, which may read the ledger instead of commanding. Permissions alone would not do, because a server does not check the reply subject of a
+ * Services live in the account CORE. Clients live in EDGE, which sees of CORE only what CORE exports: commands to send
+ * and subject trees to follow; each user there commands under one name. The auditor lives in AUDIT, which may read the ledger instead of commanding. Permissions alone would not do, because a server does not check the reply subject of a
  * message: inside CORE anyone could have an answer written to a ledger subject. ADR 0030.
  */
-import { COMMAND_SUBJECTS } from '../../shared/wire/commands.ts';
+import { ANONYMOUS } from '../../shared/ledger/events.ts';
+import { ANONYMOUS_SUBJECTS, COMMAND_SUBJECTS, COMMANDS, commandSubject } from '../../shared/wire/commands.ts';
 import { inEdition } from '../../shared/wire/consumers.ts';
-import { ALL_DEAD } from '../../shared/wire/dead.ts';
+import { ALL_DEAD, DEAD_STREAM, deadOf } from '../../shared/wire/dead.ts';
 import { COMMITTED_LEDGER, LEDGER_STREAM, WHOLE_LEDGER } from '../../shared/wire/ledger.ts';
 import { ALL_LIVE } from '../../shared/wire/progress.ts';
 
 /** Subjects on which clients command; a request is answered with the stream's acknowledgement. */
-const EDGE_SERVICES: readonly string[] = COMMAND_SUBJECTS;
+const EDGE_SERVICES = COMMAND_SUBJECTS;
 /**
  * Subject trees that clients may follow live, by the subject that CORE publishes them on. The ledger comes from
  * what its stream stored: a plain subscription inside CORE also hears commits that lost their race. ADR 0005.
@@ -29,8 +30,35 @@ const SERVICE_DENIED = [
   '$JS.API.STREAM.MSG.DELETE.>',
 ];
 
-/** Direct reads only: who may create a consumer can have the ledger's messages delivered to any subject of CORE. */
-const AUDITOR_REQUESTS = [`$JS.API.DIRECT.GET.${LEDGER_STREAM}`, `$JS.API.DIRECT.GET.${LEDGER_STREAM}.>`];
+/** Direct reads only: who may create a consumer can have a stream's messages delivered to any subject of CORE. */
+const AUDITOR_REQUESTS = [LEDGER_STREAM, DEAD_STREAM].flatMap((stream) => [
+  `$JS.API.DIRECT.GET.${stream}`,
+  `$JS.API.DIRECT.GET.${stream}.>`,
+]);
+
+/** Who may cancel the plans of others and hears of all refusals, unless ISOMORPH_OPERATORS names another. */
+export const OPERATOR = 'operator';
+
+export interface Principal {
+  /** The user of NATS, and the token in its subjects. */
+  readonly name: string;
+  readonly password: string;
+}
+
+/** What a client may: command under its one name, follow the ledger, hear of its own refusals. Narrow inside EDGE too: what it could publish on ledger.> here every other client would hear. */
+const clientPermissions = (publish: readonly string[], dead: string) => ({
+  publish: { allow: publish },
+  subscribe: { allow: [WHOLE_LEDGER, dead, ALL_LIVE, '_INBOX.>'] },
+});
+
+const principalUser = ({ name, password }: Principal) => ({
+  user: name,
+  password,
+  permissions: clientPermissions(
+    COMMANDS.map((command) => commandSubject(command, name)),
+    name === OPERATOR ? ALL_DEAD : deadOf(name),
+  ),
+});
 
 export const NATS_USERS = ['admin', 'service', 'auditor', 'edge'] as const;
 export type NatsUser = (typeof NATS_USERS)[number];
@@ -42,6 +70,8 @@ export type Passwords = Readonly<Record<NatsUser, string>>;
 
 export interface ServerConfigOptions {
   readonly passwords: Passwords;
+  /** Who commands under a name of its own; {@link OPERATOR} too. */
+  readonly principals: readonly Principal[];
   /** -1 lets the server choose a free one. */
   readonly port: number;
   readonly monitorPort: number;
@@ -109,11 +139,8 @@ export function serverConfig(options: ServerConfigOptions): string {
       },
       EDGE: {
         users: [
-          // Narrow inside EDGE too: a client that could publish on ledger.> here would be heard by every other client.
-          user('edge', {
-            publish: { allow: EDGE_SERVICES },
-            subscribe: { allow: [...Object.keys(EDGE_STREAMS), '_INBOX.>'] },
-          }),
+          user('edge', clientPermissions(ANONYMOUS_SUBJECTS, deadOf(ANONYMOUS))),
+          ...options.principals.map(principalUser),
         ],
         imports: importsOfCore(EDGE_SERVICES),
       },

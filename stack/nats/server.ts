@@ -15,7 +15,7 @@ import {
   isPortFree,
 } from '../process.ts';
 import { type ListeningPorts, waitUntilReady } from './readiness.ts';
-import { loginName, NATS_USERS, type Passwords, serverConfig } from './server-config.ts';
+import { loginName, NATS_USERS, OPERATOR, type Passwords, serverConfig } from './server-config.ts';
 
 export interface NatsLogin {
   readonly user: string;
@@ -28,6 +28,8 @@ export interface NatsServerHandle {
   readonly port: number;
   readonly monitorUrl: string;
   readonly pid: number;
+  /** Clients that command under a name of their own: `operator`, and those that were asked for. */
+  readonly principals: Readonly<Record<string, NatsLogin>>;
   /** `admin` may do everything, `service` all but unmake streams, `auditor` reads the ledger by direct get. As `connect()` takes them. */
   readonly credentials: Readonly<Record<'admin' | 'service' | 'auditor', NatsLogin>>;
   /** Ends the server in order; what was acknowledged stays. Safe to call again. */
@@ -39,6 +41,8 @@ export interface NatsServerOptions {
   readonly binary: string;
   /** The server's own folder: configuration, passwords, log, `jetstream/`. One server a folder. */
   readonly dir: string;
+  /** Names under which clients command, beside `operator` and those without a name. */
+  readonly principals?: readonly string[];
   /** This port or none. Default: the port of the last time if it is free, else a free one. */
   readonly port?: number;
   /** The server ended without having been told to. */
@@ -68,13 +72,15 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await chmod(dir, 0o700);
   for (const pid of await findByLastArguments(['-c', paths.config])) await endPid(pid, { graceMs: LEFT_OVER_GRACE_MS });
-  const passwords = await keptPasswords(paths.passwords);
+  const names = [...new Set([OPERATOR, ...(options.principals ?? [])])];
+  const { passwords, principals } = await keptPasswords(paths.passwords, names);
 
   const attempt = async (wanted: ListeningPorts) => {
     await removePortsFiles(dir);
     const config = serverConfig({
       ...wanted,
       passwords,
+      principals: names.map((name) => ({ name, password: principals[name] ?? '' })),
       storeDir: dir,
       logFile: paths.log,
       portsDir: dir,
@@ -102,6 +108,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     port: ports.port,
     monitorUrl: `http://127.0.0.1:${ports.monitorPort}`,
     pid: child.pid,
+    principals: Object.fromEntries(names.map((name) => [name, { user: name, pass: principals[name] ?? '' }])),
     credentials: { admin: login('admin'), service: login('service'), auditor: login('auditor') },
     stop: async () => {
       await child.stop({ graceMs: options.stopTimeoutMs ?? 20_000 });
@@ -123,13 +130,21 @@ async function choosePorts(port: number | undefined, remembered: string): Promis
   throw new IsomorphError('ERR_CONFIG', `port ${port} of 127.0.0.1 is taken`, { expected: 'a free port' });
 }
 
-async function keptPasswords(path: string): Promise<Passwords> {
-  const kept = ((await readJson(path)) ?? {}) as Partial<Passwords>;
-  const passwords = Object.fromEntries(
-    NATS_USERS.map((user) => [user, kept[user] ?? randomBytes(24).toString('base64url')]),
-  ) as Passwords;
-  await writePrivate(path, JSON.stringify(passwords));
-  return passwords;
+interface Kept {
+  readonly passwords: Passwords;
+  readonly principals: Readonly<Record<string, string>>;
+}
+
+/** Passwords of users and of principals; of one who is not asked for now, it is kept for the next time. */
+async function keptPasswords(path: string, names: readonly string[]): Promise<Kept> {
+  const file = ((await readJson(path)) ?? {}) as Partial<Passwords & { principals: Record<string, string> }>;
+  const newPassword = (): string => randomBytes(24).toString('base64url');
+  const passwords = Object.fromEntries(NATS_USERS.map((user) => [user, file[user] ?? newPassword()])) as Passwords;
+  const principals = new Map(Object.entries(file.principals ?? {}));
+  for (const name of names) if (!principals.has(name)) principals.set(name, newPassword());
+  const kept: Kept = { passwords, principals: Object.fromEntries(principals) };
+  await writePrivate(path, JSON.stringify({ ...passwords, principals: kept.principals }));
+  return kept;
 }
 
 /** A server that was killed leaves its ports file, and its pid may be given out again. */

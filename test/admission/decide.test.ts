@@ -224,7 +224,7 @@ test('a command that names no plan is refused with its place', () => {
   assert.is(refusalOf(JSON.stringify({ plan_id: 'a'.repeat(63) })), 'accepted');
 });
 
-const CANCEL = { commandSeq: 9 };
+const CANCEL = { commandSeq: 9, principal: 'anonymous', operators: ['operator'] };
 
 test('a running plan is cancelled once; an ended one is left alone; an unknown one is refused', () => {
   const chain = admittedChain('plan');
@@ -240,12 +240,31 @@ test('a running plan is cancelled once; an ended one is left alone; an unknown o
   assert.equal(parseCancel(Buffer.from('{"plan_id":"plan"}')), { ok: true, value: 'plan' });
 });
 
+test('a plan is cancelled by the principal whose it is, or by an operator, and by nobody else, whatever has become of it', () => {
+  const ruling = rulingOf(probePlan('plan'));
+  const chain = new Chain('plan').append(
+    'admission',
+    decideSubmit(emptyState('plan'), { ruling, ...OPTIONS, principal: 'alice' }).drafts,
+  );
+  assert.is(chain.state.submitted?.principal, 'alice');
+  const by = (principal: string) => decideCancel(chain.state, { ...CANCEL, principal });
+  const wanted = { drafts: [cancelRequested('client')] };
+  assert.equal([by('alice'), by('operator')], [wanted, wanted]);
+  for (const principal of ['bob', 'anonymous', 'alic', 'alice2']) {
+    const { refused, drafts } = by(principal);
+    assert.equal([refused?.code, drafts], ['ERR_PRINCIPAL', []], principal);
+  }
+  chain.append('settler', [settled('failed', 0)]);
+  assert.is(by('bob').refused?.code, 'ERR_PRINCIPAL');
+  assert.equal(by('alice'), NOTHING);
+});
+
 test('a cancellation that was stored before the plan, and comes late, does not end it', () => {
   const { drafts } = decideSubmit(emptyState('plan'), { ruling: rulingOf(probePlan('plan')), ...OPTIONS });
   const { state } = new Chain('plan').append('admission', drafts);
-  const late = decideCancel(state, { commandSeq: OPTIONS.commandSeq - 1 });
+  const late = decideCancel(state, { ...CANCEL, commandSeq: OPTIONS.commandSeq - 1 });
   assert.equal([late.refused?.code, late.drafts], ['ERR_PLAN_UNKNOWN', []]);
-  assert.is(decideCancel(state, { commandSeq: OPTIONS.commandSeq + 1 }).drafts.length, 1);
+  assert.is(decideCancel(state, { ...CANCEL, commandSeq: OPTIONS.commandSeq + 1 }).drafts.length, 1);
 });
 
 const SCRATCH = {

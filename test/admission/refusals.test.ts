@@ -352,7 +352,7 @@ test('another body under a taken id, and a plan that is not there, are told with
     conflict.kind === 'conflict' && told(conflict.fault),
     `/plan_id ERR_PLAN_CONFLICT: plan plan exists with another body; expected a new plan_id, or the body with CID ${cidOf('plan plan')}`,
   );
-  const { refused } = decideCancel(emptyState('plan'), { commandSeq: 1 });
+  const { refused } = decideCancel(emptyState('plan'), { commandSeq: 1, principal: 'anonymous', operators: [] });
   assert.equal([refused?.code, refused?.message, refused?.pointer], ['ERR_PLAN_UNKNOWN', 'no plan plan', '/plan_id']);
 });
 

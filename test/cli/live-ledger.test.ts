@@ -151,7 +151,7 @@ test('submit --wait shows a refused command with its code and place', async () =
     const fault = { code: 'ERR_TOO_LARGE', message: 'too much', pointer: '', expected: 'less' };
     // What admission does with a command that no plan can come of.
     connection.subscribe('plans.submit', {
-      callback: () => connection.publish('dead.commands.p', JSON.stringify({ fault })),
+      callback: () => connection.publish('dead.commands.anonymous.p', JSON.stringify({ fault })),
     });
     await connection.flush();
     const refused = await runCli(['submit', '-', '--wait'], { cwd, env, stdin: 'plan_id: p\nsteps: []' });

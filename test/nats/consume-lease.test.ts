@@ -116,7 +116,8 @@ test('a consumer that does not exist, and that the server lets nobody make, is t
     const consumer = { stream: 'FACTS', durable: 'nobody', replaces: 'nobody-before' };
     const log = silent;
     try {
-      await consumeFor({ connection, log }, { consumer, keyOf: () => '', concurrency: 1, handle: async () => DONE });
+      const options = { consumer, keyOf: () => '', principalOf: async () => undefined, concurrency: 1 };
+      await consumeFor({ connection, log }, { ...options, handle: async () => DONE });
       assert.unreachable();
     } catch (error) {
       assert.is((error as IsomorphError).code, 'ERR_UNAVAILABLE');

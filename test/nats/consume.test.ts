@@ -86,7 +86,7 @@ live('a defect is given up after eight deliveries: the message lies on DEAD with
       throw new TypeError('undefined is not a function');
     });
     const { subject, letter } = await deadLetter(its, () => its.send('poison'));
-    assert.is(subject, 'dead.facts._');
+    assert.is(subject, 'dead.facts._._');
     assert.equal(letter.fault, { code: 'ERR_INTERNAL', message: 'undefined is not a function' });
     assert.is(Buffer.from(letter.body_base64, 'base64').toString(), 'poison');
     assert.equal([letter.subject, letter.seq, letter.deliveries], ['facts.plan.test', 1, 8]);
@@ -104,7 +104,7 @@ for (const [what, error, code] of [
     await withoutBackoff(async () => {
       await its.start(() => Promise.reject(error), { planOf: () => 'plan-7' });
       const { subject, letter } = await deadLetter(its, () => its.send('asked'));
-      assert.equal([subject, letter.fault.code], ['dead.facts.plan-7', code]);
+      assert.equal([subject, letter.fault.code], ['dead.facts._.plan-7', code]);
     });
   });
 }
@@ -121,7 +121,7 @@ live('one message that cannot be handled is in nobody’s way', async (its) => {
     });
     const { subject, letter } = await deadLetter(its, () => its.send('bad', 'good'));
     await good.promise;
-    assert.equal([subject, letter.fault.code, letter.deliveries], ['dead.facts.plan-7', 'ERR_SCHEMA', 1]);
+    assert.equal([subject, letter.fault.code, letter.deliveries], ['dead.facts._.plan-7', 'ERR_SCHEMA', 1]);
   });
 });
 

@@ -33,7 +33,7 @@ export function withConsumer(use: (its: Its, server: Live) => Promise<void>): Pr
       },
       async start(handle, { log = silent, ...options } = {}) {
         const keyOf = (message: JsMsg): string => String(message.seq);
-        const base = { consumer: CONSUMER, keyOf, concurrency: 16, handle };
+        const base = { consumer: CONSUMER, keyOf, concurrency: 16, handle, principalOf: async () => undefined };
         const consumption = await consumeFor({ connection, log }, { ...base, ...options });
         started.push(consumption);
         return consumption;

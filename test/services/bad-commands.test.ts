@@ -17,7 +17,9 @@ test.before(async () => {
 test.after(() => its.stop());
 
 async function deadLetter(planId: string, body: string): Promise<DeadLetter['fault']> {
-  const letter = JSON.parse(await heard(its.client, `dead.commands.${planId}`, () => its.submit(body))) as DeadLetter;
+  const letter = JSON.parse(
+    await heard(its.client, `dead.commands.anonymous.${planId}`, () => its.submit(body)),
+  ) as DeadLetter;
   return letter.fault;
 }
 
@@ -156,7 +158,7 @@ test('a rejected plan gives its id back: the plan put right runs to its end in t
 
 test('cancelling a plan that does not exist is a dead letter', async () => {
   const cancel = () => its.client.request('plans.cancel', JSON.stringify({ plan_id: 'nobody' }));
-  const letter = JSON.parse(await heard(its.client, 'dead.commands.nobody', cancel)) as DeadLetter;
+  const letter = JSON.parse(await heard(its.client, 'dead.commands.anonymous.nobody', cancel)) as DeadLetter;
   assert.is(letter.fault.code, 'ERR_PLAN_UNKNOWN');
 });
 

@@ -104,7 +104,7 @@ test('of two bodies under one id the first one stored has it, whoever sleeps', a
   try {
     await its.submit(probePlan('two-bodies', { params: { value: 2 } }));
     await awake.logged(waits('two-bodies'));
-    const letter = heard(its.client, 'dead.commands.two-bodies', async () => asleep.resume());
+    const letter = heard(its.client, 'dead.commands.anonymous.two-bodies', async () => asleep.resume());
     assert.is(JSON.parse(await letter).fault.code, 'ERR_PLAN_CONFLICT');
     await cancel('two-bodies');
     const { settled, submitted } = await its.ended('two-bodies');
@@ -117,12 +117,12 @@ test('of two bodies under one id the first one stored has it, whoever sleeps', a
 test('a sleeper that wakes with a cancellation from before the plan does not end it', async () => {
   const { asleep, awake } = await fallAsleepOver(() => cancel('reborn'), 12);
   try {
-    const letter = heard(its.client, 'dead.commands.reborn', () => submit('reborn'));
+    const letter = heard(its.client, 'dead.commands.anonymous.reborn', () => submit('reborn'));
     assert.is(JSON.parse(await letter).fault.code, 'ERR_PLAN_UNKNOWN');
     await consumerIs(({ held }) => held === 0);
     asleep.resume();
     // It tells of what it did with it.
-    await heard(its.client, 'dead.commands.reborn');
+    await heard(its.client, 'dead.commands.anonymous.reborn');
     assert.is((await its.read('reborn')).state.cancelRequested, undefined);
     await cancel('reborn');
     assert.is((await its.ended('reborn')).settled?.status, 'cancelled');

@@ -95,6 +95,10 @@ async function logged(child: ChildProcess, field: string): Promise<string> {
   throw new Error(`it ended without telling its ${field}`);
 }
 
+/** With the principal that it shows how to add. */
+const withAlice = (conf: string): string =>
+  conf.replace(/^ +# \{\n(?: +# .*\n)+? +# \}\n/m, (block) => block.replace(/^( +)# /gm, '$1'));
+
 /** nats-server as compose starts it, on ports and in a folder of the test. */
 async function startNats(processes: Processes, home: string): Promise<number> {
   const folder = path.join(home, 'nats');
@@ -103,13 +107,13 @@ async function startNats(processes: Processes, home: string): Promise<number> {
   const { environment = {} } = COMPOSE.services.nats ?? {};
   const passwords = Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, filledIn(value)]));
   const conf = await readFile(path.join(ROOT, 'deploy/nats.conf'), 'utf8');
-  const adapted = conf
+  const adapted = withAlice(conf)
     .replace('port: 4222', 'host: 127.0.0.1\nport: -1')
     .replace('http: 8222', 'http: "127.0.0.1:-1"')
     .replace('store_dir: /data', `store_dir: "${folder}"`);
   await writeFile(path.join(folder, 'isomorph.conf'), adapted);
   const args = ['-c', path.join(folder, 'isomorph.conf'), '--ports_file_dir', folder, '-l', path.join(folder, 'log')];
-  const server = processes.start(binary, args, passwords);
+  const server = processes.start(binary, args, { ...passwords, NATS_ALICE_PASSWORD: 'alice' });
   const ready = await waitUntilReady({
     portsDir: folder,
     pid: server.pid ?? 0,
@@ -156,12 +160,21 @@ test('its services run a plan together', async () => {
       ],
     };
     const client = await connectNats({ url: `nats://127.0.0.1:${port}`, name: 'client' });
+    const alice = await connectNats({ url: `nats://alice:alice@127.0.0.1:${port}`, name: 'alice' });
     try {
       const submit = () => client.request('plans.submit', JSON.stringify(plan), { timeout: scaledMs(10_000) });
       const settled = JSON.parse(await heard(client, 'ledger.composed.plan.settled', submit));
       assert.is(settled.data.status, 'succeeded', JSON.stringify(settled));
+
+      const own = { ...plan, plan_id: 'of-alice' };
+      const asAlice = () => alice.request('plans.alice.submit', JSON.stringify(own), { timeout: scaledMs(10_000) });
+      const submitted = await heard(alice, 'ledger.of-alice.plan.admitted', asAlice);
+      assert.is(JSON.parse(submitted.split('\n')[0] ?? '').data.principal, 'alice');
+      const cancel = () => client.request('plans.cancel', '{"plan_id":"of-alice"}', { timeout: scaledMs(10_000) });
+      const refused = JSON.parse(await heard(client, 'dead.commands.anonymous.of-alice', cancel));
+      assert.is(refused.fault.code, 'ERR_PRINCIPAL');
     } finally {
-      await client.close();
+      await Promise.all([client.close(), alice.close()]);
     }
   } finally {
     await processes.stop();

@@ -210,7 +210,7 @@ test('facts of scratch use become events once, however often they are delivered'
   await heard(its.client, 'ledger.facts.scratch.kv.changed', publish);
   const state = await its.ended('facts');
   assert.is(state.facts.size, 1);
-  const late = await heard(its.client, 'dead.facts.facts', publish);
+  const late = await heard(its.client, 'dead.facts.anonymous.facts', publish);
   assert.is(JSON.parse(late).fault.code, 'ERR_PLAN_SETTLED');
 });
 

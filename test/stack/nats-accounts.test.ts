@@ -1,25 +1,26 @@
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager, type PubAck } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
 import { ensureTopology } from '../../services/setup/topology.ts';
-import { type NatsServerHandle, startNatsServer } from '../../stack/nats/server.ts';
+import { type NatsLogin, type NatsServerHandle, startNatsServer } from '../../stack/nats/server.ts';
 import { suite } from '../harness/suite.ts';
 import { natsBinary, withTempDir } from './fixture.ts';
 
 const test = suite('stack nats accounts');
 
-type User = 'admin' | 'service' | 'auditor' | 'edge';
+type User = 'admin' | 'service' | 'auditor' | 'edge' | 'operator' | 'alice' | 'bob';
 
 /** A server with the streams that matter here, and connections of its users. */
 async function withServer(
   use: (as: (user: User) => Promise<NatsConnection>, server: NatsServerHandle) => Promise<void>,
 ) {
   await withTempDir(async (dir) => {
-    const server = await startNatsServer({ binary: await natsBinary(), dir });
+    const server = await startNatsServer({ binary: await natsBinary(), dir, principals: ['alice', 'bob'] });
+    const logins = { ...server.credentials, ...server.principals } as Record<string, NatsLogin>;
     const connections: NatsConnection[] = [];
     const as = async (user: User): Promise<NatsConnection> => {
-      const login = user === 'edge' ? {} : server.credentials[user];
+      const login = user === 'edge' ? {} : logins[user];
       const connection = await connect({ servers: server.url, ...login });
       connections.push(connection);
       return connection;
@@ -59,18 +60,99 @@ test('a client without credentials gets the acknowledgement of the command strea
   });
 });
 
-test('a client without credentials follows the ledger and the dead letters live', async () => {
+/** Whether the user may subscribe. The server refuses before it answers the flush. */
+async function mayHear(connection: NatsConnection, subject: string): Promise<boolean> {
+  let refused = false;
+  const subscription = connection.subscribe(subject, {
+    callback: (error) => {
+      refused ||= error !== null;
+    },
+  });
+  await connection.flush();
+  subscription.unsubscribe();
+  return !refused;
+}
+
+test('a client without credentials follows the ledger live', async () => {
   await withServer(async (as) => {
-    const client = await as('edge');
-    const subscriptions = ['ledger.p1.>', 'dead.>'].map((subject) => client.subscribe(subject, { max: 1 }));
-    await client.flush();
+    const heard = (await as('edge')).subscribe('ledger.p1.>', { max: 1 });
+    await (await as('edge')).flush();
+    await jetstream(await as('service')).publish('ledger.p1.plan.settled', '{"seq":1}');
+    for await (const message of heard) assert.is(message.string(), '{"seq":1}');
+  });
+});
+
+test('each principal hears of its own refusals and of nobody else’s; operator and auditor hear of all', async () => {
+  await withServer(async (as) => {
+    const own = { edge: 'anonymous', alice: 'alice', bob: 'bob' } as const;
+    const everything = ['dead.>', 'dead.*.*.p1', 'dead.commands.*.p1', 'dead.commands.>'];
+    const users = ['edge', 'alice', 'bob'] as const;
+    for (const user of users) {
+      const connection = await as(user);
+      for (const subject of everything) assert.is(await mayHear(connection, subject), false, `${user} ${subject}`);
+      for (const other of users) {
+        const may = await mayHear(connection, `dead.commands.${own[other]}.p1`);
+        assert.is(may, other === user, `${user} hears ${own[other]}`);
+      }
+    }
+    for (const user of ['operator', 'auditor'] as const) {
+      for (const subject of everything) assert.ok(await mayHear(await as(user), subject), `${user} ${subject}`);
+    }
+    const heard = users.map(async (user) => {
+      const connection = await as(user);
+      const seen: string[] = [];
+      const subscription = connection.subscribe(`dead.*.${own[user]}.>`, { max: 1 });
+      await connection.flush();
+      return {
+        seen,
+        done: (async () => {
+          for await (const { subject } of subscription) seen.push(subject);
+        })(),
+      };
+    });
+    const listeners = await Promise.all(heard);
     const service = await as('service');
-    await jetstream(service).publish('ledger.p1.plan.settled', '{"seq":1}');
-    service.publish('dead.plans.submit', '{"reason":"not JSON"}');
-    const seen: string[] = [];
-    for (const subscription of subscriptions)
-      for await (const message of subscription) seen.push(`${message.subject} ${message.string()}`);
-    assert.equal(seen, ['ledger.p1.plan.settled {"seq":1}', 'dead.plans.submit {"reason":"not JSON"}']);
+    for (const user of users) service.publish(`dead.commands.${own[user]}.p1`, '{}');
+    await Promise.all(listeners.map(({ done }) => done));
+    assert.equal(
+      listeners.map(({ seen }) => seen),
+      users.map((user) => [`dead.commands.${own[user]}.p1`]),
+    );
+  });
+});
+
+test('each principal commands under its own name and no other', async () => {
+  await withServer(async (as) => {
+    const names = { edge: undefined, alice: 'alice', bob: 'bob', operator: 'operator' } as const;
+    const users = ['edge', 'alice', 'bob', 'operator'] as const;
+    const subjectOf = (user: (typeof users)[number]) =>
+      names[user] === undefined ? 'plans.cancel' : `plans.${names[user]}.cancel`;
+    for (const user of users) {
+      const connection = await as(user);
+      for (const other of users) {
+        const asked = connection.request(subjectOf(other), '{"plan_id":"p1"}', { timeout: 5_000 });
+        if (user === other) assert.is((await asked).json<{ stream: string }>().stream, 'COMMANDS');
+        else assert.is(await refusal(asked), 'PermissionViolationError', `${user} as ${other}`);
+      }
+    }
+  });
+});
+
+test('nobody’s message id swallows the command of another', async () => {
+  await withServer(async (as) => {
+    const [alice, bob] = [await as('alice'), await as('bob')];
+    const { config } = await (await jetstreamManager(await as('admin'))).streams.info('COMMANDS');
+    // Less the server does not take: 0 means its default of two minutes.
+    assert.is(config.duplicate_window, 100_000_000);
+    const withId = headers();
+    withId.set('Nats-Msg-Id', 'plan-1');
+    const submit = async (connection: NatsConnection, name: string) =>
+      (await connection.request(`plans.${name}.submit`, '{}', { headers: withId, timeout: 5_000 })).json<PubAck>();
+    const first = await submit(alice, 'alice');
+    // As long as the window is: by the clock of the server, which stores in between.
+    let other = await submit(bob, 'bob');
+    while (other.duplicate) other = await submit(bob, 'bob');
+    assert.is(other.seq, first.seq + 1);
   });
 });
 
@@ -197,6 +279,18 @@ test('an auditor reads the ledger, stored and live', async () => {
     await auditor.flush();
     await writer.publish('ledger.p1.plan.settled', 'plan.settled');
     for await (const message of live) assert.is(message.string(), 'plan.settled');
+  });
+});
+
+test('an auditor reads stored dead letters; clients do not', async () => {
+  await withServer(async (as) => {
+    await jetstream(await as('service')).publish('dead.commands.alice.p1', 'a letter');
+    const { direct } = await jetstreamManager(await as('auditor'), { checkAPI: false });
+    assert.is((await direct.getMessage('DEAD', { last_by_subj: 'dead.>' }))?.string(), 'a letter');
+    for (const user of ['edge', 'alice', 'operator'] as const) {
+      const asked = (await as(user)).request('$JS.API.DIRECT.GET.DEAD', '{"last_by_subj":"dead.>"}', { timeout: 500 });
+      assert.is(await refusal(asked), 'PermissionViolationError', user);
+    }
   });
 });
 

@@ -3,6 +3,7 @@ import type { Backends } from '../../../shared/providers/backends.ts';
 import { KV_BACKENDS } from '../../../shared/scratch/kv/open.ts';
 import { QUEUE_BACKENDS } from '../../../shared/scratch/queue/open.ts';
 import { SECRETS_BACKENDS } from '../../../shared/secrets/open.ts';
+import { isPrincipal } from '../../../shared/wire/commands.ts';
 import { STORE_BACKENDS } from '../../../shared/world/open.ts';
 import { PROCESSES, type ProcessName } from '../services.ts';
 
@@ -70,6 +71,11 @@ const isAdapter = (text: string): text is Adapter => ADAPTERS.some((adapter) => 
 function adapters(text: string): readonly Adapter[] | undefined {
   const names = text.split(',').map((name) => name.trim());
   return names.length > 0 && names.every(isAdapter) ? names : undefined;
+}
+
+function principals(text: string): readonly string[] | undefined {
+  const names = text.split(',').map((name) => name.trim());
+  return names.every(isPrincipal) ? names : undefined;
 }
 
 const variable = <T>(spec: Variable<T>): Variable<T> => spec;
@@ -220,6 +226,14 @@ export const VARIABLES = {
     fallback: 4,
     expected: 'an integer from 1 to 1000',
     parse: integer(1, 1000),
+  }),
+  operators: defaulted<readonly string[]>({
+    name: 'ISOMORPH_OPERATORS',
+    meaning: 'principals who may cancel plans of others (docs/principals.md)',
+    neededBy: [],
+    fallback: ['operator'],
+    expected: 'a comma-separated list of principals',
+    parse: principals,
   }),
   declareLeases: defaulted<boolean>({
     name: 'ISOMORPH_LEASES',
