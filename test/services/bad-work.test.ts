@@ -17,7 +17,7 @@ test.before(async () => {
 test.after(() => its.stop());
 
 async function refusal(subject: string, body: object): Promise<DeadLetter['fault']> {
-  const said = await heard(its.client, 'dead.work.>', () => publish(its.core, subject, JSON.stringify(body)));
+  const said = await heard(its.core, 'dead.work.>', () => publish(its.core, subject, JSON.stringify(body)));
   return (JSON.parse(said) as DeadLetter).fault;
 }
 
