@@ -39,7 +39,7 @@ const ledgerHistories = (numRuns: number, seed: number): string | undefined =>
 /** A fifth of them at each door of a running stack. */
 async function poison(numRuns: number, seed: number): Promise<string | undefined> {
   try {
-    await poisonEveryDoor({ countEach: Math.ceil(numRuns / 5), seed });
+    await poisonEveryDoor({ countEach: Math.ceil(numRuns / 6), seed });
     return undefined;
   } catch (error) {
     if (error instanceof AssertionError) return error.message;

@@ -11,7 +11,7 @@ import { WORK_STREAM } from '../../shared/wire/work.ts';
 import { probePlan } from '../harness/probe-plan.ts';
 import { startTestStack, type TestStack } from '../harness/stack.ts';
 import type { Poison } from './garbled.ts';
-import { commands, facts, ledgerMessages, workMessages } from './kinds.ts';
+import { commands, facts, ledgerMessages, namedCommands, workMessages } from './kinds.ts';
 import { deadLetters, drained, isRefusal, publishAll, type Stored } from './poisoning.ts';
 
 const HARMLESS = 20;
@@ -28,12 +28,13 @@ export interface Dose {
 interface Door {
   readonly stream: string;
   readonly poison: fc.Arbitrary<Poison>;
-  /** Facts, work and ledger can be reached with a service's credentials only. */
+  /** Facts, work, ledger and any name of a principal can be reached with a service's credentials only. */
   readonly from: (stack: TestStack) => NatsConnection;
 }
 
 const DOORS: readonly Door[] = [
   { stream: COMMANDS_STREAM, poison: commands, from: ({ client }) => client },
+  { stream: COMMANDS_STREAM, poison: namedCommands, from: ({ core }) => core },
   { stream: FACTS_STREAM, poison: facts, from: ({ core }) => core },
   { stream: WORK_STREAM, poison: workMessages, from: ({ core }) => core },
   { stream: LEDGER_STREAM, poison: ledgerMessages, from: ({ core }) => core },

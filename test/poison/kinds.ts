@@ -1,7 +1,7 @@
 /** Poison for each door: what a client, a processor, a service's credentials or a container can send. */
 import fc from 'fast-check';
 import { FACT_KINDS } from '../../shared/ledger/events.ts';
-import { COMMAND_SUBJECTS } from '../../shared/wire/commands.ts';
+import { ANONYMOUS_SUBJECTS, COMMANDS } from '../../shared/wire/commands.ts';
 import { PURGE_SUBJECT, TIMER_SUBJECT, workSubject } from '../../shared/wire/work.ts';
 import { awkwardHeaders, garbled, type Poison } from './garbled.ts';
 
@@ -27,9 +27,14 @@ const cancel = planId.map((id) => ({ plan_id: id, reason: 'poison' }));
 const about = (subject: fc.Arbitrary<string>, body: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Poison> =>
   fc.record({ subject, body, headers: awkwardHeaders });
 
-export const commands = about(
-  fc.constantFrom(...COMMAND_SUBJECTS),
-  garbled(fc.oneof({ weight: 4, arbitrary: plan }, { weight: 1, arbitrary: cancel })),
+const command = garbled(fc.oneof({ weight: 4, arbitrary: plan }, { weight: 1, arbitrary: cancel }));
+
+export const commands = about(fc.constantFrom(...ANONYMOUS_SUBJECTS), command);
+
+/** Of principals, and of tokens that are none. */
+export const namedCommands = about(
+  fc.tuple(token, fc.constantFrom(...COMMANDS)).map(([principal, name]) => `plans.${principal}.${name}`),
+  command,
 );
 
 const fact = fc.constantFrom(...FACT_KINDS).map((kind) => ({

@@ -82,7 +82,12 @@ test('a command whose subject names nobody is refused, and nobody is told but wh
 
 test('what is refused of a plan by others than admission is told to the principal whose plan it is', async () => {
   await its.ended('of-alice');
-  const work = { plan_id: 'of-alice', execution_id: 'of-alice.ghost.1', not_before: '', ledger_seq: 1 };
+  const work = {
+    plan_id: 'of-alice',
+    execution_id: 'of-alice.ghost.1',
+    not_before: new Date(0).toISOString(),
+    ledger_seq: 1,
+  };
   const letter = await heard(alice, 'dead.work.alice.of-alice', async () => {
     await its.core.request('work.mock', JSON.stringify(work), { timeout: 10_000 });
   });
