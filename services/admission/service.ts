@@ -33,6 +33,9 @@ export interface AdmissionDeps extends ServiceDeps {
 
 const CONCURRENCY = 16;
 
+/** A command outlives an outage of a long weekend; then its sender is told that nothing came of it. */
+const PATIENCE_S = 4 * 86_400;
+
 /** A command that waits for one before it looks again after this. */
 const WAIT_MS = 1_000;
 
@@ -134,6 +137,7 @@ export function startAdmission(deps: AdmissionDeps): Promise<Consumption> {
   return consumeFor(deps, {
     consumer: CONSUMERS.admission,
     concurrency: CONCURRENCY,
+    patienceS: PATIENCE_S,
     keyOf: (message) => admission.planOf(message) ?? `command ${message.seq}`,
     planOf: (message) => admission.planOf(message),
     principalOf: async ({ subject }) => parseCommandSubject(subject)?.principal,

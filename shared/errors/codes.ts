@@ -185,6 +185,11 @@ export const ERROR_TABLE = {
   // System
   ERR_CONFIG: row('The configuration is not usable.', false, 'Correct each fault that the message lists.'),
   ERR_UNIMPLEMENTED: row('This backend does not offer the operation.', false, 'Choose another backend.'),
+  ERR_REFUSED: row(
+    'A store that worked at the start refuses now: its credentials, its rights or its bucket.',
+    true,
+    'Renew them; what waits goes on by itself.',
+  ),
   ERR_UNAVAILABLE: row('A server could not be reached.', true, 'Check that it runs and the URL is right.'),
   ERR_USAGE: row('The command line was not understood.', false, 'See `isomorph --help`.'),
   ERR_INTERNAL: row('A defect of Isomorph.', true, 'Report it with the log.'),

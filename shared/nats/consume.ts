@@ -49,6 +49,8 @@ export interface ConsumeOptions {
   readonly concurrency: number;
   /** Messages held at once; those above `concurrency` wait here, where no other instance can take them. */
   readonly prefetch?: number;
+  /** A message that has waited longer than this for what may pass is given up. Default: none is. */
+  readonly patienceS?: number;
   /** Told of every message as it comes, before it waits for anything. */
   delivered?(message: JsMsg): void;
   /** Told of every message that is done or dead, before the server is: it will be delivered again at most by mistake. */
@@ -207,18 +209,19 @@ class Loop {
   }
 
   async #judge(message: JsMsg): Promise<Disposition> {
-    const { log, handle } = this.#options;
+    const { log, handle, patienceS = Number.POSITIVE_INFINITY } = this.#options;
     try {
       return await handle(message, this.#abort.signal);
     } catch (error) {
       if (this.#abort.signal.aborted) return { kind: 'later', delayMs: 0 };
       const { seq, subject } = message;
       const deliveries = message.info.deliveryCount;
-      const passing = error instanceof IsomorphError && error.retryable;
+      const passing = error instanceof IsomorphError && error.retryable && error.code !== 'ERR_INTERNAL';
       const about = { subject, seq, deliveries, age_s: ageS(message) };
       if (passing) this.#tell('handling failed', error, about);
       else log.warn({ err: error, ...about }, 'handling failed');
       if (!passing && this.#countDefect(seq) >= MAX_DEFECTS) return dead(toFault(error));
+      if (about.age_s > patienceS) return dead(toFault(error));
       return { kind: 'later', delayMs: backoffMs(deliveries - 1, { ...RETRY, random: Math.random }) };
     }
   }

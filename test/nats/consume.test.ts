@@ -54,6 +54,28 @@ live('what fails for a passing reason is delivered again until it succeeds, howe
   });
 });
 
+live('what waits longer than its patience is given up, with what it waited for', async (its) => {
+  await withoutBackoff(async () => {
+    const away = () => Promise.reject(new IsomorphError('ERR_REFUSED', 'the store refuses'));
+    const { letter } = await deadLetter(its, async () => {
+      await its.send('impatient');
+      await its.start(away, { patienceS: 1 });
+    });
+    assert.equal(letter.fault, { code: 'ERR_REFUSED', message: 'the store refuses' });
+  });
+});
+
+live('a defect that calls itself worth a retry is given up like any other', async (its) => {
+  await withoutBackoff(async () => {
+    const broken = () => Promise.reject(new IsomorphError('ERR_INTERNAL', 'a defect'));
+    const { letter } = await deadLetter(its, async () => {
+      await its.send('defect');
+      await its.start(broken);
+    });
+    assert.equal([letter.fault.code, letter.deliveries], ['ERR_INTERNAL', 8]);
+  });
+});
+
 live('a handler that says later gets the message again', async (its) => {
   const done = gate<number>();
   await its.start(async (message): Promise<Disposition> => {

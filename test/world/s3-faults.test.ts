@@ -184,7 +184,7 @@ test('parts that a writer left behind are swept, artifacts and fresh parts are n
       /uploadId=/.test(path ?? '') && method !== 'PUT'
         ? { status: 403, body: '<Error><Code>AccessDenied</Code></Error>' }
         : 'pass';
-    await refusal(putLarge(store, '/artifacts/dead', 1), 'ERR_CONFIG');
+    await refusal(putLarge(store, '/artifacts/dead', 1), 'ERR_REFUSED');
     proxy.decide = () => 'pass';
     assert.is(await store.sweepUploads({ olderThanS: 3600 }), 0);
     const tomorrow = await openS3Store(url, { credentials: ceph, nowMs: () => Date.now() + 86_400_000 });

@@ -2,7 +2,8 @@
 import type { ErrorCode } from '../../../errors/codes.ts';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 
-const CONFIG_NAMES =
+/** What is wrong with the configuration at the start, and passes once a start has succeeded. */
+const REFUSED_NAMES =
   /^(NoSuchBucket|PermanentRedirect|AuthorizationHeaderMalformed|ExpiredToken|InvalidToken|InvalidBucketName)$/;
 
 /** The HTTP status of an answer that the SDK turned into an error; undefined when there was no answer. */
@@ -13,7 +14,7 @@ export function statusOf(error: unknown): number | undefined {
 }
 
 function codeOf(name: string, status: number): ErrorCode {
-  if (CONFIG_NAMES.test(name) || status === 401 || status === 403) return 'ERR_CONFIG';
+  if (REFUSED_NAMES.test(name) || status === 401 || status === 403) return 'ERR_REFUSED';
   if (status === 408 || status === 429 || status === 409 || (status >= 500 && status !== 501)) return 'ERR_UNAVAILABLE';
   if (status === 405 || status === 411 || status === 501) return 'ERR_UNIMPLEMENTED';
   return 'ERR_INTERNAL';
@@ -38,7 +39,7 @@ export function translated(what: string, error: unknown): unknown {
     });
   }
   if (error.name === 'CredentialsProviderError') {
-    return new IsomorphError('ERR_CONFIG', `${what}: no AWS credentials were found`, {
+    return new IsomorphError('ERR_REFUSED', `${what}: no AWS credentials were found`, {
       expected: 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role',
     });
   }

@@ -255,7 +255,9 @@ export async function openS3Store(url: URL, options: S3StoreOptions = {}): Promi
     return store;
   } catch (error) {
     await store.close();
-    throw error;
+    if (!(error instanceof IsomorphError) || error.code !== 'ERR_REFUSED') throw error;
+    // Refused from the first, it is no outage.
+    throw new IsomorphError('ERR_CONFIG', error.message, error.place);
   }
 }
 
