@@ -7,6 +7,7 @@
  * the wrong client or hangs. Telling pglite-socket that an open sequence is a transaction makes it keep to the connection.
  */
 import type { PGlite } from '@electric-sql/pglite';
+import { isGuarded } from './statement-guard.ts';
 
 /** Front-end messages that leave a sequence open until Sync: Parse, Bind, Describe, Execute, Close, Flush, CopyData. */
 const OPENING = new Set([...'PBDECHd'].map((letter) => letter.charCodeAt(0)));
@@ -15,13 +16,30 @@ const ENDING = new Set([...'SQ'].map((letter) => letter.charCodeAt(0)));
 
 const SYNC_MESSAGE = Uint8Array.of('S'.charCodeAt(0), 0, 0, 0, 4);
 
+/** What Postgres refuses to the session as it is: in the place of what would make it the superuser's again. */
+const REFUSED_STATEMENT = Buffer.from('set role postgres\0');
+
+/** The message, or one that Postgres answers with the error that the statement in it deserves. */
+function guarded(message: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+  const type = String.fromCharCode(bytes[0] ?? 0);
+  if (type !== 'Q' && type !== 'P') return message;
+  const start = type === 'Q' ? 5 : bytes.indexOf(0, 5) + 1;
+  const end = bytes.indexOf(0, start);
+  if (!isGuarded(bytes.toString('utf8', start, end))) return message;
+  const replaced = Buffer.concat([bytes.subarray(0, start), REFUSED_STATEMENT, bytes.subarray(end + 1)]);
+  replaced.writeInt32BE(replaced.byteLength - 1, 1);
+  return replaced;
+}
+
 /**
  * The same database, as pglite-socket should see it.
  * @param onBroken the session itself failed (not a statement of it): nothing more will be answered.
  */
 export function fenceExchanges(db: PGlite, onBroken: (thrown: unknown) => void): PGlite {
   let open = false;
-  const execProtocolRawStream: PGlite['execProtocolRawStream'] = async (message, options) => {
+  const execProtocolRawStream: PGlite['execProtocolRawStream'] = async (received, options) => {
+    const message = guarded(received);
     const [type = 0] = message;
     if (OPENING.has(type)) open = true;
     else if (ENDING.has(type)) open = false;

@@ -1,5 +1,6 @@
 /** Postgres without a Postgres: PGlite (WASM) in a process of its own, reached by `pg` like any other server. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,7 +11,7 @@ import { logTail, readJson, writePrivate } from '../files.ts';
 import { adopt, type Child, type ChildEnd, endPid, findByLastArguments, isPortFree } from '../process.ts';
 
 export interface PgliteHandle {
-  /** `postgres://…@127.0.0.1:<port>/postgres`, for `pg`. */
+  /** `postgres://isomorph:<password>@127.0.0.1:<port>/postgres`, for `pg`. */
   readonly url: string;
   readonly port: number;
   readonly pid: number;
@@ -49,11 +50,12 @@ export async function startPglite(options: PgliteOptions): Promise<PgliteHandle>
   for (const pid of await findByLastArguments([...PROGRAM, dataDir])) await endPid(pid, { graceMs: STOP_GRACE_MS });
   await shortenLog(log);
 
+  const password = await keptPassword(join(dir, 'password.json'));
   const preferred = await choosePort(options.port, remembered);
-  let started = await launch(options, dataDir, preferred, log);
+  let started = await launch(options, { dataDir, port: preferred, log, password });
   if (started === undefined && options.port === undefined && preferred !== 0) {
     // The port of the last time was taken between the look and the start.
-    started = await launch(options, dataDir, 0, log);
+    started = await launch(options, { dataDir, port: 0, log, password });
   }
   if (started === undefined) {
     throw new IsomorphError('ERR_UNAVAILABLE', `PGlite did not become ready:\n${await logTail(log)}`);
@@ -61,13 +63,20 @@ export async function startPglite(options: PgliteOptions): Promise<PgliteHandle>
   const { child, port } = started;
   await writePrivate(remembered, JSON.stringify({ port }));
   return {
-    url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres?sslmode=disable`,
+    url: `postgres://isomorph:${password}@127.0.0.1:${port}/postgres?sslmode=disable`,
     port,
     pid: child.pid,
     stop: async () => {
       await child.stop({ graceMs: STOP_GRACE_MS });
     },
   };
+}
+
+async function keptPassword(path: string): Promise<string> {
+  const kept = (await readJson(path)) as { password?: string } | undefined;
+  const password = kept?.password ?? randomBytes(24).toString('base64url');
+  await writePrivate(path, JSON.stringify({ password }));
+  return password;
 }
 
 async function choosePort(port: number | undefined, remembered: string): Promise<number> {
@@ -90,16 +99,14 @@ async function shortenLog(path: string): Promise<void> {
 /** undefined when the server did not become ready; it has ended then. */
 async function launch(
   options: PgliteOptions,
-  dataDir: string,
-  port: number,
-  logPath: string,
+  { dataDir, port, log: logPath, password }: { dataDir: string; port: number; log: string; password: string },
 ): Promise<{ child: Child; port: number } | undefined> {
   const log = await open(logPath, 'a', 0o600);
   let ready = false;
   try {
     const spawned = spawn(process.execPath, [...PROGRAM, dataDir], {
       detached: true,
-      env: { ...process.env, PGLITE_PORT: String(port) },
+      env: { ...process.env, PGLITE_PORT: String(port), PGLITE_PASSWORD: password },
       stdio: ['pipe', 'pipe', log.fd],
     });
     const announced = readAnnouncedPort(spawned);

@@ -123,6 +123,8 @@ test('a client that leaves in the middle of a query or of a transaction does not
   const leaver = connectSocket(port, '127.0.0.1');
   leaver.write(frontendMessage('', '\0\x03\0\0user\0postgres\0database\0postgres\0\0'));
   await once(leaver, 'data');
+  leaver.write(frontendMessage('p', `${new URL(url).password}\0`));
+  await once(leaver, 'data');
   leaver.write(frontendMessage('P', '\0select $1::int\0\0\0'));
   leaver.write(frontendMessage('H', ''));
   await once(leaver, 'data');
@@ -146,6 +148,48 @@ function frontendMessage(type: string, body: string): Buffer {
   length.writeInt32BE(4 + Buffer.byteLength(body, 'latin1'));
   return Buffer.concat([Buffer.from(type, 'latin1'), length, Buffer.from(body, 'latin1')]);
 }
+
+test('it asks for a password, and refuses whatever only a superuser may', async () => {
+  const { url } = server;
+  for (const wrong of ['', 'postgres']) {
+    const stranger = new URL(url);
+    stranger.password = wrong;
+    const client = new pg.Client({ connectionString: stranger.href, password: wrong });
+    client.on('error', () => undefined);
+    await client.connect().then(
+      () => assert.unreachable(`the password ${wrong} was taken`),
+      (error: { code?: string }) => assert.is(error.code, '28P01'),
+    );
+  }
+  const pool = poolOf(url);
+  const superusers = [
+    "copy (select 1) to program 'true'",
+    "copy (select 1) to '/tmp/out'",
+    "select pg_read_file('/etc/passwd')",
+    'alter system set fsync = off',
+    'create role other superuser',
+    'alter role isomorph superuser',
+    "do $$ begin execute 'reset session ' || 'authorization'; end $$",
+    "select set_config('session_authorization', 'postgres', false)",
+    "update pg_settings set setting = 'postgres' where name = 'session_authorization'",
+    'set session authorization postgres',
+    '/* so */ reset /* /* or */ so */ session authorization',
+    "select 1; set session_authorization = 'postgres'",
+    'set "session_authorization" to postgres',
+    "select '\\'; reset session authorization; --'",
+    'discard all',
+    'set role postgres',
+  ];
+  for (const statement of superusers) {
+    await pool.query(statement).then(
+      () => assert.unreachable(statement),
+      (error: { code?: string }) => assert.is(error.code, '42501', statement),
+    );
+  }
+  const { rows } = await pool.query("select session_user::text as name, current_setting('is_superuser') as super");
+  assert.equal(rows, [{ name: 'isomorph', super: 'off' }]);
+  await pool.end();
+});
 
 test('DATABASE_URL wins over PGlite, and is refused in words that do not show it', async () => {
   const { url } = server;
