@@ -180,8 +180,6 @@ class Dispatcher {
     if (refused !== undefined) return dead(refused, planId);
     const waitMs = untilMs(not_before, this.#deps.nowMs());
     if (waitMs > 0) return later(waitMs);
-    // A later version may have taken the plan up again, and its scratch with it.
-    await this.#journal.load(planId);
     await Promise.all(this.#deps.scratchStores.map((store) => store.purgePlan({ planId })));
     this.#deps.log.info({ plan_id: planId }, 'scratch was purged');
     return DONE;
