@@ -74,6 +74,14 @@ function addPlans(program: Command, chosen: Chosen): void {
       chosen.run = async (context) => (await import('./commands/plans.ts')).plans(context, options);
     });
   program
+    .command('dead [plan]')
+    .description('list what was refused or given up, of all plans or of one, the newest last')
+    .option('--principal <name>', 'of this principal only')
+    .option('--limit <count>', 'at most so many', positive, 30)
+    .action((plan: string | undefined, options) => {
+      chosen.run = async (context) => (await import('./commands/dead.ts')).dead(context, plan, options);
+    });
+  program
     .command('show <plan>')
     .description('everything about one plan: steps, outputs, predicates, faults, budget, receipts')
     .action((plan: string) => {

@@ -186,6 +186,38 @@ test('a plan whose id was given back is watched to the end of what took it, and 
   });
 });
 
+test('dead lists what was refused, by plan and by principal, within 80 columns', async () => {
+  await withLive(async ({ connection, cwd, env }) => {
+    const js = jetstream(connection);
+    const letter = (code: string, message: string) =>
+      JSON.stringify({
+        ...{ fault: { code, message }, stream: 'COMMANDS', seq: 7, subject: 'plans.bob.cancel', deliveries: 1 },
+        ...{ body_base64: '', body_truncated: false },
+      });
+    assert.match((await runCli(['dead'], { cwd, env })).stdout, /Nothing was refused/);
+    await js.publish('dead.commands.bob.held', letter('ERR_PRINCIPAL', `plan held is not of bob ${'x'.repeat(200)}`));
+    await js.publish(`dead.commands.${'p'.repeat(63)}.${'q'.repeat(63)}`, letter('ERR_INPUT_UNDECLARED', 'no'));
+    await js.publish('dead.commands.of-then', letter('ERR_SCHEMA', 'of an earlier version'));
+    await js.publish('dead.commands.bob.held', 'no letter at all');
+    const all = await runCli(['dead'], { cwd, env });
+    assert.is(all.code, 0);
+    assert.match(all.stdout, /COMMANDS {2}bob +held +ERR_PRINCIPAL\n +plan held is not of bob/);
+    assert.ok(
+      all.stdout.split('\n').every((line) => [...line].length <= 80),
+      all.stdout,
+    );
+    const plansOf = async (...args: string[]) =>
+      ((await runCli(['dead', ...args, '--json'], { cwd, env })).documents()[0] as { plan_id: string }[]).map(
+        ({ plan_id: id }) => id,
+      );
+    assert.equal(await plansOf('held'), ['held']);
+    assert.equal(await plansOf('--principal', 'bob'), ['held']);
+    assert.equal(await plansOf('of-then'), ['of-then']);
+    assert.equal(await plansOf('--principal', 'nobody'), []);
+    assert.equal(await plansOf('--limit', '1'), ['of-then']);
+  });
+});
+
 test('cancel knows what cannot be cancelled', async () => {
   await withLive(async ({ connection, cwd, env }) => {
     await writePlan(connection, 'done');
