@@ -180,6 +180,16 @@ const nats = guarded('nats', async (context) => {
   );
 });
 
+const streams = guarded('streams', async ({ terminal, place }) => {
+  const url = place.source === 'environment' ? place.nats?.client : runningStack(homeOf(terminal))?.nats.serviceUrl;
+  if (url === undefined)
+    return warn('streams', 'no user of the services is known here', 'Look at the log of a service.');
+  const missing = await (await import('../topology-checkup.ts')).missingTopology(url);
+  if (missing === undefined) return warn('streams', 'this user may not look', 'Set NATS_URL of a service.');
+  if (missing.length === 0) return ok('streams', 'all streams and consumers are there');
+  return fail('streams', `gone: ${missing.join(', ')}`, 'Run setup, as whoever may create streams.');
+});
+
 const MANY_BEHIND = 100;
 
 const postgres = guarded('postgres', async (context) => {
@@ -250,7 +260,7 @@ const store = guarded('artifacts', async (context) => {
 });
 
 const MACHINE: readonly Check[] = [node, blake3, natsServer, disk, registry, secrets, scratch, stack];
-const RUNNING: readonly Check[] = [nats, postgres, plans, store];
+const RUNNING: readonly Check[] = [nats, streams, postgres, plans, store];
 
 const NAME_WIDTH = 12;
 
