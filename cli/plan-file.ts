@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { fault, IsomorphError } from '../shared/errors/isomorph-error.ts';
 import { isPlanId } from '../shared/ids/ids.ts';
-import { readYaml } from '../shared/schema/yaml-text.ts';
+import { placeInFile, readYamlBytes } from '../shared/schema/yaml-text.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A plan document as far as a client must know it: admission is the one judge of the rest. */
@@ -10,22 +10,22 @@ export interface PlanDocument extends Record<string, unknown> {
   plan_id: string;
 }
 
-async function readText(file: string, terminal: Terminal): Promise<string> {
-  if (file === '-') return text(terminal.stdin);
+async function readBytes(file: string, terminal: Terminal): Promise<Uint8Array> {
+  if (file === '-') return buffer(terminal.stdin);
   try {
-    return await readFile(file, 'utf8');
+    return await readFile(file);
   } catch (error) {
     throw new IsomorphError('ERR_NOT_FOUND', `${file}: ${(error as Error).message}`, {}, error);
   }
 }
 
 /** YAML 1.2 holds JSON, so one parser reads both. */
-function parse(source: string, file: string): Record<string, unknown> {
-  const read = readYaml(source);
+function parse(source: Uint8Array, file: string): Record<string, unknown> {
+  const read = readYamlBytes(source);
   if (!read.ok) {
     const { code, message, pointer = '', expected } = read.faults[0] ?? fault('ERR_NOT_YAML', 'it cannot be read');
     throw new IsomorphError(code, message, {
-      pointer: pointer.replace(/^line (\d+), column (\d+)$/, `${file}:$1:$2`),
+      pointer: pointer === '' ? file : placeInFile(file, pointer),
       ...(expected === undefined ? {} : { expected }),
     });
   }
@@ -45,7 +45,7 @@ export interface PlanOverrides {
  * @throws ERR_NOT_FOUND, ERR_NOT_YAML with line and column, ERR_SCHEMA for no object, ERR_PLAN_ID.
  */
 export async function readPlan(file: string, terminal: Terminal, overrides: PlanOverrides): Promise<PlanDocument> {
-  const parsed = parse(await readText(file, terminal), file);
+  const parsed = parse(await readBytes(file, terminal), file);
   const planId = overrides.planId ?? parsed.plan_id;
   if (!isPlanId(planId)) {
     throw new IsomorphError('ERR_PLAN_ID', `${file}: the plan_id is missing or malformed`, {

@@ -1,5 +1,4 @@
-import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { loadRegistry, type RegistryFault, readRegistry } from '../../shared/registry/registry.ts';
+import { loadRegistry, readRegistry } from '../../shared/registry/registry.ts';
 import { plural } from '../../shared/text/plural.ts';
 import type { Context } from '../context.ts';
 import { homeOf, registryOf, runningStack } from '../place.ts';
@@ -39,19 +38,11 @@ export async function list(context: Context): Promise<number> {
   return 0;
 }
 
-async function faultsOf(folder: string): Promise<{ faults: RegistryFault[]; processors: number; policies: number }> {
-  try {
-    const { registry, faults } = await readRegistry(folder);
-    return { faults, processors: registry.processors.size, policies: registry.policies.size };
-  } catch (error) {
-    throw new IsomorphError('ERR_CONFIG', `the registry at ${folder} cannot be read`, {}, error);
-  }
-}
-
 /** `isomorph registry validate`. */
 export async function validate(context: Context, folder: string | undefined): Promise<number> {
   const { out } = context;
-  const { faults, processors, policies } = await faultsOf(folder ?? folderOf(context));
+  const { registry, faults } = await readRegistry(folder ?? folderOf(context));
+  const [processors, policies] = [registry.processors.size, registry.policies.size];
   const what = `${plural(processors, 'processor')} and ${plural(policies, 'policy', 'policies')}`;
   if (faults.length === 0) out.lines(`${out.theme.good(GLYPH.good)} ${what} are valid`);
   else out.lines(`${out.theme.bad(GLYPH.bad)} ${plural(faults.length, 'fault')} beside ${what} that are valid`);

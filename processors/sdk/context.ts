@@ -142,7 +142,7 @@ export function openContext(
       report({ isomorph: 'progress', ...bounded, ...(message === undefined ? {} : { message }) });
     },
     secret(name) {
-      const value = env[name];
+      const value = Object.hasOwn(env, name) ? env[name] : undefined;
       if (value === undefined || value === '') {
         throw new ProcessorError(`the secret ${name} is not set`, { code: 'ERR_MISSING_SECRET' });
       }

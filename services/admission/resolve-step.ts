@@ -142,7 +142,7 @@ function resolveInputs(
     return { name, ...refused('ERR_INPUT_UNDECLARED', message, { pointer: place, expected }) };
   });
   const missing = Object.entries(declared)
-    .filter(([name, { required }]) => required && step.inputs?.[name] === undefined)
+    .filter(([name, { required }]) => required && !Object.hasOwn(step.inputs ?? {}, name))
     .map(([name]) =>
       fault('ERR_INPUT_UNDECLARED', `${step.processor} needs the input "${name}"`, {
         pointer,

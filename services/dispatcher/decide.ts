@@ -68,17 +68,18 @@ export type StartInputs = Readonly<Record<string, ArtifactStat>>;
 
 /** What a run may start with: every input is there, and has the bytes that the ledger names. */
 export function inputsOf(state: PlanState, step: AdmittedStep, found: FoundAtStart): StartInputs | Failure {
-  const inputs: Record<string, ArtifactStat> = {};
+  const inputs: [string, ArtifactStat][] = [];
   for (const [name, path] of Object.entries(step.inputs)) {
-    const stat = found.inputs[name];
+    const stat = Object.hasOwn(found.inputs, name) ? found.inputs[name] : undefined;
     if (stat === undefined) return failure('ERR_INPUT_MISSING', `input ${name}: nothing at ${path}`);
     if (namesOtherwise(state, path, stat.cid)) {
       const named = state.artifacts.get(path)?.cid;
       return failure('ERR_CID_MISMATCH', `input ${name}: ${path} has ${stat.cid}, the ledger says ${named}`);
     }
-    inputs[name] = stat;
+    inputs.push([name, stat]);
   }
-  return inputs;
+  // As members of their own, whatever they are called.
+  return Object.fromEntries(inputs);
 }
 
 const isFailure = (one: StartInputs | Failure): one is Failure => typeof one.code === 'string';

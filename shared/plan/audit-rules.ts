@@ -171,7 +171,7 @@ export const inputsOfStep = rule<'execution.started'>(
     if (names(data.inputs) !== names(step.inputs)) return differs('the inputs', names(data.inputs), names(step.inputs));
     if (first === undefined) return differs('params_cid', data.params_cid, cidOf(canonicalBytes(step.params)));
     const [name, { path, cid }] = first;
-    const named = step.inputs[name] ?? '';
+    const named = Object.hasOwn(step.inputs, name) ? (step.inputs[name] ?? '') : '';
     return {
       found: `input ${name} is ${path} ${cid}`,
       expected: `${named} ${state.artifacts.get(named)?.cid ?? ''}`.trim(),

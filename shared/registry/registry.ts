@@ -3,9 +3,10 @@ import path from 'node:path';
 import { type Fault, fault, IsomorphError } from '../errors/isomorph-error.ts';
 import { processorSizeFaults } from '../plan/largest.ts';
 import { type Policy, PolicySchema, type Processor, ProcessorSchema } from '../plan/registry.ts';
+import type { ReadResult } from '../schema/json-text.ts';
 import { compileSchema } from '../schema/user-schema.ts';
 import { type Validated, validator } from '../schema/validate.ts';
-import { readYaml } from '../schema/yaml-text.ts';
+import { placeInFile, readYamlBytes } from '../schema/yaml-text.ts';
 import { plural } from '../text/plural.ts';
 
 export interface Registry {
@@ -33,46 +34,74 @@ const processorFaults = (processor: Processor): Fault[] => [
   ...processorSizeFaults(processor),
 ];
 
+/** A value with the file it was read from. */
+interface Read<T> {
+  readonly file: string;
+  readonly value: T;
+}
+
+const because = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+
+async function readDocument(file: string): Promise<ReadResult<unknown>> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    return { ok: false, faults: [fault('ERR_CONFIG', `it cannot be read: ${because(error)}`)] };
+  }
+  return readYamlBytes(bytes);
+}
+
+async function namesIn(folder: string, faults: RegistryFault[]): Promise<string[]> {
+  try {
+    return (await readdir(folder)).filter((name) => /\.ya?ml$/.test(name)).sort();
+  } catch (error) {
+    faults.push({ ...fault('ERR_CONFIG', `the folder cannot be read: ${because(error)}`), file: folder });
+    return [];
+  }
+}
+
+/** What is good in a folder; what is not is a fault of its file and hides no other's. */
 async function readFolder<T>(
   folder: string,
   validate: (value: unknown) => Validated<T>,
   extra: (value: T) => readonly Fault[],
-): Promise<{ values: T[]; faults: RegistryFault[] }> {
-  const values: T[] = [];
-  const faults: RegistryFault[] = [];
-  const names = (await readdir(folder)).filter((name) => /\.ya?ml$/.test(name)).sort();
-  for (const name of names) {
+  faults: RegistryFault[],
+): Promise<Read<T>[]> {
+  const good: Read<T>[] = [];
+  for (const name of await namesIn(folder, faults)) {
     const file = path.join(folder, name);
-    const parsed = readYaml(await readFile(file, 'utf8'));
-    const result = parsed.ok ? validate(parsed.value) : parsed;
+    const document = await readDocument(file);
+    const result = document.ok ? validate(document.value) : document;
     const found = result.ok ? extra(result.value) : result.faults;
     faults.push(...found.map((one) => ({ ...one, file })));
-    if (result.ok && found.length === 0) values.push(result.value);
+    if (result.ok && found.length === 0) good.push({ file, value: result.value });
   }
-  return { values, faults };
+  return good;
 }
 
-function byKey<T>(values: readonly T[], keyOf: (value: T) => string, faults: RegistryFault[], folder: string) {
-  const map = new Map<string, T>();
-  for (const value of values) {
-    const key = keyOf(value);
-    if (map.has(key)) faults.push({ ...fault('ERR_SCHEMA', `${key} is defined twice`), file: folder });
-    map.set(key, value);
+function byKey<T, K extends keyof T & string>(read: readonly Read<T>[], key: K, faults: RegistryFault[]) {
+  const first = new Map<T[K], string>();
+  const values = new Map<T[K], T>();
+  for (const { file, value } of read) {
+    const name = value[key];
+    const other = first.get(name);
+    if (other !== undefined) {
+      const place = { pointer: `/${key}`, expected: 'one file for each' };
+      faults.push({ ...fault('ERR_SCHEMA', `${name} is defined in ${other} too`, place), file });
+    }
+    first.set(name, other ?? file);
+    values.set(name, value);
   }
-  return map;
+  return values;
 }
 
 /** Reads `processors/*.yaml` and `policies/*.yaml` below `root`, with every fault of every file. */
 export async function readRegistry(root: string): Promise<{ registry: Registry; faults: RegistryFault[] }> {
-  const processorsFolder = path.join(root, 'processors');
-  const policiesFolder = path.join(root, 'policies');
-  const processors = await readFolder(processorsFolder, validateProcessor, processorFaults);
-  const policies = await readFolder(policiesFolder, validatePolicy, () => []);
-  const faults = [...processors.faults, ...policies.faults];
-  const registry = {
-    processors: byKey(processors.values, (processor) => processor.ref, faults, processorsFolder),
-    policies: byKey(policies.values, (policy) => policy.name, faults, policiesFolder),
-  };
+  const faults: RegistryFault[] = [];
+  const processors = await readFolder(path.join(root, 'processors'), validateProcessor, processorFaults, faults);
+  const policies = await readFolder(path.join(root, 'policies'), validatePolicy, () => [], faults);
+  const registry = { processors: byKey(processors, 'ref', faults), policies: byKey(policies, 'name', faults) };
   return { registry, faults };
 }
 
@@ -81,19 +110,11 @@ export async function readRegistry(root: string): Promise<{ registry: Registry; 
  * @throws ERR_CONFIG with every fault, each with its file and place.
  */
 export async function loadRegistry(root: string): Promise<Registry> {
-  let result: Awaited<ReturnType<typeof readRegistry>>;
-  try {
-    result = await readRegistry(root);
-  } catch (error) {
-    throw new IsomorphError('ERR_CONFIG', `the registry at ${root} cannot be read`, {}, error);
-  }
-  if (result.faults.length === 0) return result.registry;
-  const lines = result.faults.map(
-    ({ file, pointer = '', message, expected }) =>
-      `  ${file}${pointer === '' ? '' : `#${pointer}`}: ${message}${expected === undefined ? '' : ` (expected ${expected})`}`,
-  );
-  throw new IsomorphError(
-    'ERR_CONFIG',
-    `the registry has ${plural(result.faults.length, 'fault')}:\n${lines.join('\n')}`,
-  );
+  const { registry, faults } = await readRegistry(root);
+  if (faults.length === 0) return registry;
+  const lines = faults.map(({ file, pointer = '', message, expected }) => {
+    const place = pointer === '' ? file : placeInFile(file, pointer);
+    return `  ${place}: ${message}${expected === undefined ? '' : ` (expected ${expected})`}`;
+  });
+  throw new IsomorphError('ERR_CONFIG', `the registry has ${plural(faults.length, 'fault')}:\n${lines.join('\n')}`);
 }

@@ -74,6 +74,10 @@ function* tokensOf(text: string): Generator<string> {
   }
 }
 
+/** Half a character can stand in JSON only as an escape. */
+const isWellFormed = (token: string): boolean =>
+  !/\\u[dD][89a-fA-F]/.test(token) || (JSON.parse(token) as string).isWellFormed();
+
 /** What two readers would take differently. The text must be JSON. */
 function differences(text: string): Fault[] {
   const faults: Fault[] = [];
@@ -96,6 +100,11 @@ function differences(text: string): Fault[] {
     } else if (token === ',') {
       if (frame !== undefined) frame.index += 1;
       isName = frame?.names !== undefined;
+    } else if (token.startsWith('"') && !isWellFormed(token)) {
+      const expected = 'Unicode text without lone surrogates';
+      const place = isName ? (frame?.pointer ?? '') : here();
+      faults.push(fault('ERR_NOT_I_JSON', 'a text with half a character', { pointer: place, expected }));
+      isName = false;
     } else if (token.startsWith('"') && isName && frame?.names !== undefined) {
       frame.token = JSON.parse(token) as string;
       if (frame.names.has(frame.token)) {
@@ -106,7 +115,8 @@ function differences(text: string): Fault[] {
       frame.names.add(frame.token);
       isName = false;
     } else if (/^[-\d]/.test(token) && !survivesDouble(token)) {
-      const expected = `a number that a double holds, such as ${Number(token.slice(0, MAX_NUMBER_CHARACTERS))}, or a string`;
+      const near = Number(token.slice(0, MAX_NUMBER_CHARACTERS));
+      const expected = `a number that a double holds${Number.isFinite(near) ? `, such as ${near}` : ''}, or a string`;
       faults.push(fault('ERR_NOT_I_JSON', `no double is ${token.slice(0, 40)}`, { pointer: here(), expected }));
     }
     if (faults.length >= MAX_FAULTS) break;

@@ -33,6 +33,9 @@ function tell({ lines, faults }: YamlReading, node: Node, message: string, expec
 function checkScalar(reading: YamlReading, node: Node): void {
   if (!isScalar(node)) return;
   const { value, source = '' } = node;
+  if (typeof value === 'string' && !value.isWellFormed()) {
+    tell(reading, node, 'a text with half a character', 'Unicode text without lone surrogates');
+  }
   if (typeof value === 'bigint' || (typeof value === 'number' && !isSame(value, source))) {
     tell(reading, node, `no double is ${source.slice(0, 40)}`, 'a number that a double holds, or a quoted string');
   }
@@ -156,4 +159,24 @@ export function readYaml(text: string): ReadResult<unknown> {
   if (reading.faults.length === 0) check(document, reading);
   if (reading.faults.length > 0) return { ok: false, faults: reading.faults };
   return { ok: true, value: document.toJS({ maxAliasCount: -1 }) };
+}
+
+/** {@link readYaml} of a file. */
+export function readYamlBytes(bytes: Uint8Array): ReadResult<unknown> {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return {
+      ok: false,
+      faults: [fault('ERR_NOT_YAML', 'it is not UTF-8', { expected: 'YAML 1.2, or JSON, in UTF-8' })],
+    };
+  }
+  return readYaml(text);
+}
+
+/** Where a fault is, as editors open it where there is a line: `file:2:7`, else `file#/pointer`. */
+export function placeInFile(file: string, pointer: string): string {
+  const [, line, column] = /^line (\d+), column (\d+)$/.exec(pointer) ?? [];
+  return line === undefined ? `${file}#${pointer}` : `${file}:${line}:${column}`;
 }

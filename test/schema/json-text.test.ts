@@ -61,6 +61,19 @@ test('a member that is there twice is refused at its place, however it is writte
   assert.equal(refused('{"__proto__":1,"__proto__":2}'), [['ERR_NOT_I_JSON', '/__proto__']]);
 });
 
+test('half a character is refused at its place, in a text and in a name', () => {
+  for (const half of ['\\ud800', '\\uDFFF', 'x\\udc00\\ud800x', '\\\\\\ud800']) {
+    assert.equal(refused(`{"a":[0,"${half}"]}`), [['ERR_NOT_I_JSON', '/a/1']], half);
+    assert.equal(refused(`{"a":{"${half}":1}}`), [['ERR_NOT_I_JSON', '/a']], half);
+  }
+  assert.equal(refused('{"a":["\\ud83d\\ude00","\\\\ud800","\\u00e9"]}'), []);
+});
+
+test('a number beyond every double is refused without naming an infinite one', () => {
+  const read = readJson('[1e400]');
+  assert.is(read.ok || read.faults[0]?.expected, 'a number that a double holds, or a string');
+});
+
 test('what is too deep, or no JSON, is refused', () => {
   const nested = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(levels)}`;
   assert.equal(refused(nested(MAX_JSON_DEPTH)), []);
