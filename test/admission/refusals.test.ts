@@ -360,7 +360,7 @@ test('text that no event can hold is refused with its plan, since it has one', (
   const parsed = parseSubmission(new TextEncoder().encode('{"plan_id":"iris","title":"\\ud800"}'));
   assert.equal(
     [parsed.ok, !parsed.ok && parsed.planId, !parsed.ok && parsed.fault.code],
-    [false, 'iris', 'ERR_SCHEMA'],
+    [false, 'iris', 'ERR_NOT_I_JSON'],
   );
 });
 

@@ -60,7 +60,7 @@ test('a plan of more than 256 KiB is a dead letter', async () => {
 
 test('text that canonical JSON cannot hold is a dead letter', async () => {
   const body = `{"plan_id":"surrogate","title":"\\ud800"}`;
-  assert.is((await deadLetter('surrogate', body)).code, 'ERR_SCHEMA');
+  assert.is((await deadLetter('surrogate', body)).code, 'ERR_NOT_I_JSON');
 });
 
 test('10,001 steps are rejected at /steps', async () => {
