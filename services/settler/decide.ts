@@ -6,7 +6,7 @@ import { type Execution, namesOtherwise, type PlanState } from '../../shared/led
 import { type AdmittedPlan, type AdmittedPredicate, processorOf } from '../../shared/plan/admitted.ts';
 import { actualFor } from '../../shared/plan/budget.ts';
 import type { PredicateResult } from '../../shared/plan/predicates/predicate.ts';
-import { type PlanProgress, progressOf } from '../../shared/plan/progress.ts';
+import { allSucceeded, type PlanProgress, progressOf, statusAtEnd } from '../../shared/plan/progress.ts';
 import { clip } from '../../shared/text/clip.ts';
 import type { ReceiptDocument } from './receipt.ts';
 
@@ -57,9 +57,6 @@ export function decideSettleExecution(state: PlanState, { plan, executionId, rec
   ];
   return { drafts };
 }
-
-const allSucceeded = ({ steps }: PlanProgress): boolean =>
-  [...steps.values()].every(({ status }) => status === 'succeeded');
 
 /** Predicates checked in one commit. */
 const CHECKS_PER_COMMIT = 100;
@@ -114,17 +111,15 @@ const ending = (before: readonly Draft[], end: Settled): SettlePlanDecision => (
 
 function settled(state: PlanState, progress: PlanProgress, checks: readonly EventData<'predicate.checked'>[]): Settled {
   const faults = [...stepFaults(progress), ...budgetFaults(state, progress), ...predicateFaults(checks)];
-  const cancelled = state.cancelRequested?.reason === 'client' && !allSucceeded(progress);
   if (state.cancelRequested?.reason === 'deadline' && !allSucceeded(progress)) {
     faults.unshift(
       fault('ERR_TIMEOUT', `the plan did not end before ${state.admitted?.deadline}`, { pointer: '/timeout_s' }),
     );
   }
-  const succeeded = allSucceeded(progress) && faults.length === 0;
   return {
     kind: 'plan.settled',
     data: {
-      status: succeeded ? 'succeeded' : cancelled ? 'cancelled' : 'failed',
+      status: statusAtEnd(state, progress, checks),
       spent_usd_micro: state.budget.spent,
       faults: boundedFaults(faults),
     },

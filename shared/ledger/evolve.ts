@@ -98,7 +98,7 @@ function reduce(state: Scratchpad, event: LedgerEvent): void {
       if (state.submitted !== undefined) state.rejectedCommands.add(state.submitted.command_seq);
       break;
     case 'plan.cancel_requested':
-      state.cancelRequested ??= event.data;
+      state.cancelRequested = event.data;
       break;
     case 'plan.settled':
       state.phase = 'settled';

@@ -22,15 +22,24 @@ const FACT = { by: ['sampler'], in: RUNNING, rules: [rules.recordedOnce] } as co
 export const LEGAL: { readonly [K in EventKind]: LegalRow<K> } = {
   'plan.submitted': { by: ['admission'], in: ['absent', 'rejected'], rules: [rules.anotherCommand] },
   'lease.declared': { by: ['admission'], in: ['submitted'], rules: [] },
-  'plan.admitted': { by: ['admission'], in: ['submitted'], rules: [] },
+  'plan.admitted': {
+    by: ['admission'],
+    in: ['submitted'],
+    rules: [rules.someStep, rules.noOlderThanItsSubmission],
+  },
   'plan.rejected': { by: ['admission'], in: ['submitted'], rules: [] },
-  'plan.cancel_requested': { by: ['admission', 'dispatcher'], in: RUNNING, rules: [rules.reasonOfItsWriter] },
+  'plan.cancel_requested': {
+    by: ['admission', 'dispatcher'],
+    in: RUNNING,
+    rules: [rules.reasonOfItsWriter, rules.cancelledOnce],
+  },
   'plan.settled': {
     by: ['settler'],
     in: RUNNING,
     rules: [
       rules.nothingHeld,
       rules.everyExecutionSettled,
+      rules.everyReserveUsed,
       rules.spentAsCounted,
       rules.successOfEveryStep,
       rules.successOfEveryPredicate,
@@ -40,17 +49,30 @@ export const LEGAL: { readonly [K in EventKind]: LegalRow<K> } = {
   'budget.reserved': {
     by: ['dispatcher'],
     in: RUNNING,
-    rules: [rules.notCancelled, rules.reservedOnce, rules.nextAttemptReserved, rules.withinTheLimit],
+    rules: [
+      rules.notCancelled,
+      rules.reservedOnce,
+      rules.nextAttemptReserved,
+      rules.noMoreStepsThanAdmitted,
+      rules.afterARetryableEnd,
+      rules.withinTheLimit,
+    ],
   },
   'execution.scheduled': {
     by: ['dispatcher'],
     in: RUNNING,
-    rules: [rules.notCancelled, rules.ownId, rules.nextAttempt, rules.afterARetryableEnd],
+    rules: [
+      rules.notCancelled,
+      rules.ownId,
+      rules.noMoreStepsThanAdmitted,
+      rules.nextAttempt,
+      rules.afterARetryableEnd,
+    ],
   },
   'execution.started': {
     by: ['dispatcher'],
     in: RUNNING,
-    rules: [rules.known, rules.notStarted, rules.notEnded, rules.notCancelled],
+    rules: [rules.known, rules.notStarted, rules.notEnded, rules.notCancelled, rules.inputsAsNamed],
   },
   'execution.succeeded': {
     by: ['dispatcher'],
@@ -62,15 +84,30 @@ export const LEGAL: { readonly [K in EventKind]: LegalRow<K> } = {
   'budget.settled': {
     by: ['settler'],
     in: RUNNING,
-    rules: [rules.known, rules.hasEnded, rules.budgetSettledOnce, rules.reservedAsTold, rules.noMoreThanReserved],
+    rules: [
+      rules.known,
+      rules.hasEnded,
+      rules.budgetSettledOnce,
+      rules.reservedAsTold,
+      rules.noMoreThanReserved,
+      rules.freeIfNeverStarted,
+    ],
   },
   'execution.settled': {
     by: ['settler'],
     in: RUNNING,
     rules: [rules.known, rules.afterItsBudget, rules.settledOnce, rules.receiptWritten],
   },
-  'artifact.written': { by: ['dispatcher', 'settler'], in: RUNNING, rules: [rules.immutable, rules.ofAnExecution] },
-  'predicate.checked': { by: ['settler'], in: RUNNING, rules: [rules.afterEveryStep, rules.noMoreThanAdmitted] },
+  'artifact.written': {
+    by: ['dispatcher', 'settler'],
+    in: RUNNING,
+    rules: [rules.canonicalPath, rules.immutable, rules.ofAnExecution],
+  },
+  'predicate.checked': {
+    by: ['settler'],
+    in: RUNNING,
+    rules: [rules.afterEveryStep, rules.noMoreThanAdmitted, rules.checkedOnce],
+  },
   'scratch.queue.published': FACT,
   'scratch.queue.retry': FACT,
   'scratch.queue.deadletter': FACT,

@@ -1,7 +1,8 @@
 import { executionFolder, executionId } from '../ids/ids.ts';
+import { isCanonicalKey, keyOf } from '../ids/world-path.ts';
 import { plural } from '../text/plural.ts';
 import type { EventKind, EventOf, LedgerEvent } from './events.ts';
-import type { Execution, PlanState } from './state.ts';
+import { type Execution, namesOtherwise, type PlanState } from './state.ts';
 
 /** One thing that must hold where an event stands. Pure, and no slower for a plan of many steps. */
 export interface Rule<E extends LedgerEvent> {
@@ -22,12 +23,17 @@ const rule = <K extends EventKind>(
   broken,
 });
 
+const receiptPath = (planId: string, id: string): string => `${executionFolder(planId, id)}determinism.json`;
+
 /** Kinds that tell of one execution which was scheduled before. */
 type OfExecution = 'budget.settled' | Exclude<EventKind & `execution.${string}`, 'execution.scheduled'>;
 type OfFact = Extract<LedgerEvent, { data: { fact_id: string } }>['kind'];
 
 const executionOf = (state: PlanState, { data }: EventOf<OfExecution>): Execution | undefined =>
   state.executions.get(data.execution_id);
+
+/** The step that an execution id names. */
+const stepIn = (id: string): string => id.split('.')[1] ?? '';
 
 // The plan
 
@@ -36,6 +42,27 @@ export const anotherCommand = rule<'plan.submitted'>(
   'a rejected plan gives its id back to another command',
   ({ rejectedCommands }, { data }) =>
     rejectedCommands.has(data.command_seq) ? `command ${data.command_seq} was rejected already` : undefined,
+);
+
+// Whoever wrote the one wrote the other in the same commit; the older of the two could hide how many predicates there are.
+export const noOlderThanItsSubmission = rule<'plan.admitted'>(
+  'noOlderThanItsSubmission',
+  'it is no version 1 behind a submission of version 2',
+  ({ submitted }, { data: { predicates } }) =>
+    predicates === null && submitted?.command_seq !== 0 ? 'its submission is of a later version' : undefined,
+);
+
+export const someStep = rule<'plan.admitted'>('someStep', 'it has a step', (_, { data: { steps, predicates } }) =>
+  steps === 0 && predicates !== null ? 'it has no step' : undefined,
+);
+
+export const cancelledOnce = rule<'plan.cancel_requested'>(
+  'cancelledOnce',
+  'no cancellation was requested before',
+  ({ cancelRequested }) =>
+    cancelRequested === undefined
+      ? undefined
+      : `the plan is being cancelled for the reason "${cancelRequested.reason}"`,
 );
 
 export const reasonOfItsWriter = rule<'plan.cancel_requested'>(
@@ -62,6 +89,15 @@ export const everyExecutionSettled = rule<'plan.settled'>(
   ({ unsettled }) => {
     const [open] = unsettled;
     return open === undefined ? undefined : `${open} is not settled`;
+  },
+);
+
+export const everyReserveUsed = rule<'plan.settled'>(
+  'everyReserveUsed',
+  'whatever was reserved was scheduled',
+  ({ reservations, executions }) => {
+    const unused = [...reservations.keys()].find((id) => !executions.has(id));
+    return unused === undefined ? undefined : `${unused} was reserved and never scheduled`;
   },
 );
 
@@ -108,6 +144,16 @@ export const cancelledByAClient = rule<'plan.settled'>(
     data.status !== 'cancelled' || cancelRequested?.reason === 'client' ? undefined : 'no client cancelled it',
 );
 
+/** Those of version 1 may say another number of steps than they ran. */
+export const noMoreStepsThanAdmitted = rule<'budget.reserved' | 'execution.scheduled'>(
+  'noMoreStepsThanAdmitted',
+  'its step is one of as many as the plan has',
+  ({ admitted, attempts }, { data: { execution_id: id } }) => {
+    if (admitted === undefined || admitted.predicates === null || attempts.size < admitted.steps) return undefined;
+    return attempts.has(stepIn(id)) ? undefined : `the plan has ${plural(admitted.steps, 'step')}`;
+  },
+);
+
 // The budget
 
 /** `<plan_id>.<step_id>.<attempt>` of the next attempt of a step of this plan. */
@@ -115,7 +161,8 @@ export const nextAttemptReserved = rule<'budget.reserved'>(
   'nextAttemptReserved',
   'the execution_id is that of the next attempt of a step of this plan',
   ({ planId, attempts }, { data: { execution_id: id } }) => {
-    const [plan, stepId = '', attempt] = id.split('.');
+    const [plan, , attempt] = id.split('.');
+    const stepId = stepIn(id);
     const next = (attempts.get(stepId)?.length ?? 0) + 1;
     if (plan === planId && attempt === `${next}` && id === executionId(planId, stepId, next)) return undefined;
     return `${id} is not the next attempt of a step of ${planId}`;
@@ -151,6 +198,17 @@ export const reservedAsTold = rule<'budget.settled'>(
   },
 );
 
+export const freeIfNeverStarted = rule<'budget.settled'>(
+  'freeIfNeverStarted',
+  'it cost nothing if it never started',
+  (state, event) => {
+    const cost = event.data.actual_usd_micro;
+    return cost === 0 || executionOf(state, event)?.started !== undefined
+      ? undefined
+      : `it never started, and cost ${cost}`;
+  },
+);
+
 export const noMoreThanReserved = rule<'budget.settled'>(
   'noMoreThanReserved',
   'it cost no more than it reserved',
@@ -182,11 +240,11 @@ export const nextAttempt = rule<'execution.scheduled'>(
   },
 );
 
-export const afterARetryableEnd = rule<'execution.scheduled'>(
+export const afterARetryableEnd = rule<'budget.reserved' | 'execution.scheduled'>(
   'afterARetryableEnd',
   'the attempt before was lost, or failed in a way that is worth a retry',
-  ({ attempts, executions }, { data: { step_id: stepId } }) => {
-    const before = executions.get(attempts.get(stepId)?.at(-1) ?? '');
+  ({ attempts, executions }, { data: { execution_id: id } }) => {
+    const before = executions.get(attempts.get(stepIn(id))?.at(-1) ?? '');
     if (before === undefined) return undefined;
     if (before.end === undefined) return `${before.executionId} has not ended`;
     if (before.end.status === 'succeeded') return `${before.executionId} succeeded`;
@@ -197,6 +255,17 @@ export const afterARetryableEnd = rule<'execution.scheduled'>(
 
 export const notStarted = rule<'execution.started'>('notStarted', 'it has not started yet', (state, event) =>
   executionOf(state, event)?.started === undefined ? undefined : 'it has already started',
+);
+
+export const inputsAsNamed = rule<'execution.started'>(
+  'inputsAsNamed',
+  'each input has the CID that was written at its path, if one was',
+  (state, { data: { inputs } }) => {
+    const other = Object.entries(inputs).find(([, { path, cid }]) => namesOtherwise(state, path, cid));
+    if (other === undefined) return undefined;
+    const [name, { path, cid }] = other;
+    return `input ${name} is ${cid}, not what was written at ${path}`;
+  },
 );
 
 export const hasStarted = rule<'execution.succeeded'>('hasStarted', 'it has started', (state, event) =>
@@ -226,8 +295,9 @@ export const settledOnce = rule<'execution.settled'>('settledOnce', 'it is not s
 
 export const receiptWritten = rule<'execution.settled'>(
   'receiptWritten',
-  'the receipt is an artifact of this execution that was written before, with that CID',
-  ({ artifacts }, { data: { execution_id: id, receipt_path: path, receipt_cid: cid } }) => {
+  'the receipt is `determinism.json` in the folder of this execution, written before, with that CID',
+  ({ planId, artifacts }, { data: { execution_id: id, receipt_path: path, receipt_cid: cid } }) => {
+    if (path !== receiptPath(planId, id)) return `its receipt is ${receiptPath(planId, id)}`;
     const written = artifacts.get(path);
     return written?.cid === cid && written.execution_id === id ? undefined : `no receipt ${cid} was written at ${path}`;
   },
@@ -235,17 +305,24 @@ export const receiptWritten = rule<'execution.settled'>(
 
 // Artifacts, predicates, facts
 
+export const canonicalPath = rule<'artifact.written'>(
+  'canonicalPath',
+  'its path is in canonical form',
+  (_, { data: { path } }) => (isCanonicalKey(keyOf(path)) ? undefined : `${path} is not in canonical form`),
+);
+
 export const ofAnExecution = rule<'artifact.written'>(
   'ofAnExecution',
-  'it is of an execution: of the dispatcher while that runs, of the settler after its end and below its own folder',
+  'it is of an execution: of the dispatcher while that runs, its receipt of the settler after its end',
   ({ planId, executions }, { by, data: { execution_id: id, path } }) => {
     const execution = executions.get(id ?? '');
     if (id === undefined || execution === undefined) return `no execution ${id}`;
     if (execution.settled !== undefined) return `${id} is settled`;
     if (by === 'settler') {
       if (execution.end === undefined) return `${id} has not ended`;
-      return path.startsWith(executionFolder(planId, id)) ? undefined : `${path} is not a receipt of ${id}`;
+      return path === receiptPath(planId, id) ? undefined : `${path} is not the receipt of ${id}`;
     }
+    if (path === receiptPath(planId, id)) return `the receipt of ${id} is written by the settler`;
     if (execution.started === undefined) return `${id} has not started`;
     return execution.end === undefined ? undefined : `${id} has already ended as ${execution.end.status}`;
   },
@@ -269,6 +346,13 @@ export const noMoreThanAdmitted = rule<'predicate.checked'>(
     const all = admitted?.predicates ?? undefined;
     return all === undefined || predicates.length < all ? undefined : `the plan has ${plural(all, 'predicate')}`;
   },
+);
+
+export const checkedOnce = rule<'predicate.checked'>(
+  'checkedOnce',
+  'it was not checked before',
+  ({ predicates }, { data: { pointer } }) =>
+    predicates.some((checked) => checked.pointer === pointer) ? `${pointer} was checked already` : undefined,
 );
 
 export const recordedOnce = rule<OfFact>('recordedOnce', 'its fact_id is new', ({ facts }, { data }) =>

@@ -3,9 +3,10 @@ import { cidOf } from '../hash/cid.ts';
 import { executionFolder } from '../ids/ids.ts';
 import { joinWorldPath } from '../ids/world-path.ts';
 import type { EventKind, EventOf, LedgerEvent } from '../ledger/events.ts';
-import { type Execution, namesOtherwise, type PlanState } from '../ledger/state.ts';
+import type { Execution, PlanState } from '../ledger/state.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from './admitted.ts';
 import { actualFor, reserveFor } from './budget.ts';
+import { allSucceeded, progressOf, statusAtEnd } from './progress.ts';
 
 /** A plan as it stands before an event, and what it was admitted as. */
 export interface Audited {
@@ -74,26 +75,22 @@ export const admittedAsTold = rule<'plan.admitted'>(
     differs('the number of predicates', data.predicates ?? plan.predicates.length, plan.predicates.length),
 );
 
-/** Why a plan cannot have succeeded; undefined when all that it asks for is done and holds. */
-function shortcoming({ plan, state }: Audited): string | undefined {
-  const missing = plan.steps.find(({ id }) => !isDone(state, id));
-  if (missing !== undefined) return `step ${missing.id} has not succeeded`;
-  const failed = state.predicates.find(({ ok }) => !ok);
-  return failed === undefined ? undefined : `predicate ${failed.pointer} does not hold`;
-}
-
 export const endAsReached = rule<'plan.settled'>(
   'endAsReached',
-  'it succeeded exactly when every step did and every predicate was checked and holds',
-  (audited, { data: { status } }) => {
-    const { plan, state } = audited;
-    const why = shortcoming(audited);
-    if (why !== undefined) {
-      return status === 'succeeded' ? { found: `${status}, and ${why}`, expected: 'failed or cancelled' } : undefined;
+  'nothing is open and nothing can start any more; how it ends follows from its steps, its predicates, and who cancelled it',
+  ({ plan, state }, { data: { status } }) => {
+    const progress = progressOf(state, plan);
+    if (!progress.finished) {
+      return {
+        found: `it is ${status} while steps of it can go on`,
+        expected: 'an end when nothing can start any more',
+      };
     }
     const [checked, all] = [state.predicates.length, plan.predicates.length];
-    if (checked !== all) return { found: `${checked} predicates were checked`, expected: `${all} before the end` };
-    return differs('status', status, 'succeeded');
+    if (allSucceeded(progress) && checked !== all && state.predicates.every(({ ok }) => ok)) {
+      return { found: `${checked} predicates were checked`, expected: `${all} before the end` };
+    }
+    return differs('status', status, statusAtEnd(state, progress, state.predicates));
   },
 );
 
@@ -162,20 +159,14 @@ export const reservedFirst = rule<'execution.scheduled'>(
 
 export const inputsOfStep = rule<'execution.started'>(
   'inputsOfStep',
-  'params and inputs are those of the step, each input with the CID that the ledger names at its path',
-  ofExecution(({ step }, { state }, { data }) => {
+  'params and inputs are those of the step',
+  ofExecution(({ step }, _, { data }) => {
     const names = (inputs: object): string => Object.keys(inputs).sort().join(' ');
-    const first = Object.entries(data.inputs).find(
-      ([name, { path, cid }]) => step.inputs[name] !== path || namesOtherwise(state, path, cid),
-    );
+    const first = Object.entries(data.inputs).find(([name, { path }]) => step.inputs[name] !== path);
     if (names(data.inputs) !== names(step.inputs)) return differs('the inputs', names(data.inputs), names(step.inputs));
     if (first === undefined) return differs('params_cid', data.params_cid, cidOf(canonicalBytes(step.params)));
-    const [name, { path, cid }] = first;
-    const named = Object.hasOwn(step.inputs, name) ? (step.inputs[name] ?? '') : '';
-    return {
-      found: `input ${name} is ${path} ${cid}`,
-      expected: `${named} ${state.artifacts.get(named)?.cid ?? ''}`.trim(),
-    };
+    const [name, { path }] = first;
+    return differs(`input ${name}`, path, step.inputs[name]);
   }),
 );
 
@@ -199,22 +190,16 @@ export const outputsWritten = rule<'execution.succeeded'>(
   }),
 );
 
-export const receiptInItsPlace = rule<'execution.settled'>(
-  'receiptInItsPlace',
-  'the receipt is `determinism.json` in the folder of the execution',
-  ({ plan }, { data: { execution_id: id, receipt_path: path } }) =>
-    differs('receipt_path', path, `${executionFolder(plan.plan_id, id)}determinism.json`),
-);
-
 // Artifacts and predicates
 
 export const ownPath = rule<'artifact.written'>(
   'ownPath',
-  'its path lies below the write prefix of its step, or in the folder of its execution',
+  'it is an output that the registry entry of its step names, or lies in the folder of its execution',
   ofExecution(({ execution, step }, { plan }, { data: { path } }) => {
     const folder = executionFolder(plan.plan_id, execution.executionId);
-    if (path.startsWith(step.write_prefix) || path.startsWith(folder)) return undefined;
-    return { found: `${path} is not of step ${step.id}`, expected: `a path below ${step.write_prefix} or ${folder}` };
+    const outputs = processorOf(plan, step).outputs.map((output) => joinWorldPath(step.write_prefix, output.path));
+    if (outputs.includes(path) || path.startsWith(folder)) return undefined;
+    return { found: `${path} is not of step ${step.id}`, expected: [...outputs, folder].join(' or ') };
   }),
 );
 

@@ -16,7 +16,6 @@ export const AUDIT: { readonly [K in EventKind]?: readonly rules.DocumentRule<Ev
   'execution.started': [rules.inputsOfStep],
   'execution.succeeded': [rules.ranWhereAdmitted, rules.outputsWritten],
   'execution.failed': [rules.ranWhereAdmitted],
-  'execution.settled': [rules.receiptInItsPlace],
   'artifact.written': [rules.ownPath],
   'predicate.checked': [rules.predicateOfPlan],
 };

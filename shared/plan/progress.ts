@@ -1,3 +1,4 @@
+import type { EventData } from '../ledger/events.ts';
 import type { Execution, PlanState } from '../ledger/state.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from './admitted.ts';
 import { reserveFor } from './budget.ts';
@@ -122,4 +123,17 @@ export function progressOf(state: PlanState, plan: AdmittedPlan): PlanProgress {
     revocable: ending ? executions.filter(({ started, end }) => started === undefined && end === undefined) : [],
     finished: !unsettled && schedulable.length === 0,
   };
+}
+
+export const allSucceeded = ({ steps }: PlanProgress): boolean =>
+  [...steps.values()].every(({ status }) => status === 'succeeded');
+
+/** How a plan ends that is finished: by its steps first, then by its predicates. */
+export function statusAtEnd(
+  { cancelRequested }: PlanState,
+  progress: PlanProgress,
+  checks: readonly { readonly ok: boolean }[],
+): EventData<'plan.settled'>['status'] {
+  if (!allSucceeded(progress)) return cancelRequested?.reason === 'client' ? 'cancelled' : 'failed';
+  return checks.every(({ ok }) => ok) ? 'succeeded' : 'failed';
 }

@@ -59,7 +59,7 @@ function executionCommands(state: PlanState, execution: Execution, flavour: numb
     return [success, success, success, ...ends];
   }
   if (execution.settled !== undefined) return [];
-  const actual = Math.floor((reserved * (flavour % 5)) / 4);
+  const actual = execution.started === undefined ? 0 : Math.floor((reserved * (flavour % 5)) / 4);
   return [{ by: 'settler', drafts: settledExecution(state.planId, id, reserved, actual) }];
 }
 
@@ -104,7 +104,7 @@ function commandsOf(state: PlanState, flavour: number): Command[] {
     ...[...state.executions.values()].flatMap((execution) => executionCommands(state, execution, flavour)),
     ...endCommands(state, flavour),
     { by: 'sampler', drafts: [fact(facts), fact(facts + 1)] },
-    ...(flavour % 5 === 0 ? [cancel] : []),
+    ...(flavour % 5 === 0 && state.cancelRequested === undefined ? [cancel] : []),
   ];
 }
 
@@ -113,9 +113,10 @@ function finish(chain: Chain): void {
   for (const { executionId, end } of chain.state.executions.values()) {
     if (end === undefined) chain.append('dispatcher', [lost(executionId, 7)]);
   }
-  for (const { executionId, settled: done, reservedUsdMicro } of chain.state.executions.values()) {
+  for (const { executionId, started: start, settled: done, reservedUsdMicro } of chain.state.executions.values()) {
+    const actual = start === undefined ? 0 : reservedUsdMicro;
     if (done === undefined)
-      chain.append('settler', settledExecution(chain.planId, executionId, reservedUsdMicro, reservedUsdMicro));
+      chain.append('settler', settledExecution(chain.planId, executionId, reservedUsdMicro, actual));
   }
   if (chain.state.phase === 'admitted') chain.append('settler', [settled('failed', chain.state.budget.spent)]);
 }

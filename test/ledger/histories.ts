@@ -1,5 +1,6 @@
 /** Histories with one illegal step, hashed again from there: well linked, and impossible. */
 import { EMPTY_HEAD, headOf, seal } from '../../shared/ledger/chain.ts';
+import { hashEvent } from '../../shared/ledger/envelope.ts';
 import type { Draft, LedgerEvent, LedgerWriter } from '../../shared/ledger/events.ts';
 import { LEDGER_WRITERS } from '../../shared/ledger/events.ts';
 import { START_MS } from './plan-history.ts';
@@ -8,17 +9,25 @@ import { START_MS } from './plan-history.ts';
 export interface Deed {
   readonly by: LedgerWriter;
   readonly draft: Draft;
+  /** Of its kind; the newest where it does not say. */
+  readonly v?: number;
 }
 
 export const deedsOf = (events: readonly LedgerEvent[]): Deed[] =>
   events.map(({ by, kind, data }) => ({ by, draft: { kind, data } as Draft }));
 
+function inVersion({ this_hash: _, ...open }: LedgerEvent, v: number): LedgerEvent {
+  const other = { ...open, v };
+  return { ...other, this_hash: hashEvent(other) } as LedgerEvent;
+}
+
 /** Deeds as a chain that links and hashes, whatever they say. */
 export function chained(planId: string, deeds: readonly Deed[]): LedgerEvent[] {
   const events: LedgerEvent[] = [];
-  for (const { by, draft } of deeds) {
+  for (const { by, draft, v } of deeds) {
     const last = events.at(-1);
-    events.push(...seal(last ? headOf(last) : EMPTY_HEAD, [draft], { planId, by, nowMs: START_MS + events.length }));
+    const [event] = seal(last ? headOf(last) : EMPTY_HEAD, [draft], { planId, by, nowMs: START_MS + events.length });
+    if (event !== undefined) events.push(v === undefined ? event : inVersion(event, v));
   }
   return events;
 }

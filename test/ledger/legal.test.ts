@@ -44,12 +44,36 @@ const again = (attempt: number): Deed[] => by('dispatcher', ...scheduled('plan',
 const [RECEIPT, BUDGET, SETTLED] = settledExecution('plan', ID, 100, 40) as [Draft, Draft, Draft];
 const other = (draft: Draft, data: object): Draft => ({ ...draft, data: { ...draft.data, ...data } }) as Draft;
 
+const admittedInVersion1 = withoutNewFields(admitted('plan', 1_000, { steps: 1 }));
+const OUTPUT_PATH = (written('plan', 'fetch', 'a', ID).data as { readonly path: string }).path;
+const startedWith = (id: string, inputs: object): Draft => other(started(id), { inputs });
+
+function withoutNewFields({ kind, data }: Draft): Draft {
+  const { predicates: _, timeout_s: __, ...old } = data as Readonly<Record<string, unknown>>;
+  return { kind, data: old } as Draft;
+}
+
 /** Given a history, when a deed follows, then this is said of it: one a rule, by its name. */
 const BROKEN: Readonly<Record<string, readonly [given: readonly Deed[], when: readonly Deed[], then: RegExp]>> = {
   anotherCommand: [
     by('admission', submitted('plan', 3), rejected('no'), submitted('plan', 5), rejected('no')),
     by('admission', submitted('plan', 3)),
     /command 3 was rejected already/,
+  ],
+  someStep: [
+    by('admission', submitted('plan')),
+    by('admission', admitted('plan', 1_000, { steps: 0, predicates: 0 })),
+    /it has no step/,
+  ],
+  noOlderThanItsSubmission: [
+    by('admission', submitted('plan', 3)),
+    [{ by: 'admission', draft: admittedInVersion1, v: 1 }],
+    /its submission is of a later version/,
+  ],
+  cancelledOnce: [
+    [...ADMITTED, ...by('admission', cancelRequested('client'))],
+    by('dispatcher', cancelRequested('deadline')),
+    /being cancelled for the reason "client"/,
   ],
   reasonOfItsWriter: [ADMITTED, by('admission', cancelRequested('deadline')), /admission does not cancel/],
   notCancelled: [[...ADMITTED, ...by('admission', cancelRequested('client'))], again(1), /being cancelled/],
@@ -59,6 +83,16 @@ const BROKEN: Readonly<Record<string, readonly [given: readonly Deed[], when: re
     /100 micro-dollars are still held/,
   ],
   everyExecutionSettled: [[...ADMITTED, ...again(1)], by('settler', settled('failed', 0)), /fetch\.1 is not settled/],
+  everyReserveUsed: [
+    [...ADMITTED, ...by('dispatcher', { kind: 'budget.reserved', data: { execution_id: ID, usd_micro: 0 } })],
+    by('settler', settled('failed', 0)),
+    /fetch\.1 was reserved and never scheduled/,
+  ],
+  noMoreStepsThanAdmitted: [
+    settledAfter(SUCCEEDED),
+    by('dispatcher', ...scheduled('plan', 'draw', 1, 0)),
+    /the plan has 1 step$/,
+  ],
   spentAsCounted: [settledAfter(FAILED), by('settler', settled('failed', 41)), /the plan spent 40/],
   successOfEveryStep: [settledAfter(FAILED), by('settler', settled('succeeded', 40)), /0 of 1 steps succeeded/],
   successOfEveryPredicate: [
@@ -76,6 +110,11 @@ const BROKEN: Readonly<Record<string, readonly [given: readonly Deed[], when: re
   withinTheLimit: [ADMITTED, by('dispatcher', ...scheduled('plan', 'fetch', 1, 1_001)), /exceeds 1000/],
   budgetSettledOnce: [settledAfter(SUCCEEDED), by('settler', BUDGET), /already settled/],
   reservedAsTold: [SUCCEEDED, by('settler', other(BUDGET, { reserved_usd_micro: 99 })), /it reserved 100/],
+  freeIfNeverStarted: [
+    [...SCHEDULED, ...by('dispatcher', failed(ID, 0, { retryable: false }))],
+    by('settler', BUDGET),
+    /it never started, and cost 40/,
+  ],
   noMoreThanReserved: [SUCCEEDED, by('settler', other(BUDGET, { actual_usd_micro: 101 })), /more than it reserved/],
   known: [ADMITTED, by('dispatcher', started(ID)), /no execution plan\.fetch\.1/],
   ownId: [
@@ -85,6 +124,15 @@ const BROKEN: Readonly<Record<string, readonly [given: readonly Deed[], when: re
   ],
   nextAttempt: [ADMITTED, again(2), /attempt 2 follows 0/],
   afterARetryableEnd: [SUCCEEDED, again(2), /plan\.fetch\.1 succeeded/],
+  inputsAsNamed: [
+    [
+      ...by('admission', submitted('plan'), admitted('plan', 1_000, { steps: 2, predicates: 0 })),
+      ...SUCCEEDED.slice(2),
+      ...by('dispatcher', ...scheduled('plan', 'draw', 1, 0)),
+    ],
+    by('dispatcher', startedWith('plan.draw.1', { a: { path: OUTPUT_PATH, cid: cidOf('other bytes') } })),
+    /input a is blake3:\w+, not what was written/,
+  ],
   notStarted: [STARTED, by('dispatcher', started(ID)), /already started/],
   hasStarted: [SCHEDULED, by('dispatcher', succeeded(ID, 1)), /it has not started/],
   notEnded: [FAILED, by('dispatcher', lost(ID, 1)), /already ended as failed/],
@@ -96,6 +144,11 @@ const BROKEN: Readonly<Record<string, readonly [given: readonly Deed[], when: re
     by('settler', other(SETTLED, { receipt_cid: cidOf('never written') })),
     /no receipt blake3:\w+ was written/,
   ],
+  canonicalPath: [
+    STARTED,
+    by('dispatcher', other(written('plan', 'fetch', 'a', ID), { path: `${OUTPUT_PATH}/../b` })),
+    /is not in canonical form/,
+  ],
   ofAnExecution: [ADMITTED, by('dispatcher', written('plan', 'fetch', 'a', ID)), /no execution plan\.fetch\.1/],
   immutable: [
     [...STARTED, ...by('dispatcher', written('plan', 'fetch', 'a', ID, 'one'))],
@@ -104,6 +157,11 @@ const BROKEN: Readonly<Record<string, readonly [given: readonly Deed[], when: re
   ],
   afterEveryStep: [settledAfter(FAILED), by('settler', checked(0, true)), /0 of 1 steps succeeded/],
   noMoreThanAdmitted: [CHECKED, by('settler', checked(1, true)), /the plan has 1 predicate$/],
+  checkedOnce: [
+    [...by('admission', submitted('plan'), admitted('plan', 1_000, { steps: 1, predicates: 2 })), ...CHECKED.slice(2)],
+    by('settler', checked(0, true)),
+    /was checked already/,
+  ],
   recordedOnce: [[...ADMITTED, ...by('sampler', fact(0))], by('sampler', fact(0)), /fact f0 is already recorded/],
 };
 
@@ -136,6 +194,13 @@ test('an event by a service that never writes that kind is found, whatever else 
     assert.match(finding?.message ?? '', /it is by projector, not /);
     assert.is(finding?.place, `line ${index + 1}`);
   }
+});
+
+test('a receipt is written by the settler, and nothing else is', () => {
+  const early = findingsOf([...STARTED, ...by('dispatcher', RECEIPT)]);
+  assert.match(early[0]?.message ?? '', /is written by the settler/);
+  const log = other(RECEIPT, { path: `/artifacts/executions/plan/${ID}/log.txt` });
+  assert.match(findingsOf([...SUCCEEDED, ...by('settler', log)])[0]?.message ?? '', /is not the receipt/);
 });
 
 test('the whole history is legal, and so is a rejected plan whose id another command takes', () => {

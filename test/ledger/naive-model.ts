@@ -3,6 +3,11 @@
  * looks at every event through all that stand before it, slowly, and remembers nothing.
  */
 
+interface Named {
+  readonly path: string;
+  readonly cid: string;
+}
+
 /** Fields of any kind: whoever looks at one knows that it is there. */
 interface Fields {
   readonly execution_id: string;
@@ -23,6 +28,8 @@ interface Fields {
   readonly receipt_cid: string;
   readonly path: string;
   readonly cid: string;
+  readonly pointer: string;
+  readonly inputs: Readonly<Record<string, Named>>;
   readonly fact_id: string;
   readonly command_seq: number;
 }
@@ -87,21 +94,29 @@ function planEventIsRight(event: Told, past: readonly Told[], all: readonly Told
     const given = all.filter((one) => one.kind === 'plan.submitted').map((one) => one.data.command_seq);
     return has('plan.rejected') && !given.includes(data.command_seq);
   }
+  if (kind === 'plan.admitted') {
+    const isOld = data.predicates === undefined;
+    if (isOld && past.some((one) => one.kind === 'plan.submitted' && one.data.command_seq !== undefined)) return false;
+    if (!isOld && data.steps === 0) return false;
+  }
   if (['lease.declared', 'plan.admitted', 'plan.rejected'].includes(kind)) {
     return has('plan.submitted') && !has('plan.admitted') && !has('plan.rejected');
   }
   if (!has('plan.admitted') || has('plan.settled')) return false;
   const admitted = past.find((one) => one.kind === 'plan.admitted')?.data;
   const checks = past.filter((one) => one.kind === 'predicate.checked');
-  if (kind === 'predicate.checked') return stepsAreDone(past) && checks.length < (admitted?.predicates ?? 1e9);
+  if (kind === 'plan.cancel_requested') return !has('plan.cancel_requested');
+  if (kind === 'predicate.checked') {
+    if (checks.some((one) => one.data.pointer === data.pointer)) return false;
+    return stepsAreDone(past) && checks.length < (admitted?.predicates ?? 1e9);
+  }
   if (kind !== 'plan.settled') return true;
   const ids = scheduledOf(past).map((one) => one.data.execution_id);
   const of = (id: string, what: string): boolean =>
     past.some((one) => one.kind === what && one.data.execution_id === id);
   const reserved = past.filter((one) => one.kind === 'budget.reserved').map((one) => one.data.execution_id);
   if (!ids.every((id) => of(id, 'execution.settled'))) return false;
-  // What was reserved and never scheduled is held for ever, unless it was nothing.
-  if (reserved.some((id) => !of(id, 'budget.settled') && amountOf(past, id) > 0)) return false;
+  if (reserved.some((id) => !of(id, 'budget.settled') || !ids.includes(id))) return false;
   const spent = sum(past.filter((one) => one.kind === 'budget.settled').map((one) => one.data.actual_usd_micro));
   if (data.spent_usd_micro !== spent) return false;
   if (data.status === 'cancelled') {
@@ -127,6 +142,7 @@ function reservationIsRight({ data, plan_id: planId }: Told, past: readonly Told
   if (all.some((one) => one.data.execution_id === data.execution_id)) return false;
   const step = /^[^.]+\.([^.]+)\.\d+$/.exec(data.execution_id)?.[1];
   const next = 1 + scheduledOf(past).filter((one) => one.data.step_id === step).length;
+  if (step === undefined || !stepMayRun(step, past)) return false;
   return data.execution_id === `${planId}.${step}.${next}` && spent + held + data.usd_micro <= (limit ?? 0);
 }
 
@@ -134,7 +150,16 @@ function scheduleIsRight({ data, plan_id: planId }: Told, past: readonly Told[])
   const before = scheduledOf(past).filter((one) => one.data.step_id === data.step_id);
   if (data.attempt !== before.length + 1) return false;
   if (data.execution_id !== `${planId}.${data.step_id}.${data.attempt}`) return false;
-  const last = before.at(-1);
+  return stepMayRun(data.step_id, past);
+}
+
+/** It is one of those that the plan has, and its attempt before was worth another. */
+function stepMayRun(step: string, past: readonly Told[]): boolean {
+  const admitted = past.find(({ kind }) => kind === 'plan.admitted')?.data;
+  const others = new Set(scheduledOf(past).map((one) => one.data.step_id));
+  others.delete(step);
+  if (admitted?.predicates !== undefined && others.size >= admitted.steps) return false;
+  const last = scheduledOf(past).findLast((one) => one.data.step_id === step);
   if (last === undefined) return true;
   const end = past.find((one) => isEnd(one) && one.data.execution_id === last.data.execution_id);
   return end?.kind === 'execution.lost' || (end?.kind === 'execution.failed' && end.data.retryable);
@@ -146,11 +171,16 @@ function executionEventIsRight(event: Told, past: readonly Told[]): boolean {
   const has = (what: string): boolean => mine.some((one) => one.kind === what);
   if (!has('execution.scheduled')) return false;
   const ended = mine.some(isEnd);
-  if (kind === 'execution.started') return !has('execution.started') && !ended;
+  if (kind === 'execution.started') {
+    const isOther = ({ path, cid }: Named): boolean =>
+      past.some((one) => one.kind === 'artifact.written' && one.data.path === path && one.data.cid !== cid);
+    return !has('execution.started') && !ended && !Object.values(data.inputs).some(isOther);
+  }
   if (kind === 'execution.succeeded') return has('execution.started') && !ended;
   if (kind === 'execution.failed' || kind === 'execution.lost') return !ended;
   if (kind === 'budget.settled') {
     if (!ended || has('budget.settled')) return false;
+    if (!has('execution.started') && data.actual_usd_micro > 0) return false;
     return (
       data.reserved_usd_micro === amountOf(past, data.execution_id) && data.actual_usd_micro <= data.reserved_usd_micro
     );
@@ -160,12 +190,16 @@ function executionEventIsRight(event: Told, past: readonly Told[]): boolean {
     const receipt = past.findLast(
       (one) => one.kind === 'artifact.written' && one.data.path === data.receipt_path,
     )?.data;
+    if (data.receipt_path !== `/artifacts/executions/${planId}/${data.execution_id}/determinism.json`) return false;
     if (receipt?.cid !== data.receipt_cid || receipt?.execution_id !== data.execution_id) return false;
     return has('budget.settled') && !has('execution.settled');
   }
   if (past.some((one) => one.kind === kind && one.data.path === data.path && one.data.cid !== data.cid)) return false;
   if (has('execution.settled')) return false;
-  if (by === 'settler') return ended && data.path.startsWith(`/artifacts/executions/${planId}/${data.execution_id}/`);
+  if (data.path.split('/').includes('..')) return false;
+  const isReceipt = data.path === `/artifacts/executions/${planId}/${data.execution_id}/determinism.json`;
+  if (isReceipt !== (by === 'settler')) return false;
+  if (by === 'settler') return ended;
   return has('execution.started') && !ended;
 }
 

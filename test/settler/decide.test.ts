@@ -54,8 +54,8 @@ const withPredicates = (count: number): AdmittedPlan =>
     })),
   });
 
-const startedChain = (predicates = 0): Chain =>
-  admittedChain('plan', 10_000, { steps: 1, predicates })
+const startedChain = (predicates = 0, steps = 1): Chain =>
+  admittedChain('plan', 10_000, { steps, predicates })
     .append('dispatcher', scheduled('plan', 'train', 1, RESERVE))
     .append('dispatcher', [started(ID)]);
 
@@ -246,10 +246,22 @@ test('a plan without predicates ends as its steps did', () => {
   assert.equal(state.settled, { status: 'succeeded', spent_usd_micro: 115, faults: [] });
 });
 
+test('a plan whose steps all succeeded ends by its predicates, though a client cancelled it', () => {
+  const plan = withPredicates(1);
+  for (const [ok, status] of [
+    [true, 'succeeded'],
+    [false, 'failed'],
+  ] as const) {
+    const chain = finishedChain(1).append('admission', [cancelRequested('client')]);
+    const checkedNow = { from: 0, results: [{ ok, found: '' }] };
+    assert.is(settler(chain).when(decideSettlePlan, { plan, checked: checkedNow }).decision.status, status);
+  }
+});
+
 test('a plan whose step failed for good fails with its reason; what was revoked with it is not a reason', () => {
   const plan = planOf([step('train'), step('judge')], { predicates: withPredicates(1).predicates });
   const judge = 'plan.judge.1';
-  const chain = startedChain()
+  const chain = startedChain(1, 2)
     .append('dispatcher', scheduled('plan', 'judge', 1, RESERVE))
     .append('dispatcher', [failed(ID, 5, { retryable: false })])
     .append('dispatcher', [failed(judge, 0, { code: 'ERR_CANCELLED', retryable: false })]);
