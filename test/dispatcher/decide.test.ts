@@ -69,7 +69,7 @@ test('what is ready is reserved and scheduled in one commit, once', () => {
 
 test('more steps than a commit takes are scheduled by the commits that follow, all of them', () => {
   const plan = planOf(Array.from({ length: 230 }, (_, index) => step(`s${index}`)));
-  const chain = admittedChain('plan', 1_000_000);
+  const chain = admittedChain('plan', 1_000_000, { steps: 230 });
   const commits: number[] = [];
   for (let { drafts } = decideNext(chain.state, plan); drafts.length > 0; { drafts } = decideNext(chain.state, plan)) {
     commits.push(drafts.filter(({ kind }) => kind === 'execution.scheduled').length);

@@ -54,7 +54,7 @@ const diamond = planOf([
 ]);
 
 test('what needs nothing is ready, what needs something waits for all of it', () => {
-  const chain = admittedChain('plan', 10_000);
+  const chain = admittedChain('plan', 10_000, { steps: 4 });
   assert.equal(statuses(progressOf(chain.state, diamond)), {
     top: 'ready',
     left: 'waiting',
@@ -198,7 +198,7 @@ test('a cancellation starts nothing more, retries neither, and waits for what ru
   assert.equal(statuses(during), { top: 'succeeded', left: 'skipped', right: 'open', bottom: 'skipped' });
   assert.equal([schedulable(during), during.finished], [[], false]);
   chain.append('dispatcher', [failed('plan.right.1', 5)]);
-  chain.append('settler', settledExecution('plan', 'plan.right.1', RESERVE, 100));
+  chain.append('settler', settledExecution('plan', 'plan.right.1', RESERVE, 0));
   const after = progressOf(chain.state, diamond);
   assert.equal([statuses(after).right, after.finished], ['skipped', true]);
 });

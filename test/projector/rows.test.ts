@@ -121,7 +121,7 @@ test('says in one word where a plan and each of its steps stand', () => {
   assert.equal(statuses(stateOf(...scheduled, fail('p.a.1', true))), ['running', 'ready', 'waiting', 'waiting']);
   assert.equal(statuses(stateOf(...scheduled, fail('p.a.1', false))), ['running', 'failed', 'skipped', 'skipped']);
   assert.equal(statuses(stateOf(...scheduled, cancel)), ['cancelling', 'scheduled', 'skipped', 'skipped']);
-  const ended = [...scheduled, lose('p.a.1'), settleBudget('p.a.1'), settleExecution('p.a.1')];
+  const ended = [...scheduled, start('p.a.1'), lose('p.a.1'), settleBudget('p.a.1'), settleExecution('p.a.1')];
   assert.equal(statuses(stateOf(...ended, cancel, end('cancelled', 7))), [
     'cancelled',
     'skipped',
