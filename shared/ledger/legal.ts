@@ -1,6 +1,10 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import type { EventKind, EventOf, LedgerEvent, LedgerWriter } from './events.ts';
-import * as rules from './rules.ts';
+import * as budget from './rules/budget.ts';
+import * as executions from './rules/executions.ts';
+import * as plan from './rules/plan.ts';
+import * as records from './rules/records.ts';
+import type { Rule } from './rules/rule.ts';
 import type { Phase, PlanState } from './state.ts';
 
 /** Where an event of kind K is legal: by whom, in which state of its plan, and what else must hold there. */
@@ -9,104 +13,104 @@ export interface LegalRow<K extends EventKind> {
   /** The plan is in one of these. */
   readonly in: readonly Phase[];
   /** Checked in this order; the first that is broken is told. */
-  readonly rules: readonly rules.Rule<EventOf<K>>[];
+  readonly rules: readonly Rule<EventOf<K>>[];
 }
 
 const RUNNING = ['admitted'] as const;
-const FACT = { by: ['sampler'], in: RUNNING, rules: [rules.recordedOnce] } as const;
+const FACT = { by: ['sampler'], in: RUNNING, rules: [records.recordedOnce] } as const;
 
 /**
  * What is legal, whole: `evolve` refuses by it, the verifier finds by it, and `docs/events.md` is written from it. What
  * needs the admitted document is in `shared/plan/audit.ts`.
  */
 export const LEGAL: { readonly [K in EventKind]: LegalRow<K> } = {
-  'plan.submitted': { by: ['admission'], in: ['absent', 'rejected'], rules: [rules.anotherCommand] },
+  'plan.submitted': { by: ['admission'], in: ['absent', 'rejected'], rules: [plan.anotherCommand] },
   'lease.declared': { by: ['admission'], in: ['submitted'], rules: [] },
   'plan.admitted': {
     by: ['admission'],
     in: ['submitted'],
-    rules: [rules.someStep, rules.noOlderThanItsSubmission],
+    rules: [plan.someStep, plan.noOlderThanItsSubmission],
   },
   'plan.rejected': { by: ['admission'], in: ['submitted'], rules: [] },
   'plan.cancel_requested': {
     by: ['admission', 'dispatcher'],
     in: RUNNING,
-    rules: [rules.reasonOfItsWriter, rules.cancelledOnce],
+    rules: [plan.reasonOfItsWriter, plan.cancelledOnce],
   },
   'plan.settled': {
     by: ['settler'],
     in: RUNNING,
     rules: [
-      rules.nothingHeld,
-      rules.everyExecutionSettled,
-      rules.everyReserveUsed,
-      rules.spentAsCounted,
-      rules.successOfEveryStep,
-      rules.successOfEveryPredicate,
-      rules.cancelledByAClient,
+      plan.nothingHeld,
+      plan.everyExecutionSettled,
+      plan.everyReserveUsed,
+      plan.spentAsCounted,
+      plan.successOfEveryStep,
+      plan.successOfEveryPredicate,
+      plan.cancelledByAClient,
     ],
   },
   'budget.reserved': {
     by: ['dispatcher'],
     in: RUNNING,
     rules: [
-      rules.notCancelled,
-      rules.reservedOnce,
-      rules.nextAttemptReserved,
-      rules.noMoreStepsThanAdmitted,
-      rules.afterARetryableEnd,
-      rules.withinTheLimit,
+      plan.notCancelled,
+      budget.reservedOnce,
+      budget.nextAttemptReserved,
+      budget.noMoreStepsThanAdmitted,
+      executions.afterARetryableEnd,
+      budget.withinTheLimit,
     ],
   },
   'execution.scheduled': {
     by: ['dispatcher'],
     in: RUNNING,
     rules: [
-      rules.notCancelled,
-      rules.ownId,
-      rules.noMoreStepsThanAdmitted,
-      rules.nextAttempt,
-      rules.afterARetryableEnd,
+      plan.notCancelled,
+      executions.ownId,
+      budget.noMoreStepsThanAdmitted,
+      executions.nextAttempt,
+      executions.afterARetryableEnd,
     ],
   },
   'execution.started': {
     by: ['dispatcher'],
     in: RUNNING,
-    rules: [rules.known, rules.notStarted, rules.notEnded, rules.notCancelled, rules.inputsAsNamed],
+    rules: [executions.known, executions.notStarted, executions.notEnded, plan.notCancelled, executions.inputsAsNamed],
   },
   'execution.succeeded': {
     by: ['dispatcher'],
     in: RUNNING,
-    rules: [rules.known, rules.notEnded, rules.hasStarted],
+    rules: [executions.known, executions.notEnded, executions.hasStarted],
   },
-  'execution.failed': { by: ['dispatcher'], in: RUNNING, rules: [rules.known, rules.notEnded] },
-  'execution.lost': { by: ['dispatcher'], in: RUNNING, rules: [rules.known, rules.notEnded] },
+  'execution.failed': { by: ['dispatcher'], in: RUNNING, rules: [executions.known, executions.notEnded] },
+  'execution.lost': { by: ['dispatcher'], in: RUNNING, rules: [executions.known, executions.notEnded] },
   'budget.settled': {
     by: ['settler'],
     in: RUNNING,
     rules: [
-      rules.known,
-      rules.hasEnded,
-      rules.budgetSettledOnce,
-      rules.reservedAsTold,
-      rules.noMoreThanReserved,
-      rules.freeIfNeverStarted,
+      executions.known,
+      executions.hasEnded,
+      budget.budgetSettledOnce,
+      budget.reservedAsTold,
+      budget.noMoreThanReserved,
+      budget.freeIfNeverStarted,
     ],
   },
   'execution.settled': {
     by: ['settler'],
     in: RUNNING,
-    rules: [rules.known, rules.afterItsBudget, rules.settledOnce, rules.receiptWritten],
+    rules: [executions.known, executions.afterItsBudget, executions.settledOnce, executions.receiptWritten],
   },
   'artifact.written': {
     by: ['dispatcher', 'settler'],
     in: RUNNING,
-    rules: [rules.canonicalPath, rules.immutable, rules.ofAnExecution],
+    rules: [records.canonicalPath, records.immutable, records.ofAnExecution],
   },
   'predicate.checked': {
     by: ['settler'],
     in: RUNNING,
-    rules: [rules.afterEveryStep, rules.noMoreThanAdmitted, rules.checkedOnce],
+    rules: [records.afterEveryStep, records.noMoreThanAdmitted, records.checkedOnce],
   },
   'scratch.queue.published': FACT,
   'scratch.queue.retry': FACT,
