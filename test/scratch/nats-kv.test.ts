@@ -120,10 +120,10 @@ test('a watcher hears what we put, count and delete', async () => {
   const planId = freshPlanId();
   const entries = await heard(planId, 5, async () => {
     await kv.put({ planId, key: 'k', value: bytes('1') });
-    await kv.put({ planId, key: 'k', value: bytes('2'), ttlS: 60 });
+    await kv.put({ planId, key: 'k', value: bytes('2'), ttlS: 3_600 });
     await kv.incr({ planId, key: 'k', by: 5 });
     await kv.delete({ planId, key: 'k' });
-    await kv.incr({ planId, key: 'k', ttlS: 60 });
+    await kv.incr({ planId, key: 'k', ttlS: 3_600 });
   });
   assert.equal(entries, ['PUT k 1', 'PUT k 2', 'PUT k 7', 'DEL k', 'PUT k 1']);
 });
