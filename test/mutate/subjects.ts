@@ -59,8 +59,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
     files: {
       'admitted.ts': ['plan/progress', 'plan/audit'],
       'admitted-form.ts': ['plan/audit'],
-      'audit.ts': ['plan/audit'],
-      'audit-rules.ts': ['plan/audit'],
+      'audit.ts': ['plan/audit', 'plan/impossible-histories'],
+      'audit-rules.ts': ['plan/audit', 'plan/impossible-histories'],
       'budget.ts': ['plan/budget'],
       'clear-names.ts': ['plan/clear-names'],
       'largest.ts': ['plan/largest'],

@@ -108,3 +108,14 @@ export function foundIn(deeds: readonly Deed[], plan: AdmittedPlan = PLAN): Foun
   for (const event of chained('plan', deeds)) verifier.line(canonicalText(event), `line ${event.seq}`);
   return { chain: verifier.verdict().findings, document: audit(plan, history) };
 }
+
+// Where a rule is broken: the first attempt of `fetch`, as far as it has come.
+
+export const ID = 'plan.fetch.1';
+export const [RECEIPT, BUDGET, SETTLED] = settledExecution('plan', ID, 400, 110) as [Draft, Draft, Draft];
+export const SCHEDULED = [...ADMISSION, ...by('dispatcher', ...scheduleOf('fetch', 1))];
+export const STARTED = [...SCHEDULED, ...by('dispatcher', startOf(ID))];
+export const FAILED = [...STARTED, ...by('dispatcher', failed(ID, 1_000, { retryable: false }))];
+export const DONE = [...ADMISSION, ...doneAttempt('fetch', 1), ...doneAttempt('draw', 1)];
+export const [RESERVE, SCHEDULE] = scheduleOf('fetch', 1) as [Draft, Draft];
+export const schedule = (stepId: string): Deed[] => by('dispatcher', ...scheduleOf(stepId, 1));
