@@ -117,7 +117,11 @@ export class Journal {
   /** Whose a plan is, as of now; undefined where the ledger has none of this id. @throws ERR_UNAVAILABLE */
   async principalOf(planId: string | undefined): Promise<string | undefined> {
     if (planId === undefined) return undefined;
-    return (await this.read(planId, Number.POSITIVE_INFINITY)).state.submitted?.principal;
+    const known = this.#cache.get(planId)?.state;
+    // An admitted plan keeps its id: only an id that is free, or may be given back, is asked for anew.
+    const isTaken = known?.phase === 'admitted' || known?.phase === 'settled';
+    const { submitted } = isTaken ? known : (await this.read(planId, Number.POSITIVE_INFINITY)).state;
+    return submitted?.principal;
   }
 
   /**
