@@ -148,7 +148,6 @@ export class Claimer {
       return false;
     }
     const delivery = { id, n: n + 1, d: d + 1, o, expiresMs };
-    topic.leases.add({ id, n: n + 1, d: d + 1, x: expiresMs });
     claims.messages.push({
       id,
       body: bodyOf(stored),

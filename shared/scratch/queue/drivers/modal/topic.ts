@@ -36,7 +36,7 @@ interface Found {
   readonly unfinished: readonly MessageState[];
   readonly deadLetters: number;
   /** Neither yet, with the time when they can be claimed. */
-  readonly waiting: readonly Waiter[];
+  readonly waiting: Waiter[];
 }
 
 interface Waiter {
@@ -89,7 +89,7 @@ export class ModalTopic {
     this.#scannedMs = performance.now();
     this.#tookMs = this.#scannedMs - startedMs;
     const nowMs = Date.now();
-    this.#waiting = [...waiting];
+    this.#waiting = waiting;
     this.isStale = false;
     // In an order of its own for each client, so that they do not all try the same message first.
     const shuffled = claimable.map((standing) => ({ standing, at: Math.random() })).sort((a, b) => a.at - b.at);
