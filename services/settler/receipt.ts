@@ -1,6 +1,6 @@
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
-import { executionFolder } from '../../shared/ids/ids.ts';
+import { executionFolder, receiptPath } from '../../shared/ids/ids.ts';
 import type { Environment } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
@@ -65,6 +65,6 @@ export function receiptOf(state: PlanState, plan: AdmittedPlan, execution: Execu
     env_fingerprint_hash: environment === undefined ? null : cidOf(canonicalBytes(environment)),
     memo_key: memoKey,
   };
-  const path = `${executionFolder(state.planId, executionId)}determinism.json`;
+  const path = receiptPath(state.planId, executionId);
   return { path, bytes: canonicalBytes(receipt), memoKey };
 }

@@ -16,3 +16,8 @@ export const processorFolder = (ref: string): string => ref.replace('/', '_').re
 export const outputPrefix = (planId: string, stepId: string): string => `/artifacts/outputs/${planId}/${stepId}/`;
 
 export const executionFolder = (planId: string, id: string): string => `/artifacts/executions/${planId}/${id}/`;
+
+export const receiptPath = (planId: string, id: string): string => `${executionFolder(planId, id)}determinism.json`;
+
+/** The step that an execution id names; empty when it names none. */
+export const stepOfExecution = (id: string): string => id.split('.')[1] ?? '';

@@ -1,6 +1,6 @@
 import { canonicalBytes } from '../hash/canonical.ts';
 import { cidOf } from '../hash/cid.ts';
-import { executionFolder } from '../ids/ids.ts';
+import { executionFolder, stepOfExecution } from '../ids/ids.ts';
 import { joinWorldPath } from '../ids/world-path.ts';
 import type { EventKind, EventOf, LedgerEvent } from '../ledger/events.ts';
 import type { Execution, PlanState } from '../ledger/state.ts';
@@ -100,7 +100,7 @@ export const reserveOfEntry = rule<'budget.reserved'>(
   'reserveOfEntry',
   'the amount is what the registry entry of the step says: fixed cost + cost a second × timeout',
   ({ plan, steps }, { data: { execution_id: id, usd_micro: amount } }) => {
-    const step = steps.get(id.split('.')[1] ?? '');
+    const step = steps.get(stepOfExecution(id));
     // What is scheduled for it is told.
     return step === undefined ? undefined : differs('usd_micro', amount, reserveFor(processorOf(plan, step)));
   },

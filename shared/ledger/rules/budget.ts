@@ -1,6 +1,6 @@
-import { executionId } from '../../ids/ids.ts';
+import { executionId, stepOfExecution } from '../../ids/ids.ts';
 import { plural } from '../../text/plural.ts';
-import { executionOf, rule, stepIn } from './rule.ts';
+import { executionOf, rule } from './rule.ts';
 
 /** Those of version 1 may say another number of steps than they ran. */
 export const noMoreStepsThanAdmitted = rule<'budget.reserved' | 'execution.scheduled'>(
@@ -8,7 +8,7 @@ export const noMoreStepsThanAdmitted = rule<'budget.reserved' | 'execution.sched
   'its step is one of as many as the plan has',
   ({ admitted, attempts }, { data: { execution_id: id } }) => {
     if (admitted === undefined || admitted.predicates === null || attempts.size < admitted.steps) return undefined;
-    return attempts.has(stepIn(id)) ? undefined : `the plan has ${plural(admitted.steps, 'step')}`;
+    return attempts.has(stepOfExecution(id)) ? undefined : `the plan has ${plural(admitted.steps, 'step')}`;
   },
 );
 
@@ -18,7 +18,7 @@ export const nextAttemptReserved = rule<'budget.reserved'>(
   'the execution_id is that of the next attempt of a step of this plan',
   ({ planId, attempts }, { data: { execution_id: id } }) => {
     const [plan, , attempt] = id.split('.');
-    const stepId = stepIn(id);
+    const stepId = stepOfExecution(id);
     const next = (attempts.get(stepId)?.length ?? 0) + 1;
     if (plan === planId && attempt === `${next}` && id === executionId(planId, stepId, next)) return undefined;
     return `${id} is not the next attempt of a step of ${planId}`;

@@ -1,6 +1,6 @@
-import { executionId } from '../../ids/ids.ts';
+import { executionId, receiptPath, stepOfExecution } from '../../ids/ids.ts';
 import { namesOtherwise } from '../state.ts';
-import { executionOf, type OfExecution, receiptPath, rule, stepIn } from './rule.ts';
+import { executionOf, type OfExecution, rule } from './rule.ts';
 
 export const known = rule<OfExecution>('known', 'the execution was scheduled', (state, event) =>
   executionOf(state, event) === undefined ? `no execution ${event.data.execution_id}` : undefined,
@@ -28,7 +28,7 @@ export const afterARetryableEnd = rule<'budget.reserved' | 'execution.scheduled'
   'afterARetryableEnd',
   'the attempt before was lost, or failed in a way that is worth a retry',
   ({ attempts, executions }, { data: { execution_id: id } }) => {
-    const before = executions.get(attempts.get(stepIn(id))?.at(-1) ?? '');
+    const before = executions.get(attempts.get(stepOfExecution(id))?.at(-1) ?? '');
     if (before === undefined) return undefined;
     if (before.end === undefined) return `${before.executionId} has not ended`;
     if (before.end.status === 'succeeded') return `${before.executionId} succeeded`;

@@ -1,8 +1,9 @@
+import { receiptPath } from '../../ids/ids.ts';
 import { isCanonicalKey, keyOf } from '../../ids/world-path.ts';
 import { plural } from '../../text/plural.ts';
 import type { LedgerEvent } from '../events.ts';
 import { missingSteps } from './plan.ts';
-import { receiptPath, rule } from './rule.ts';
+import { rule } from './rule.ts';
 
 type OfFact = Extract<LedgerEvent, { data: { fact_id: string } }>['kind'];
 

@@ -1,4 +1,3 @@
-import { executionFolder } from '../../ids/ids.ts';
 import type { EventKind, EventOf, LedgerEvent } from '../events.ts';
 import type { Execution, PlanState } from '../state.ts';
 
@@ -21,13 +20,8 @@ export const rule = <K extends EventKind>(
   broken,
 });
 
-export const receiptPath = (planId: string, id: string): string => `${executionFolder(planId, id)}determinism.json`;
-
 /** Kinds that tell of one execution which was scheduled before. */
 export type OfExecution = 'budget.settled' | Exclude<EventKind & `execution.${string}`, 'execution.scheduled'>;
 
 export const executionOf = (state: PlanState, { data }: EventOf<OfExecution>): Execution | undefined =>
   state.executions.get(data.execution_id);
-
-/** The step that an execution id names. */
-export const stepIn = (id: string): string => id.split('.')[1] ?? '';
