@@ -55,11 +55,12 @@ export class ServiceProcess {
     this.#child = this.#spawn();
   }
 
-  /** Lines of its log that `isIt` accepts, once there is one. Written before or still to come. */
+  /** Lines of its log that `isIt` accepts, once there is one. Written before or still to come; throws when it ends before. */
   async logged(isIt: (line: string) => boolean): Promise<readonly string[]> {
     for (;;) {
       const found = this.#output.split('\n').filter(isIt);
       if (found.length > 0) return found;
+      if (this.#child.exitCode !== null) throw new Error(`${this.name} ended: ${this.output}`);
       await new Promise<void>((resolve) => {
         this.#onOutput = resolve;
       });
@@ -87,6 +88,7 @@ export class ServiceProcess {
         this.#onOutput();
       });
     }
+    child.once('close', () => this.#onOutput());
     return child;
   }
 }

@@ -27,7 +27,7 @@ const NEW_KIND: readonly Patch[] = [
   {
     file: 'shared/ledger/legal.ts',
     anchor: `  'lease.declared': {`,
-    before: `  'plan.reviewed': { by: ['settler'], in: RUNNING, rules: [rules.nothingHeld] },\n`,
+    before: `  'plan.reviewed': { by: ['settler'], in: RUNNING, rules: [plan.nothingHeld] },\n`,
   },
   { file: 'shared/ledger/evolve.ts', anchor: `    case 'lease.declared':\n`, before: `    case 'plan.reviewed':\n` },
   {

@@ -135,6 +135,7 @@ async function projectedWhole(): Promise<void> {
 test('plans that the old ones began, and those that come in while both run, are finished by both', async () => {
   await started('begun', 2_000);
   news = startAll(next.root);
+  await Promise.all([...news.values()].map((service) => service.logged((line) => line.includes('"started"'))));
   const { data } = await settled('begun');
   assert.is(data.status, 'succeeded');
   // Which of the two takes a message is chance: plans come in until both have had a hand in one.
