@@ -1,5 +1,4 @@
 /** Quantities as people read them, and text that cannot harm a terminal. Pure. */
-import { stripVTControlCharacters } from 'node:util';
 
 /** 5000 → `$0.005`: micro-dollars, without zeros that say nothing. */
 export function money(usdMicro: number): string {
@@ -42,15 +41,26 @@ export const shortCid = (cid: string): string => (cid.length > 20 ? `${cid.slice
 /** `2026-11-22T08:00:00.000Z` → `2026-11-22 08:00:00 UTC`. */
 export const moment = (ts: string): string => `${ts.slice(0, 10)} ${ts.slice(11, 19)} UTC`;
 
+/**
+ * What steers a terminal (ECMA-48): strings of commands (OSC, such as a link) up to their end, then all that starts with
+ * ESC or CSI. A string that another one interrupts is none, so no search goes further than the next ESC: that of Node 24's
+ * `stripVTControlCharacters` goes to the end of the text from each, which costs the square.
+ */
+const STRING = String.raw`\x1b\][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)`;
+const SEQUENCE = String.raw`[\x1b\x9b][[\]()#;?]*(?:\d{1,4}(?:;\d{0,4})*)?[\dA-PR-TZcf-nq-uy=><~]`;
+const STEERS = new RegExp(`${STRING}|${SEQUENCE}`, 'g');
+
+const withoutSequences = (text: string): string => text.replace(STEERS, '');
+
 /** Text of a stranger on one line: without anything that moves a cursor, turns text around or hides. */
 export const plain = (text: string): string =>
-  stripVTControlCharacters(text)
+  withoutSequences(text)
     .replace(/[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
     .trim();
 
 /** {@link plain} for text that may have lines. */
 export const plainLines = (text: string): string[] =>
-  stripVTControlCharacters(text)
+  withoutSequences(text)
     .split(/\r?\n/)
     .map((line) =>
       line

@@ -168,6 +168,7 @@ test('money, sizes and times read as people write them', () => {
 
 test('text of strangers cannot move the cursor, hide or turn around', () => {
   assert.is(plain('a\u001b[2Jb\u202ec\u200b\n d\r'), 'ab c d');
+  assert.is(plain('a \u001b]8;;http://x\u0007link\u001b]8;;\u001b\\ \u009b31mred'), 'a link red');
   assert.is(fit('abcdef', 4), 'abc…');
   assert.is(fit('abcd', 4), 'abcd');
   assert.equal(wrap('one two three', 7), ['one two', 'three']);
