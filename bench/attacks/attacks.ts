@@ -1,0 +1,147 @@
+/** What a client, a processor or somebody with a service's credentials does as hard as one of them can. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { jetstream } from '@nats-io/jetstream';
+import fc from 'fast-check';
+import type { TestStack } from '../../test/harness/stack.ts';
+import type { Poison } from '../../test/poison/garbled.ts';
+import { commands, facts, ledgerMessages, workMessages } from '../../test/poison/kinds.ts';
+import { inParallel } from '../harness.ts';
+
+/** Plans of an attacker under way at once: as many as the dispatcher has slots. */
+export const ATTACKERS = 4;
+const ABUSE_MS = 3_000;
+const MESSAGES_AT_ONCE = 64;
+const FAN = 500;
+
+export interface Attack {
+  readonly name: string;
+  /** Whether its executions hold slots of the dispatcher. */
+  readonly holdsSlots: boolean;
+  /** Goes on until `signal` aborts. */
+  run(stack: TestStack, signal: AbortSignal): Promise<void>;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** One step that does nothing, or abuses what it has. */
+export const abuserPlan = (planId: string, params: Fields, plan: Fields = {}) => ({
+  plan_id: planId,
+  timeout_s: 60,
+  budget: { limit_usd_micro: 100_000 },
+  steps: [{ id: 'a', processor: 'bench/abuser@1', params }],
+  ...plan,
+});
+
+let count = 0;
+const nextId = (): string => {
+  count += 1;
+  return `attack-${count}`;
+};
+
+/** Resolves with whatever comes first; what it leaves behind ends with the stack. */
+const untilAborted = (work: Promise<unknown>, signal: AbortSignal): Promise<unknown> =>
+  Promise.race([work, sleep(2 ** 31 - 1, undefined, { signal, ref: false }).catch(() => undefined)]);
+
+/** As many plans at once, each followed by the next one. */
+const byPlans =
+  (atOnce: number, planOf: (planId: string, stack: TestStack) => unknown) =>
+  (stack: TestStack, signal: AbortSignal): Promise<void> =>
+    inParallel(atOnce, atOnce, async () => {
+      while (!signal.aborted) {
+        const planId = nextId();
+        await stack.submit(planOf(planId, stack));
+        await untilAborted(stack.ended(planId), signal);
+      }
+    });
+
+const abuse = (name: string, params: (stack: TestStack) => Fields = () => ({})): Attack => ({
+  name: `processors: ${name}`,
+  holdsSlots: true,
+  run: byPlans(ATTACKERS, (planId, stack) => abuserPlan(planId, { abuse: name, for_ms: ABUSE_MS, ...params(stack) })),
+});
+
+/** A predicate on the output of a step. */
+const judged = (name: string, call: Fields): Attack => ({
+  name: `predicates: ${name}`,
+  holdsSlots: false,
+  run: byPlans(ATTACKERS, (planId) =>
+    abuserPlan(
+      planId,
+      { abuse: 'nothing' },
+      { predicates: [{ path: `/artifacts/outputs/${planId}/a/out.json`, ...call }] },
+    ),
+  ),
+});
+
+const messages = (name: string, poison: fc.Arbitrary<Poison>, isService = true): Attack => ({
+  name: `messages: ${name}`,
+  holdsSlots: false,
+  async run({ client, core }, signal) {
+    const js = jetstream(isService ? core : client);
+    for (let seed = 1; !signal.aborted; seed += 1) {
+      const batch = fc.sample(poison, { numRuns: 500, seed });
+      await inParallel(batch.length, MESSAGES_AT_ONCE, async (index) => {
+        const one = batch[index];
+        // What the server itself refuses reaches nobody.
+        if (one !== undefined && !signal.aborted) await js.publish(one.subject, one.body).catch(() => undefined);
+      });
+    }
+  },
+});
+
+const GROWS = Array.from({ length: 26 }, () => '[@,@]').join('|');
+const QUERY = 'artifact.jmespath_ok@1';
+const SCHEMA = 'json.schema_ok@1';
+const LONG = `/artifacts/inputs/long-a.json`;
+
+const regexes: Attack = {
+  name: 'predicates: a pattern that backtracks',
+  holdsSlots: false,
+  async run(stack, signal) {
+    const bytes = Buffer.from(JSON.stringify({ t: `${'a'.repeat(40)}!` }));
+    await stack.store.putBytes({ worldPath: LONG, data: bytes, contentType: 'application/json' });
+    const schema = { type: 'object', properties: { t: { type: 'string', pattern: '^(a+)+$' } } };
+    await judged('', { use: SCHEMA, path: LONG, schema }).run(stack, signal);
+  },
+};
+
+const fan: Attack = {
+  name: `one plan of ${FAN} independent steps`,
+  holdsSlots: true,
+  run: byPlans(1, (planId) =>
+    abuserPlan(
+      planId,
+      {},
+      {
+        timeout_s: 3_600,
+        budget: { limit_usd_micro: 10_000_000 },
+        steps: Array.from({ length: FAN }, (_, n) => ({
+          id: `s${n}`,
+          processor: 'bench/abuser@1',
+          params: { abuse: 'nothing' },
+        })),
+      },
+    ),
+  ),
+};
+
+export const ATTACKS: readonly Attack[] = [
+  regexes,
+  judged('a query that doubles 26 times', { use: QUERY, expression: GROWS }),
+  judged('a query that pads to 100 MB', { use: QUERY, expression: "length(pad_left('x',`100000000`,' '))" }),
+  judged('a schema that refers to itself', { use: SCHEMA, schema: { $ref: '#' } }),
+  messages('commands', commands, false),
+  messages('facts', facts),
+  messages('work', workMessages),
+  messages('ledger', ledgerMessages),
+  abuse('cpu'),
+  abuse('log'),
+  abuse('progress'),
+  abuse('tokens'),
+  abuse('kv'),
+  abuse('queue'),
+  abuse('uploads'),
+  abuse('connections', ({ stack }) => ({ gateway_url: stack.info.artifacts.gatewayUrl })),
+  abuse('time'),
+  fan,
+];
