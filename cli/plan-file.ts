@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { fault, IsomorphError } from '../shared/errors/isomorph-error.ts';
 import { isPlanId } from '../shared/ids/ids.ts';
-import { placeInFile, readYamlBytes } from '../shared/schema/yaml-text.ts';
+import { placeInFile, readDocumentBytes } from '../shared/schema/yaml-text.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A plan document as far as a client must know it: admission is the one judge of the rest. */
@@ -19,9 +19,8 @@ async function readBytes(file: string, terminal: Terminal): Promise<Uint8Array> 
   }
 }
 
-/** YAML 1.2 holds JSON, so one parser reads both. */
 function parse(source: Uint8Array, file: string): Record<string, unknown> {
-  const read = readYamlBytes(source);
+  const read = readDocumentBytes(source);
   if (!read.ok) {
     const { code, message, pointer = '', expected } = read.faults[0] ?? fault('ERR_NOT_YAML', 'it cannot be read');
     throw new IsomorphError(code, message, {
@@ -42,7 +41,7 @@ export interface PlanOverrides {
 /**
  * The plan of a file (`-`: standard input), YAML or JSON, with what the command line overrides. Paths of a plan
  * that is run under several ids say `{plan_id}`, which admission expands.
- * @throws ERR_NOT_FOUND, ERR_NOT_YAML with line and column, ERR_SCHEMA for no object, ERR_PLAN_ID.
+ * @throws ERR_NOT_FOUND, ERR_NOT_YAML with line and column, ERR_NOT_I_JSON with its pointer, ERR_SCHEMA for no object, ERR_PLAN_ID.
  */
 export async function readPlan(file: string, terminal: Terminal, overrides: PlanOverrides): Promise<PlanDocument> {
   const parsed = parse(await readBytes(file, terminal), file);

@@ -57,7 +57,7 @@ export const ERROR_TABLE = {
   // Commands and plans
   ERR_NOT_JSON: row('The message is not a JSON document.', false, 'Publish one JSON object, UTF-8.'),
   ERR_NOT_I_JSON: row(
-    'Two readers would take this JSON differently (RFC 7493): a member twice, a number that no double holds, or too deep.',
+    'Two readers would take this JSON differently (RFC 7493): a member twice, a number that no double holds, half a character, or too deep.',
     false,
     'Write the number as a string, or one that a double holds; keep one member a name.',
   ),

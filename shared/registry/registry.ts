@@ -6,7 +6,7 @@ import { type Policy, PolicySchema, type Processor, ProcessorSchema } from '../p
 import type { ReadResult } from '../schema/json-text.ts';
 import { compileSchema } from '../schema/user-schema.ts';
 import { type Validated, validator } from '../schema/validate.ts';
-import { placeInFile, readYamlBytes } from '../schema/yaml-text.ts';
+import { placeInFile, readDocumentBytes } from '../schema/yaml-text.ts';
 import { plural } from '../text/plural.ts';
 
 export interface Registry {
@@ -49,7 +49,7 @@ async function readDocument(file: string): Promise<ReadResult<unknown>> {
   } catch (error) {
     return { ok: false, faults: [fault('ERR_CONFIG', `it cannot be read: ${because(error)}`)] };
   }
-  return readYamlBytes(bytes);
+  return readDocumentBytes(bytes);
 }
 
 async function namesIn(folder: string, faults: RegistryFault[]): Promise<string[]> {

@@ -11,7 +11,7 @@ import {
   visit,
 } from 'yaml';
 import { type Fault, fault } from '../errors/isomorph-error.ts';
-import { MAX_JSON_DEPTH, type ReadResult, survivesDouble } from './json-text.ts';
+import { MAX_JSON_DEPTH, type ReadResult, readJson, survivesDouble } from './json-text.ts';
 
 /** Nodes that aliases may stand for in all, each counted as often as it stands there. */
 const MAX_ALIASED = 1_000;
@@ -161,8 +161,15 @@ export function readYaml(text: string): ReadResult<unknown> {
   return { ok: true, value: document.toJS({ maxAliasCount: -1 }) };
 }
 
-/** {@link readYaml} of a file. */
-export function readYamlBytes(bytes: Uint8Array): ReadResult<unknown> {
+/** A file of JSON is judged as the same bytes on NATS are: by JSON's rules, with JSON's pointers. */
+function readText(text: string): ReadResult<unknown> {
+  if (!/^\s*[{[]/.test(text)) return readYaml(text);
+  const read = readJson(text);
+  return read.ok || read.faults.every(({ code }) => code !== 'ERR_NOT_JSON') ? read : readYaml(text);
+}
+
+/** Reads a file of JSON or YAML. */
+export function readDocumentBytes(bytes: Uint8Array): ReadResult<unknown> {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -172,7 +179,7 @@ export function readYamlBytes(bytes: Uint8Array): ReadResult<unknown> {
       faults: [fault('ERR_NOT_YAML', 'it is not UTF-8', { expected: 'YAML 1.2, or JSON, in UTF-8' })],
     };
   }
-  return readYaml(text);
+  return readText(text);
 }
 
 /** Where a fault is, as editors open it where there is a line: `file:2:7`, else `file#/pointer`. */

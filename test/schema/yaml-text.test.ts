@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { readYaml } from '../../shared/schema/yaml-text.ts';
+import { readDocumentBytes, readYaml } from '../../shared/schema/yaml-text.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('YAML at the door');
@@ -68,6 +68,20 @@ test('what is too deep is refused before anything recurses into it', () => {
   assert.match(refused(`${'- '.repeat(20_000)}x`).join(), /too deep/);
   const blocks = Array.from({ length: 300 }, (_, level) => `${' '.repeat(level)}a:`).join('\n');
   assert.match(refused(blocks).join(), /too deep/);
+});
+
+test('a file of JSON is judged by the rules of JSON, as on NATS', () => {
+  const codes = (text: string) => {
+    const read = readDocumentBytes(new TextEncoder().encode(text));
+    return read.ok ? read.value : read.faults.map(({ code, pointer }) => `${code} ${pointer}`);
+  };
+  assert.equal(codes(' {"a": {"b": 1, "b": 2}, "c": 12345678901234567891}'), [
+    'ERR_NOT_I_JSON /a/b',
+    'ERR_NOT_I_JSON /c',
+  ]);
+  assert.equal(codes('{"a": "\\ud800"}'), ['ERR_NOT_I_JSON /a']);
+  assert.equal(codes('{a: 1, b: [2]}'), { a: 1, b: [2] }, 'the braces of YAML');
+  assert.equal(codes('{a: 1, a: 2}'), ['ERR_NOT_YAML line 1, column 8']);
 });
 
 test.run();
