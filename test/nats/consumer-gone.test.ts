@@ -9,6 +9,8 @@ import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { DONE } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { CONSUMERS } from '../../shared/wire/consumers.ts';
+import { LEDGER_STREAM } from '../../shared/wire/ledger.ts';
+import { watchTopology } from '../../stack/topology-watch.ts';
 import { suite } from '../harness/suite.ts';
 import { withLive } from '../ledger/live.ts';
 import { CONSUMER, gate, withConsumer } from './live-consumer.ts';
@@ -61,6 +63,27 @@ test('a stream that is deleted under a loop is told, and the loop goes on when s
     await ensureTopology(admin);
     await its.send('after');
     await done.promise;
+  }));
+
+test('a ledger that is gone is told, and never made anew: another one in its place would be no ledger', () =>
+  withLive(async (server) => {
+    const connection = await server.connectAdmin();
+    const jsm = await jetstreamManager(connection);
+    await jsm.streams.delete(LEDGER_STREAM);
+    const told = gate<IsomorphError>();
+    const setUp = async (): Promise<void> => told.open(new IsomorphError('ERR_INTERNAL', 'it was made anew'));
+    const watch = watchTopology({
+      connection,
+      log: pino({ level: 'silent' }),
+      setUp,
+      onLedgerGone: told.open,
+      everyMs: 20,
+    });
+    assert.is((await told.promise).code, 'ERR_LEDGER_GONE');
+    await watch.stop();
+    const refusal = await ensureTopology(connection).catch((error: unknown) => error);
+    assert.is((refusal as IsomorphError).code, 'ERR_LEDGER_GONE');
+    assert.not((await jsm.streams.names().next()).includes(LEDGER_STREAM));
   }));
 
 test('a follower of the ledger that is made anew begins at the oldest open plan', () =>
