@@ -56,12 +56,23 @@ async function stopWithin(log: Logger, stop: () => Promise<void>, close: () => P
 const connectAs = ({ natsUrl }: Config, name: ProcessName) =>
   connectNats({ url: required(natsUrl, 'NATS_URL'), name: `isomorph-${name}`, waitMs: SERVER_WAIT_MS });
 
+export interface SetUpOptions extends Pick<ComposeOptions, 'config' | 'log'> {
+  /** Free on the disk of the streams, for who can look. */
+  readonly freeBytes?: number;
+}
+
 /** Prepares a deployment, as a user of NATS who may create streams. */
-export async function setUp({ config, log }: Pick<ComposeOptions, 'config' | 'log'>): Promise<void> {
+export async function setUp({ config, log, freeBytes }: SetUpOptions): Promise<void> {
   const connection = await connectAs(config, 'setup');
   try {
     const { gatewayKeyFile, artifactsUrl } = config;
-    await (await import('./setup/service.ts')).setUp({ connection, gatewayKeyFile, artifactsUrl });
+    await (await import('./setup/service.ts')).setUp({
+      connection,
+      gatewayKeyFile,
+      artifactsUrl,
+      limits: config,
+      freeBytes,
+    });
     log.info({ service: 'setup' }, 'done');
   } finally {
     await connection.close();

@@ -1,13 +1,13 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { destination, type Logger, pino } from 'pino';
 import { type Config, type Env, readConfig } from '../services/common/config/config.ts';
 import { SERVICES, type ServiceName } from '../services/common/services.ts';
 import { type ComposeOptions, type RunningService, setUp, startService } from '../services/compose.ts';
 import type { Adapter } from '../shared/ids/adapter.ts';
 import { connectNats } from '../shared/nats/connect.ts';
-import { writePrivate } from './files.ts';
+import { freeBytesOn, writePrivate } from './files.ts';
 import { lockHome } from './home-lock.ts';
 import { startKeeper } from './keeper.ts';
 import { Lasting } from './lasting.ts';
@@ -15,6 +15,7 @@ import { acquireNatsServer } from './nats/acquire.ts';
 import { principalsOf } from './nats/principals.ts';
 import { isNatsServerRunning, type NatsLogin, type NatsServerHandle, startNatsServer } from './nats/server.ts';
 import { watchWrites } from './nats/write-watch.ts';
+import { type Places, placesOf } from './places.ts';
 import { openPostgres, type PostgresHandle } from './postgres/open.ts';
 import { watchTopology } from './topology-watch.ts';
 
@@ -110,24 +111,6 @@ interface Starting {
   readonly fail: (error: Error) => void;
 }
 
-interface Places {
-  readonly home: string;
-  readonly artifactsUrl: string;
-  readonly keyFile: string;
-  readonly secretsFile: string;
-  readonly logs: string;
-}
-
-function placesOf(home: string): Places {
-  return {
-    home,
-    artifactsUrl: pathToFileURL(path.join(home, 'world')).href,
-    keyFile: path.join(home, 'gateway.key'),
-    secretsFile: path.join(home, 'secrets.env'),
-    logs: path.join(home, 'logs'),
-  };
-}
-
 /** One request to nats-server. */
 const TOPOLOGY_EVERY_MS = 5_000;
 
@@ -136,7 +119,7 @@ const BEHIND_GATEWAY = SERVICES.filter((name) => name !== 'gateway');
 
 async function startNats({ places, options, teardown, log, fail }: Starting): Promise<NatsServerHandle> {
   const { env, onProgress = () => undefined, onTrouble = () => undefined } = options;
-  const dir = path.join(places.home, 'nats');
+  const { natsDir: dir } = places;
   const principals = principalsOf(env);
   const { path: binary } = await acquireNatsServer({ env, onProgress });
   const lasting = await Lasting.start<NatsServerHandle>({
@@ -242,7 +225,8 @@ export async function startEmbeddedStack(options: EmbeddedOptions): Promise<Embe
     const composition = { env: options.env, log, instance: `embedded-${process.pid}` };
     const beginning = readConfig({ ...options.env, ...base }, ['setup', 'gateway']);
     const adminUrl = withLogin(nats.url, nats.credentials.admin);
-    const prepare = () => setUp({ config: { ...beginning, natsUrl: adminUrl }, log });
+    const prepare = async () =>
+      setUp({ config: { ...beginning, natsUrl: adminUrl }, log, freeBytes: await freeBytesOn(places.natsDir) });
     await prepare();
     await keepTopology(adminUrl, prepare, starting);
     const front = await startTogether(['gateway'], { ...composition, config: beginning }, teardown);

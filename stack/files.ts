@@ -1,5 +1,5 @@
-/** Small files of a server's folder. */
-import { open, readFile, rename, writeFile } from 'node:fs/promises';
+/** Small files of a server's folder, and the disk that it is on. */
+import { open, readFile, rename, statfs, writeFile } from 'node:fs/promises';
 
 const isMissing = (thrown: unknown): boolean => thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
 
@@ -36,4 +36,10 @@ export async function logTail(path: string, lines = 8, windowBytes = 8192): Prom
     if (isMissing(thrown)) return '';
     throw thrown;
   }
+}
+
+/** Bytes that may still be written on the disk of a folder. */
+export async function freeBytesOn(dir: string): Promise<number> {
+  const { bavail, bsize } = await statfs(dir);
+  return bavail * bsize;
 }

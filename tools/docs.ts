@@ -1,12 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { VARIABLES, type Variable } from '../services/common/config/variables.ts';
+import { LIMITS } from '../services/common/config/limits.ts';
+import type { Variable } from '../services/common/config/variable.ts';
+import { VARIABLES } from '../services/common/config/variables.ts';
 import { PROCESSES } from '../services/common/services.ts';
 import { ERROR_TABLE } from '../shared/errors/codes.ts';
 import type { Backends } from '../shared/providers/backends.ts';
 import type { KvCapabilities, QueueCapabilities } from '../shared/scratch/capabilities.ts';
 import { KV_BACKENDS, kvCapabilities } from '../shared/scratch/kv/open.ts';
 import { QUEUE_BACKENDS, queueCapabilities } from '../shared/scratch/queue/open.ts';
+import { formatAmount } from '../shared/text/amount.ts';
 import { KV_BUCKET, kvKey } from '../shared/wire/scratch-kv.ts';
 import { eventsPage } from './events-page.ts';
 import { kvMatrix, type Matrix, queueMatrix } from './scratch-matrix.ts';
@@ -43,8 +46,20 @@ const neededBy = ({ neededBy: always, neededWhen = [] }: Variable<unknown>): str
     ? 'all'
     : [...always, ...neededWhen.map(({ by, when }) => `${by} ${when}`)].join(', ');
 
+const limitsTable = (): string =>
+  table(
+    ['variable', 'bounds', 'when absent', 'form'],
+    Object.values(LIMITS).map(({ name, meaning, unit, fallback, expected }) => [
+      `\`${name}\``,
+      meaning,
+      `\`${unit === 'bytes' ? formatAmount(fallback) : fallback}\``,
+      expected,
+    ]),
+  );
+
 function configurationPage(): string {
-  const rows = Object.values(VARIABLES).map((variable: Variable<unknown>) => [
+  const others = Object.entries(VARIABLES).filter(([key]) => !Object.hasOwn(LIMITS, key));
+  const rows = others.map(([, variable]: [string, Variable<unknown>]) => [
     `\`${variable.name}\``,
     variable.meaning,
     variable.expected,
@@ -57,6 +72,13 @@ Each service reads its environment once, at start, and names every fault in one 
 \`npm run demo\` set all of this themselves. ${GENERATED}
 
 ${table(['variable', 'meaning', 'form', 'when absent', 'needed by'], rows)}
+
+## Limits
+
+Small by default, so that a small disk and a small machine hold. What a limit refuses is told to whoever asked, with a code; at 80 % and when it is hit
+a service logs a line, once and then once a minute.
+
+${limitsTable()}
 
 A service that gets SIGTERM or SIGINT ends within 9 s: 6 s for what is under way, the rest for closing. What takes longer is taken up by whoever runs next, and its log says so.
 

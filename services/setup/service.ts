@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { requireNewEnough } from '../../shared/nats/server-version.ts';
+import type { Limits } from '../common/config/limits.ts';
 import { ensureTopology } from './topology.ts';
 
 export interface SetupDeps {
@@ -13,6 +14,9 @@ export interface SetupDeps {
   readonly gatewayKeyFile: string | undefined;
   /** Of a `file:` store the folder is made. */
   readonly artifactsUrl: string | undefined;
+  readonly limits: Limits;
+  /** Free on the disk of the streams; undefined where nobody can look. */
+  readonly freeBytes?: number | undefined;
 }
 
 const KEY_BYTES = 32;
@@ -35,9 +39,9 @@ async function ensureKey(file: string): Promise<void> {
  * What must be there before the services start: streams and consumers, the key of the gateway, the folder of a `file:`
  * store. Safe to run again.
  */
-export async function setUp({ connection, gatewayKeyFile, artifactsUrl }: SetupDeps): Promise<void> {
+export async function setUp({ connection, gatewayKeyFile, artifactsUrl, limits, freeBytes }: SetupDeps): Promise<void> {
   requireNewEnough(connection.info?.version);
-  await ensureTopology(connection);
+  await ensureTopology(connection, { limits, freeBytes });
   if (gatewayKeyFile !== undefined) await ensureKey(gatewayKeyFile);
   if (artifactsUrl?.startsWith('file:')) await mkdir(fileURLToPath(artifactsUrl), { recursive: true });
 }

@@ -1,24 +1,25 @@
-import { type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
+import { type JetStreamManager, jetstreamManager, type StreamConfig, type StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { oldestOpenSeq } from '../../shared/journal/oldest-open.ts';
-import { isConsumerMissing, isStreamMissing } from '../../shared/nats/missing.ts';
+import { isConsumerMissing, isStreamMissing, isWithoutStorage } from '../../shared/nats/missing.ts';
+import { formatAmount } from '../../shared/text/amount.ts';
 import { COMMANDS_STREAM } from '../../shared/wire/commands.ts';
 import { ALL_CONSUMERS, type ConsumerSpec } from '../../shared/wire/consumers.ts';
 import { LEDGER_STREAM } from '../../shared/wire/ledger.ts';
+import { MAX_BYTES_METADATA } from '../../shared/wire/scratch-streams.ts';
 import { RETIRED_STREAMS, STREAMS, type StreamSpec, WORK_QUEUES } from '../../shared/wire/streams.ts';
+import { DEFAULT_LIMITS, type Limits } from '../common/config/limits.ts';
 import { addConsumer, consumerConfig, findConsumer } from '../common/consumers.ts';
+import { bytesOfStream, fitted, usesOf } from '../common/stream-limits.ts';
 
-async function ensureStream(jsm: JetStreamManager, spec: StreamSpec): Promise<void> {
-  const config = { storage: 'file', num_replicas: 1, max_consumers: -1, ...spec } as const;
-  try {
-    await jsm.streams.info(spec.name);
-  } catch (error) {
-    if (!isStreamMissing(error)) throw error;
-    await jsm.streams.add({ ...config, ...(await numberingOf(jsm, spec)) });
+async function ensureStream(jsm: JetStreamManager, spec: StreamSpec, isThere: boolean): Promise<void> {
+  if (isThere) {
+    await jsm.streams.update(spec.name, spec);
     return;
   }
-  await jsm.streams.update(spec.name, spec);
+  const config = { storage: 'file', num_replicas: 1, max_consumers: -1, ...spec } as const;
+  await jsm.streams.add({ ...config, ...(await numberingOf(jsm, spec)) });
 }
 
 /**
@@ -72,31 +73,91 @@ async function ensureConsumer(connection: NatsConnection, jsm: JetStreamManager,
   await retire(jsm, spec);
 }
 
-/** The ledger is made first, once: where other streams are, it was, and another one in its place would be no ledger. */
-async function ensureLedger(jsm: JetStreamManager): Promise<void> {
-  const names = new Set<string>();
-  for await (const name of jsm.streams.names()) names.add(name);
-  if (!names.has(LEDGER_STREAM) && STREAMS.some(({ name }) => names.has(name))) {
+/** The streams that are there, by name. */
+async function presentStreams(jsm: JetStreamManager): Promise<ReadonlyMap<string, StreamInfo>> {
+  const found = new Map<string, StreamInfo>();
+  for await (const info of jsm.streams.list()) found.set(info.config.name, info);
+  return found;
+}
+
+export interface TopologyOptions {
+  readonly limits?: Limits;
+  /** Free on the disk of the streams; undefined where nobody can look. */
+  readonly freeBytes?: number | undefined;
+}
+
+const boundedBy = ({ allow_msg_schedules: hasSchedules }: StreamSpec, bytes: number): Partial<StreamConfig> =>
+  hasSchedules === true ? { metadata: { [MAX_BYTES_METADATA]: String(bytes) } } : { max_bytes: bytes };
+
+/** Every stream with its limit. @throws ERR_NO_ROOM */
+function limitedStreams(
+  present: ReadonlyMap<string, StreamInfo>,
+  { limits = DEFAULT_LIMITS, freeBytes = Number.POSITIVE_INFINITY }: TopologyOptions,
+): StreamSpec[] {
+  const holds = ({ name }: StreamSpec) => ({ name, bytes: present.get(name)?.state.bytes ?? 0 });
+  const uses = new Map(
+    fitted(usesOf(STREAMS.map(holds), limits), freeBytes).map((use) => [use.stream, use.limitBytes]),
+  );
+  return STREAMS.map((spec) => ({
+    ...spec,
+    ...boundedBy(spec, uses.get(spec.name) ?? 0),
+    ...(spec.discard_new_per_subject === true ? { max_msgs_per_subject: limits.waitingCommands } : {}),
+  }));
+}
+
+async function ensureStreams(jsm: JetStreamManager, options: TopologyOptions): Promise<void> {
+  const present = await presentStreams(jsm);
+  const streams = limitedStreams(present, options);
+  const isThere = ({ name }: StreamSpec): boolean => present.has(name);
+  // The ledger is made first, once: where other streams are, it was, and another one in its place would be no ledger.
+  const ledger = streams.filter(({ name }) => name === LEDGER_STREAM);
+  if (!ledger.every(isThere) && STREAMS.some(isThere)) {
     throw new IsomorphError('ERR_LEDGER_GONE', `there is no stream ${LEDGER_STREAM}, but others are there`);
   }
-  await Promise.all(STREAMS.filter(({ name }) => name === LEDGER_STREAM).map((spec) => ensureStream(jsm, spec)));
+  for (const spec of ledger) await ensureStream(jsm, spec, isThere(spec));
+  const others = streams.filter(({ name }) => name !== LEDGER_STREAM);
+  await Promise.all(others.map((spec) => ensureStream(jsm, spec, isThere(spec))));
 }
 
 /**
  * Creates what is missing, brings the rest up to date and removes what is retired; safe to run any number of times and by several at once.
  * Needs a user that may create streams: services themselves may not.
- * @throws ERR_UNAVAILABLE when the server has no JetStream; ERR_LEDGER_GONE when all but the ledger is there
+ * @throws ERR_UNAVAILABLE when the server has no JetStream; ERR_LEDGER_GONE when all but the ledger is there; ERR_NO_ROOM
+ * when the limits do not fit the disk, or what the server may use of it
  */
-export async function ensureTopology(connection: NatsConnection): Promise<void> {
+export async function ensureTopology(connection: NatsConnection, options: TopologyOptions = {}): Promise<void> {
   try {
     const jsm = await jetstreamManager(connection);
-    await ensureLedger(jsm);
-    await Promise.all(STREAMS.map((spec) => ensureStream(jsm, spec)));
+    await ensureStreams(jsm, options);
     await Promise.all(RETIRED_STREAMS.map((name) => removeStream(jsm, name)));
     await Promise.all(ALL_CONSUMERS.map((spec) => ensureConsumer(connection, jsm, spec)));
   } catch (error) {
     if (error instanceof IsomorphError) throw error;
+    if (isWithoutStorage(error)) throw await noStorage(connection, options, error);
     const message = error instanceof Error ? error.message : String(error);
     throw new IsomorphError('ERR_UNAVAILABLE', `JetStream could not be set up: ${message}`, {}, error);
   }
+}
+
+/** What the server refused, in amounts: it promises to each stream its limit, and adds up what it promised. */
+async function noStorage(
+  connection: NatsConnection,
+  { limits = DEFAULT_LIMITS }: TopologyOptions,
+  cause: unknown,
+): Promise<IsomorphError> {
+  const jsm = await jetstreamManager(connection);
+  const [present, { storage, reserved_storage: reserved }] = [await presentStreams(jsm), await jsm.getAccountInfo()];
+  const needed = STREAMS.reduce((total, { name }) => total + bytesOfStream(name, limits), 0);
+  const reserving = [...present.values()]
+    .filter(({ config }) => config.max_bytes > 0)
+    .sort((one, other) => other.config.max_bytes - one.config.max_bytes)
+    .slice(0, 4)
+    .map(({ config }) => `${config.name} ${formatAmount(config.max_bytes)}`);
+  const now = `${formatAmount(reserved ?? 0)} are reserved (${reserving.join(', ')}), ${formatAmount(storage)} used`;
+  return new IsomorphError(
+    'ERR_NO_ROOM',
+    `the streams need ${formatAmount(needed)}, and nats-server may not use that much of its disk; ${now}`,
+    { expected: 'smaller limits, or a larger jetstream.max_file_store' },
+    cause,
+  );
 }

@@ -174,6 +174,11 @@ export const ERROR_TABLE = {
     false,
     'Find who wrote the event that is named; other plans go on. Submit the plan again under another id.',
   ),
+  ERR_LEDGER_FULL: row(
+    'The ledger keeps what room it has left for the ends of open plans.',
+    true,
+    'Raise ISOMORPH_MAX_LEDGER_BYTES: `isomorph limits set`; `isomorph doctor` shows what is used.',
+  ),
   ERR_LEDGER_GONE: row(
     'The stream of the ledger is gone while others of the deployment are there: it is never made anew.',
     false,
@@ -184,6 +189,16 @@ export const ERROR_TABLE = {
 
   // System
   ERR_CONFIG: row('The configuration is not usable.', false, 'Correct each fault that the message lists.'),
+  ERR_NO_ROOM: row(
+    'A disk has no room for what must be kept on it, or a limit does not fit it.',
+    false,
+    'Free the amount that is named, or choose smaller limits: docs/configuration.md.',
+  ),
+  ERR_LIMIT: row(
+    'A limit is reached: of a principal, of a plan, or of all together.',
+    true,
+    'Wait until less is under way, or have the limit that is named raised: `isomorph limits set`.',
+  ),
   ERR_UNIMPLEMENTED: row('This backend does not offer the operation.', false, 'Choose another backend.'),
   ERR_REFUSED: row(
     'A store that worked at the start refuses now: its credentials, its rights or its bucket.',

@@ -1,3 +1,4 @@
+/** What JetStream refused, by its code. */
 import { JetStreamApiError } from '@nats-io/jetstream';
 
 /** JetStream API errors. */
@@ -9,3 +10,15 @@ export const isStreamMissing = (error: unknown): boolean =>
 
 export const isConsumerMissing = (error: unknown): boolean =>
   error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND;
+
+/** Insufficient storage resources: more would be promised to streams than the server, or the account, may use. */
+const NO_STORAGE: ReadonlySet<number> = new Set([10028, 10047]);
+
+export const isWithoutStorage = (error: unknown): boolean =>
+  error instanceof JetStreamApiError && NO_STORAGE.has(error.code);
+
+/** A stream that takes nothing new has reached one of its limits. */
+const STREAM_FULL = 10077;
+
+export const isStreamFull = (error: unknown): boolean =>
+  error instanceof JetStreamApiError && error.code === STREAM_FULL;

@@ -10,6 +10,12 @@ export const QUEUE_SHARDS = 16;
 export const QUEUE_DEDUPE_S = 600;
 export const QUEUE_MAX_AGE_S = 14 * 86_400;
 
+/**
+ * What a stream may hold, in its metadata. A stream with schedules can only discard what is old, which is somebody else's: it gets
+ * no limit from the server, and whoever publishes to it looks.
+ */
+export const MAX_BYTES_METADATA = 'isomorph.max_bytes';
+
 type ScratchStream = Pick<StreamConfig, 'name' | 'subjects'> & Partial<StreamConfig>;
 
 const queueStream = (shard: number): string => `SCRATCH_QUEUE_${shard}`;

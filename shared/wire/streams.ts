@@ -12,13 +12,16 @@ const DAY_NS = 86_400 * SECOND_NS;
 
 export type StreamSpec = Pick<StreamConfig, 'name' | 'subjects'> & Partial<StreamConfig>;
 
-/** Every stream of Isomorph (DESIGN "Subjects and streams"); setup creates them, since services may not. */
+/** Every stream of Isomorph (DESIGN "Subjects and streams"); setup creates them, since services may not, each with its limit of bytes. */
 export const STREAMS: readonly StreamSpec[] = [
   {
     name: COMMANDS_STREAM,
     description: 'what clients ask for',
     subjects: [...COMMAND_SUBJECTS],
     retention: 'workqueue',
+    // Whoever floods is refused by the server, each subject, and so each principal, on its own.
+    discard: 'new',
+    discard_new_per_subject: true,
     max_msg_size: 1024 * 1024,
     // The shortest that the server takes: a Nats-Msg-Id is whoever's, and swallows what others send under it. What makes
     // a command that comes twice one is its plan id and body.
@@ -43,6 +46,7 @@ export const STREAMS: readonly StreamSpec[] = [
     description: 'scheduled executions, for dispatchers',
     subjects: [ALL_WORK],
     retention: 'workqueue',
+    discard: 'new',
     duplicate_window: 120 * SECOND_NS,
   },
   {
@@ -50,6 +54,7 @@ export const STREAMS: readonly StreamSpec[] = [
     description: 'what scratch adapters and processors report, for the sampler',
     subjects: [ALL_FACTS],
     retention: 'workqueue',
+    discard: 'new',
     max_msg_size: 64 * 1024,
     duplicate_window: 120 * SECOND_NS,
   },
@@ -60,7 +65,6 @@ export const STREAMS: readonly StreamSpec[] = [
     retention: 'limits',
     discard: 'old',
     max_age: DAY_NS,
-    max_bytes: 4 * 1024 ** 3,
   },
   {
     name: DEAD_STREAM,
@@ -69,7 +73,6 @@ export const STREAMS: readonly StreamSpec[] = [
     retention: 'limits',
     discard: 'old',
     max_age: 30 * DAY_NS,
-    max_bytes: 1024 ** 3,
     allow_direct: true,
   },
   ...SCRATCH_STREAMS,

@@ -1,4 +1,4 @@
-import { type Env, isSet } from '../../services/common/config/variables.ts';
+import { type Env, isSet } from '../../services/common/config/variable.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { ANONYMOUS } from '../../shared/ledger/events.ts';
 import { isPrincipal, PRINCIPAL_FORM } from '../../shared/wire/commands.ts';

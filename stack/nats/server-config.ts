@@ -90,6 +90,11 @@ const importsOfCore = (services: readonly string[]): object[] => [
   })),
 ];
 
+/**
+ * What the server promises to streams is not to bound what they get: it would refuse to bring a store up to date whose disk has
+ * shrunk. Setup fits the limits to the disk (ADR 92).
+ */
+const MAX_FILE_STORE_BYTES = 2 ** 50;
 const LOG_LIMIT_BYTES = 10 * 1024 * 1024;
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
 
@@ -112,7 +117,7 @@ export function serverConfig(options: ServerConfigOptions): string {
     logfile_size_limit: LOG_LIMIT_BYTES,
     logfile_max_num: 3,
     // An acknowledged event is on the disk: the default would acknowledge up to two minutes before that.
-    jetstream: { store_dir: options.storeDir, sync_interval: 'always' },
+    jetstream: { store_dir: options.storeDir, sync_interval: 'always', max_file_store: MAX_FILE_STORE_BYTES },
     no_auth_user: 'edge',
     accounts: {
       CORE: {

@@ -2,9 +2,9 @@
  * A disk that was full and has room again: nats-server keeps refusing writes of a stream whose write failed once, without a word
  * to its clients, until it is started anew. ADR 88.
  */
-import { statfs } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { OnceAMinute } from '../../shared/async/once-a-minute.ts';
+import { freeBytesOn } from '../files.ts';
 import { writeFault } from './readiness.ts';
 
 export interface WriteWatchOptions {
@@ -31,8 +31,7 @@ export function watchWrites(options: WriteWatchOptions): { stop(): Promise<void>
   const look = async (): Promise<void> => {
     const fault = await writeFault(monitorUrl());
     if (fault === undefined) return;
-    const { bavail, bsize } = await statfs(dir);
-    const freeBytes = bavail * bsize;
+    const freeBytes = await freeBytesOn(dir);
     if (often.due('full') !== undefined) {
       const room = `${megabytes(freeBytes)} free, ${megabytes(ROOM_BYTES)} needed`;
       log.error(

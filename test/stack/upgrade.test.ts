@@ -1,6 +1,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
+import { DEFAULT_LIMITS } from '../../services/common/config/limits.ts';
 import { setUp } from '../../services/setup/service.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
 import { ALL_CONSUMERS, CONSUMERS } from '../../shared/wire/consumers.ts';
@@ -59,7 +60,7 @@ test('a setup that was killed half-way, or runs beside another, is made good by 
       await layOut(jsm);
       // Killed after the first consumer of a work queue was removed, before there was another.
       await jsm.consumers.delete('COMMANDS', 'admission');
-      const deps = { connection, gatewayKeyFile: undefined, artifactsUrl: undefined };
+      const deps = { connection, gatewayKeyFile: undefined, artifactsUrl: undefined, limits: DEFAULT_LIMITS };
       await Promise.all([setUp(deps), setUp(deps), setUp(deps)]);
       await setUp(deps);
       for (const stream of ['COMMANDS', 'LEDGER', 'WORK', 'FACTS']) {

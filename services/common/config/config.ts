@@ -2,7 +2,8 @@ import path from 'node:path';
 import { IsomorphError } from '../../../shared/errors/isomorph-error.ts';
 import { plural } from '../../../shared/text/plural.ts';
 import type { ProcessName } from '../services.ts';
-import { type Env, isSet, VARIABLES, type Variable } from './variables.ts';
+import { type Env, isSet, type Variable } from './variable.ts';
+import { VARIABLES } from './variables.ts';
 
 type Variables = typeof VARIABLES;
 type ValueOf<V> = V extends { readonly fallback: infer T } ? T : V extends Variable<infer T> ? T | undefined : never;
@@ -10,7 +11,7 @@ type ValueOf<V> = V extends { readonly fallback: infer T } ? T : V extends Varia
 /** The configuration of a process, as read from its environment; folders are absolute. */
 export type Config = { readonly [K in keyof Variables]: ValueOf<Variables[K]> };
 
-export type { Env } from './variables.ts';
+export type { Env } from './variable.ts';
 
 const FOLDERS = ['registryDir', 'processorsDir', 'homeDir'] as const;
 

@@ -6,33 +6,8 @@ import { SECRETS_BACKENDS } from '../../../shared/secrets/open.ts';
 import { isPrincipal } from '../../../shared/wire/commands.ts';
 import { STORE_BACKENDS } from '../../../shared/world/open.ts';
 import { PROCESSES, type ProcessName } from '../services.ts';
-
-export type Env = Readonly<Record<string, string | undefined>>;
-
-/** An empty variable counts as none: compose files set them so. */
-export const isSet = (text: string | undefined): text is string => text !== undefined && text !== '';
-
-/** A process that cannot start without a variable while `holds`. */
-export interface Condition {
-  readonly by: ProcessName;
-  /** The condition, in words. */
-  readonly when: string;
-  holds(env: Env): boolean;
-}
-
-/** One environment variable: what it means, who needs it, how it is read. */
-export interface Variable<T> {
-  readonly name: string;
-  readonly meaning: string;
-  /** Processes that cannot start without it. */
-  readonly neededBy: readonly ProcessName[];
-  readonly neededWhen?: readonly Condition[];
-  readonly fallback?: T;
-  /** What a right value looks like. */
-  readonly expected: string;
-  /** The value, or undefined when the text is not usable. */
-  parse(text: string): T | undefined;
-}
+import { LIMITS } from './limits.ts';
+import { type Condition, defaulted, integer, isSet, variable } from './variable.ts';
 
 const WITH_STORE: readonly ProcessName[] = ['admission', 'dispatcher', 'settler', 'projector'];
 
@@ -59,13 +34,6 @@ const backendOf =
 
 const formOf = (backends: Backends<unknown>): string => backends.examples.join(' or ');
 
-const integer =
-  (min: number, max: number) =>
-  (text: string): number | undefined => {
-    const value = Number(text);
-    return /^\d+$/.test(text) && value >= min && value <= max ? value : undefined;
-  };
-
 const isAdapter = (text: string): text is Adapter => ADAPTERS.some((adapter) => adapter === text);
 
 function adapters(text: string): readonly Adapter[] | undefined {
@@ -77,14 +45,6 @@ function principals(text: string): readonly string[] | undefined {
   const names = text.split(',').map((name) => name.trim());
   return names.every(isPrincipal) ? names : undefined;
 }
-
-const variable = <T>(spec: Variable<T>): Variable<T> => spec;
-
-interface WithFallback<T> extends Variable<T> {
-  readonly fallback: T;
-}
-
-const defaulted = <T>(spec: WithFallback<T>): WithFallback<T> => spec;
 
 /** Every variable of every service; `docs/configuration.md` is this table. */
 export const VARIABLES = {
@@ -251,4 +211,5 @@ export const VARIABLES = {
     expected: 'fatal, error, warn, info, debug or silent',
     parse: (text: string) => (/^(fatal|error|warn|info|debug|silent)$/.test(text) ? text : undefined),
   }),
+  ...LIMITS,
 } as const;

@@ -3,6 +3,7 @@ import { JetStreamApiError, type JetStreamClient, type JetStreamManager, jetstre
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../../errors/isomorph-error.ts';
 import { connectNats } from '../../nats/connect.ts';
+import { isStreamFull } from '../../nats/missing.ts';
 import type { ScratchOptions } from '../../scratch/options.ts';
 
 export interface NatsAccess {
@@ -41,6 +42,10 @@ export const isNoMessage = (error: unknown): boolean => error instanceof JetStre
 /** What the client throws, as passing faults: it does not answer, or its streams are not there yet. */
 export function unavailable(error: unknown): IsomorphError {
   if (error instanceof IsomorphError) return error;
+  if (isStreamFull(error)) {
+    const expected = 'less kept in KV of all plans, or a larger ISOMORPH_MAX_KV_BYTES';
+    return new IsomorphError('ERR_LIMIT', 'the stream of NATS is full', { expected }, error);
+  }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return new IsomorphError('ERR_UNAVAILABLE', `NATS: ${message}`, {}, error);
 }

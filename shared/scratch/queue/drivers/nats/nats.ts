@@ -8,6 +8,7 @@ import type { QueueCapabilities } from '../../../capabilities.ts';
 import type { DeadLettered, Nacked, QueueBackend, QueueDriver, QueueMessage, QueueStats } from '../../queue.ts';
 import { badReceipt, deadTopic, isDeadTopic, topicName } from '../../topic.ts';
 import { type Mark, type NatsDelivery, parseReply, readReceipt, writeReceipt } from './lease.ts';
+import { Room } from './room.ts';
 import * as topics from './topic.ts';
 import { HEADER } from './topic.ts';
 
@@ -60,14 +61,18 @@ class NatsQueue implements QueueDriver {
   /** Acknowledgements on their way: `stats` waits for those of its own client. */
   readonly #ending = new Set<Promise<unknown>>();
 
+  readonly #room: Room;
+
   constructor(nats: NatsAccess) {
     this.#nats = nats;
+    this.#room = new Room(nats);
   }
 
   publish({ planId, topic, body, idempotencyKey, delayMs }: Parameters<QueueDriver['publish']>[0]): Promise<string> {
     return orUnavailable(async () => {
       const place = placeOf(planId, topic);
       await this.#boundary(place);
+      await this.#room.check(place.stream);
       const keyed = idempotencyKey === undefined ? undefined : idOfKey(place, idempotencyKey);
       const id = keyed ?? (delayMs > 0 ? randomUUID() : undefined);
       const message = { id, body, fields: {}, dueMs: delayMs > 0 ? Date.now() + delayMs : 0 };

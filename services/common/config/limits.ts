@@ -1,0 +1,126 @@
+/**
+ * What may be used at most: small by default, since a limit that is never met protects nobody. Every limit of a deployment is a
+ * row here; `docs/configuration.md`, `isomorph limits` and `doctor` are made from it (ADR 92).
+ */
+import { formatAmount, parseAmount } from '../../../shared/text/amount.ts';
+import { integer, type WithFallback } from './variable.ts';
+
+export type LimitUnit = 'bytes' | 'count';
+
+/** A limit is a variable like others, of a whole number between two bounds. */
+export interface Limit extends WithFallback<number> {
+  readonly unit: LimitUnit;
+  readonly least: number;
+  readonly most: number;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const TIB = 1024 * 1024 * MIB;
+
+type Bounds = Pick<Limit, 'name' | 'meaning' | 'fallback'> & Partial<Pick<Limit, 'least' | 'most'>>;
+
+const bytes = ({ least = MIB, most = TIB, ...spec }: Bounds): Limit => ({
+  ...{ ...spec, least, most, unit: 'bytes', neededBy: [] },
+  expected: `bytes, or an amount such as 64MiB, from ${formatAmount(least)} to ${formatAmount(most)}`,
+  parse: (text) => {
+    const amount = parseAmount(text);
+    return amount !== undefined && amount >= least && amount <= most ? amount : undefined;
+  },
+});
+
+const count = ({ least = 1, most = 1_000_000, ...spec }: Bounds): Limit => ({
+  ...{ ...spec, least, most, unit: 'count', neededBy: [] },
+  expected: `an integer from ${least} to ${most}`,
+  parse: integer(least, most),
+});
+
+/** What the streams of NATS hold. All at their limits fit a disk with 1 GiB free. */
+const STREAM_LIMITS = {
+  ledgerBytes: bytes({
+    name: 'ISOMORPH_MAX_LEDGER_BYTES',
+    meaning: 'the ledger (LEDGER), which never gives anything up: at nine tenths no new plan is taken',
+    fallback: 256 * MIB,
+  }),
+  commandsBytes: bytes({
+    name: 'ISOMORPH_MAX_COMMANDS_BYTES',
+    meaning: 'commands that wait for admission (COMMANDS)',
+    fallback: 64 * MIB,
+  }),
+  workBytes: bytes({
+    name: 'ISOMORPH_MAX_WORK_BYTES',
+    meaning: 'executions that wait for a dispatcher, deadlines and purges (WORK)',
+    fallback: 16 * MIB,
+  }),
+  factsBytes: bytes({
+    name: 'ISOMORPH_MAX_FACTS_BYTES',
+    meaning: 'reports that wait for the sampler (FACTS)',
+    fallback: 32 * MIB,
+  }),
+  liveBytes: bytes({
+    name: 'ISOMORPH_MAX_STREAMS_BYTES',
+    meaning: 'live series of all plans (STREAMS); the oldest chunks go',
+    fallback: 32 * MIB,
+  }),
+  deadBytes: bytes({
+    name: 'ISOMORPH_MAX_DEAD_BYTES',
+    meaning: 'what was refused or given up (DEAD); the oldest goes',
+    fallback: 32 * MIB,
+  }),
+  kvBytes: bytes({
+    name: 'ISOMORPH_MAX_KV_BYTES',
+    meaning: 'keys and values of all plans on `nats:` (KV_SCRATCH)',
+    fallback: 64 * MIB,
+  }),
+  queuesBytes: bytes({
+    name: 'ISOMORPH_MAX_QUEUES_BYTES',
+    meaning: 'messages in all queues on `nats:` (SCRATCH_QUEUE_0 to 15, a sixteenth each)',
+    fallback: 256 * MIB,
+    least: 16 * MIB,
+  }),
+} as const;
+
+/** What one who commands may have under way. A day is the last 24 hours. */
+const PRINCIPAL_LIMITS = {
+  waitingCommands: count({
+    name: 'ISOMORPH_MAX_WAITING_COMMANDS_A_PRINCIPAL',
+    meaning: 'commands of one kind that wait for admission, of one principal',
+    fallback: 256,
+  }),
+  openPlansOfPrincipal: count({
+    name: 'ISOMORPH_MAX_OPEN_PLANS_A_PRINCIPAL',
+    meaning: 'plans that were admitted and have not ended, of one principal',
+    fallback: 500,
+  }),
+  openPlans: count({
+    name: 'ISOMORPH_MAX_OPEN_PLANS',
+    meaning: 'plans that were admitted and have not ended, in all',
+    fallback: 1_000,
+  }),
+  rejectedBytesOfPrincipal: bytes({
+    name: 'ISOMORPH_MAX_REJECTED_BYTES_A_PRINCIPAL',
+    meaning: 'bytes in a day that the rejected plans of one principal leave, in the ledger and as documents',
+    fallback: 4 * MIB,
+    least: 64 * KIB,
+  }),
+  rejectedBytes: bytes({
+    name: 'ISOMORPH_MAX_REJECTED_BYTES',
+    meaning: 'bytes in a day that all rejected plans leave, in the ledger and as documents',
+    fallback: 16 * MIB,
+    least: 64 * KIB,
+  }),
+} as const;
+
+/** Every limit there is. */
+export const LIMITS = { ...STREAM_LIMITS, ...PRINCIPAL_LIMITS } as const;
+
+export type LimitKey = keyof typeof LIMITS;
+export type StreamLimitKey = keyof typeof STREAM_LIMITS;
+
+export type Limits = { readonly [K in LimitKey]: number };
+export type StreamLimits = Pick<Limits, StreamLimitKey>;
+
+/** What holds where nothing else is said. */
+export const DEFAULT_LIMITS = Object.fromEntries(
+  Object.entries(LIMITS).map(([key, { fallback }]) => [key, fallback]),
+) as Limits;
