@@ -31,6 +31,15 @@ export class ServiceProcess {
     this.#child = this.#spawn();
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** By itself or by somebody else. */
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   /** SIGSTOP: it sleeps, and holds what it has taken. */
   pause(): void {
     this.#child.kill('SIGSTOP');
@@ -70,6 +79,11 @@ export class ServiceProcess {
   /** Lines of its log that tell of an error, or of worse. */
   get alarms(): readonly string[] {
     return this.#output.split('\n').filter((line) => /"level":[56]0/.test(line));
+  }
+
+  /** The last 256 KB of what it wrote, over all its processes. */
+  get log(): string {
+    return this.#output;
   }
 
   /** What it wrote, for the message of a failed test. */

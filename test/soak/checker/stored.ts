@@ -1,0 +1,65 @@
+/** Reads streams message by message, by the server's own requests alone. */
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+
+export interface Stored {
+  readonly subject: string;
+  readonly seq: number;
+  readonly bytes: Uint8Array;
+}
+
+const NO_MESSAGE = 10037;
+const TIMEOUT_MS = 30_000;
+
+interface Answer {
+  readonly message?: { readonly subject: string; readonly seq: number; readonly data?: string };
+  readonly error?: { readonly err_code: number; readonly description: string };
+}
+
+/** All messages of a stream from `fromSeq` on, in order. */
+export async function storedIn(connection: NatsConnection, stream: string, fromSeq = 1): Promise<Stored[]> {
+  const stored: Stored[] = [];
+  for (let seq = fromSeq; ; seq = (stored.at(-1)?.seq ?? 0) + 1) {
+    const asked = JSON.stringify({ seq, next_by_subj: '>' });
+    const reply = await connection.request(`$JS.API.STREAM.MSG.GET.${stream}`, asked, { timeout: TIMEOUT_MS });
+    const { message, error } = reply.json<Answer>();
+    if (error?.err_code === NO_MESSAGE) return stored;
+    if (message === undefined) throw new Error(`${stream} cannot be read: ${error?.description}`);
+    stored.push({ subject: message.subject, seq: message.seq, bytes: Buffer.from(message.data ?? '', 'base64') });
+  }
+}
+
+export interface ConsumerSight {
+  readonly stream: string;
+  readonly name: string;
+  /** Not yet delivered, and not yet acknowledged. */
+  readonly left: number;
+  /** Deliveries, repeated ones included. */
+  readonly deliveries: number;
+}
+
+export interface StreamSight {
+  readonly name: string;
+  readonly messages: number;
+}
+
+export interface Sight {
+  readonly streams: readonly StreamSight[];
+  readonly consumers: readonly ConsumerSight[];
+}
+
+/** Every stream and every consumer that the server has. */
+export async function sightOf(connection: NatsConnection): Promise<Sight> {
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: TIMEOUT_MS });
+  const streams: StreamSight[] = [];
+  const consumers: ConsumerSight[] = [];
+  for await (const { config, state } of manager.streams.list()) {
+    streams.push({ name: config.name, messages: state.messages });
+    if (state.consumer_count === 0) continue;
+    for await (const { name, num_pending, num_ack_pending, delivered } of manager.consumers.list(config.name)) {
+      const left = num_pending + num_ack_pending;
+      consumers.push({ stream: config.name, name, left, deliveries: delivered.consumer_seq });
+    }
+  }
+  return { streams, consumers };
+}

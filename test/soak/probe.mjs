@@ -1,0 +1,18 @@
+/** Loaded ahead of a service: on SIGUSR2 it collects garbage and tells what is still held. The services know nothing of it. */
+import { renameSync, writeFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+const { SOAK_PROBE_DIR: dir } = process.env;
+// Judges and other children of a service inherit its options.
+if (dir !== undefined && process.argv[2] === 'service') {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc');
+  process.on('SIGUSR2', () => {
+    collect();
+    collect();
+    const file = `${dir}/${process.pid}.json`;
+    writeFileSync(`${file}.new`, JSON.stringify({ heap: process.memoryUsage().heapUsed }));
+    renameSync(`${file}.new`, file);
+  });
+}
