@@ -22,7 +22,7 @@ const HERE = path.dirname(fileURLToPath(import.meta.url));
 
 /** Suites of many processes, kills and deadlines of their own: two at once would starve each other of the machine. */
 const ALONE =
-  /^crash\/|^canary\/|^images\/|runtime\/local|-processes\.test|scratch\/modal-(model|faults)|fsck|s3-crash/;
+  /^crash\/|^canary\/|^soak\/soak|^images\/|runtime\/local|-processes\.test|scratch\/modal-(model|faults)|fsck|s3-crash/;
 
 /** No suite may hold up the run. */
 const SUITE_TIMEOUT_MS = scaledMs(20 * 60_000);

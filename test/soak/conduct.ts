@@ -52,12 +52,13 @@ export class Conductor {
 
   async #triggered({ on: { kind, nth } }: Fault): Promise<string | undefined> {
     const { client } = this.#deployment;
-    const subscription = client.subscribe('ledger.soak-*.>');
+    const subscription = client.subscribe('ledger.>');
     subscription.closed.catch(() => undefined);
     const subscribed = new Promise<string | undefined>((resolve) => {
       void (async () => {
         let seen = 0;
         for await (const message of subscription) {
+          if (!message.subject.startsWith('ledger.soak-')) continue;
           for (const heard of eventsIn(message.string())) {
             if (heard.kind === kind && ++seen >= nth) resolve(heard.worker);
           }

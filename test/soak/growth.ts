@@ -20,7 +20,7 @@ export class History {
   }
 
   /** @returns what is wrong with the newest measure */
-  add(measure: Measure): string[] {
+  add(measure: Measure, judgesMemory: boolean): string[] {
     if (this.#measures.at(-1)?.pid !== measure.pid) this.#measures = [];
     this.#measures.push(measure);
     this.#fewest = Math.min(this.#fewest, measure.descriptors);
@@ -28,6 +28,7 @@ export class History {
     if (measure.descriptors > this.#fewest + DESCRIPTORS_VARY) {
       findings.push(`${this.#name} has ${measure.descriptors} descriptors, and had ${this.#fewest}`);
     }
+    if (!judgesMemory) return findings;
     const heaps = this.#measures.map(({ heapMb }) => heapMb ?? 0);
     if (grows(heaps, HEAP_MB_A_ROUND)) findings.push(`${this.#name} holds more memory each round: ${mb(heaps)}`);
     const sizes = this.#measures.map(({ rssMb }) => rssMb);

@@ -132,8 +132,8 @@ const SHAPES: Readonly<Record<string, Shape>> = {
     ending: SUCCEEDED,
   }),
   short: (random) => ({
-    steps: [step('a', work(random)), step('b', work(random), { needs: ['a'] })],
-    // What a run costs at least is missing for the second one.
+    // Enough for one attempt, as admission asks; what it cost at least is missing for the second one.
+    steps: [step('a', { ...work(random), fail_attempts: 9 }, { retry: RETRY })],
     limit: RESERVE + 99,
     ending: failed('ERR_BUDGET_EXHAUSTED'),
   }),

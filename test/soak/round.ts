@@ -52,16 +52,26 @@ export function roundPlan(seed: number, round: number, on: readonly KnownLimit[]
 export interface RoundReport {
   readonly findings: readonly string[];
   readonly measures: Measures | undefined;
+  /** Of the round's plans the one that took longest from submission to end. */
+  readonly slowest: string;
   readonly plans: number;
   readonly poison: number;
   readonly events: number;
+}
+
+export interface RoundsOptions {
+  /** Known limits that are tried all the same. */
+  readonly on: readonly KnownLimit[];
+  /** Whether memory that grows is a finding; on a shared machine it may say nothing. */
+  readonly judgesMemory: boolean;
+  readonly tell: (line: string) => void;
 }
 
 /** The soak's memory over rounds. */
 export class Rounds {
   readonly #deployment: Deployment;
   readonly #on: readonly KnownLimit[];
-  readonly #tell: (line: string) => void;
+  readonly #options: RoundsOptions;
   readonly #chains = new Chains();
   readonly #letters: verdict.Letter[] = [];
   readonly #read = new Map<string, number>();
@@ -69,15 +79,15 @@ export class Rounds {
   readonly #histories = new Map<Copy, History>();
   readonly #given: Given[] = [];
 
-  constructor(deployment: Deployment, on: readonly KnownLimit[], tell: (line: string) => void) {
+  constructor(deployment: Deployment, options: RoundsOptions) {
     this.#deployment = deployment;
-    this.#on = on;
-    this.#tell = tell;
+    this.#on = options.on;
+    this.#options = options;
   }
 
   async run(plan: RoundPlan): Promise<RoundReport> {
     for (const one of plan.plans) this.#plans.set(one.id, one);
-    const conductor = new Conductor(this.#deployment, this.#tell);
+    const conductor = new Conductor(this.#deployment, this.#options.tell);
     const poisoning = poisonRound(this.#deployment, plan.round, plan.poisonSeed);
     const conducting = conductor.run(plan.faults);
     await Promise.all(plan.plans.map((one) => submitPlan(this.#deployment, one)));
@@ -88,7 +98,17 @@ export class Rounds {
     const measures = findings.length > 0 ? undefined : await measuresOf(this.#deployment);
     if (measures !== undefined) findings.push(...this.#measured(measures));
     const events = [...this.#chains.byPlan.values()].reduce((sum, chain) => sum + chain.events.length, 0);
-    return { findings, measures, plans: plan.plans.length, poison: given.length, events };
+    const slowest = this.#slowest(plan.plans);
+    return { findings, measures, slowest, plans: plan.plans.length, poison: given.length, events };
+  }
+
+  #slowest(plans: readonly SoakPlan[]): string {
+    const took = plans.map(({ id }) => {
+      const events = this.#chains.byPlan.get(id)?.events ?? [];
+      return { id, ms: Date.parse(events.at(-1)?.ts ?? '') - Date.parse(events[0]?.ts ?? '') };
+    });
+    const [first] = took.sort((one, other) => other.ms - one.ms);
+    return `${first?.id} took ${((first?.ms ?? 0) / 1_000).toFixed(1)} s`;
   }
 
   /** What is new in a stream. */
@@ -184,10 +204,17 @@ export class Rounds {
       await delay(BETWEEN_SIGHTS_MS);
       const now = await sightOf(core);
       await this.#readLedger();
-      const findings = verdict.leftFindings(before, now, kept(), this.#on);
+      const findings = [...verdict.leftFindings(before, now, kept(), this.#on), ...(await this.#keys())];
       if (findings.length === 0 || performance.now() > untilMs) return findings;
       before = now;
     }
+  }
+
+  /** Keys that still have a value: every plan that had some has ended, and its retention is none. */
+  async #keys(): Promise<string[]> {
+    const stored = await storedIn(this.#deployment.core, 'KV_SCRATCH');
+    const held = stored.filter(({ bytes }) => bytes.byteLength > 0);
+    return held.slice(0, 3).map(({ subject }) => `a settled plan keeps its key ${subject}`);
   }
 
   async #rows(plans: readonly SoakPlan[]): Promise<string[]> {
@@ -231,7 +258,7 @@ export class Rounds {
     const grown = [...copies].flatMap(([copy, measure]) => {
       const history = this.#histories.get(copy) ?? new History(copy);
       this.#histories.set(copy, history);
-      return history.add(measure);
+      return history.add(measure, this.#options.judgesMemory);
     });
     return [
       ...grown,

@@ -9,6 +9,8 @@ export interface SoakOptions {
   readonly seed: number;
   /** Known limits that are tried all the same. */
   readonly on: readonly KnownLimit[];
+  /** Whether memory that grows is a finding. Default: it is. */
+  readonly judgesMemory?: boolean;
   readonly write?: (text: string) => void;
 }
 
@@ -53,18 +55,14 @@ function summary(report: SoakReport, on: readonly KnownLimit[]): string {
   ].join('\n');
 }
 
-export async function soak({
-  minutes,
-  seed,
-  on,
-  write = (text) => process.stdout.write(text),
-}: SoakOptions): Promise<SoakReport> {
+export async function soak(options: SoakOptions): Promise<SoakReport> {
+  const { minutes, seed, on, judgesMemory = true, write = (text) => process.stdout.write(text) } = options;
   const startedMs = performance.now();
   const sinceS = (): number => Math.round((performance.now() - startedMs) / 1000);
   const tell = (line: string): void => write(`${String(sinceS()).padStart(5)} s  ${line}\n`);
   tell(`soak of ${minutes} minutes, seed ${seed}`);
   const deployment = await startDeployment();
-  const rounds = new Rounds(deployment, on, (line) => tell(`  ${line}`));
+  const rounds = new Rounds(deployment, { on, judgesMemory, tell: (line) => tell(`  ${line}`) });
   const sums = { rounds: 0, plans: 0, poison: 0, faults: 0, events: 0 };
   let findings: readonly string[] = [];
   try {
@@ -78,6 +76,7 @@ export async function soak({
       sums.poison += done.poison;
       sums.faults += plan.faults.length;
       sums.events = done.events;
+      tell(`  ${done.slowest}`);
       if (done.measures !== undefined) tell(`  ${table(done.measures)}`);
     }
   } finally {

@@ -119,9 +119,10 @@ export function leftFindings(before: Sight, now: Sight, kept: number, on: readon
     const most = stream === 'LEDGER' ? kept : 0;
     if (left > most) findings.push(`${name} on ${stream} has ${left} messages left`);
   }
-  for (const { name, messages } of now.streams) {
-    if (/^SCRATCH_QUEUE_/.test(name) && messages > 0)
-      findings.push(`${name} holds ${messages} messages of settled plans`);
+  const isMark = (subject: string): boolean => subject.includes('.lease.') && !isOn(on, 'kept-marks');
+  for (const { name, subjects } of now.streams) {
+    const held = /^SCRATCH_QUEUE_/.test(name) ? subjects.filter((subject) => !isMark(subject)) : [];
+    if (held.length > 0) findings.push(`${name} holds what settled plans left: ${held.slice(0, 3).join(', ')}`);
   }
   return findings;
 }

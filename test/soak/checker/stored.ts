@@ -40,7 +40,8 @@ export interface ConsumerSight {
 
 export interface StreamSight {
   readonly name: string;
-  readonly messages: number;
+  /** Subjects that have a message. */
+  readonly subjects: readonly string[];
 }
 
 export interface Sight {
@@ -54,7 +55,8 @@ export async function sightOf(connection: NatsConnection): Promise<Sight> {
   const streams: StreamSight[] = [];
   const consumers: ConsumerSight[] = [];
   for await (const { config, state } of manager.streams.list()) {
-    streams.push({ name: config.name, messages: state.messages });
+    const held = state.messages === 0 ? undefined : await manager.streams.info(config.name, { subjects_filter: '>' });
+    streams.push({ name: config.name, subjects: Object.keys(held?.state.subjects ?? {}) });
     if (state.consumer_count === 0) continue;
     for await (const { name, num_pending, num_ack_pending, delivered } of manager.consumers.list(config.name)) {
       const left = num_pending + num_ack_pending;
