@@ -4,7 +4,7 @@ import type { Measure } from './measures.ts';
 /** Connections, pipes of judges and pools differ by this much. */
 const DESCRIPTORS_VARY = 24;
 /** Caches of plans fill by less than this a round. */
-const HEAP_MB_A_ROUND = 4;
+const HEAP_MB_A_ROUND = 0.5;
 const RSS_MB_A_ROUND = 24;
 /** So many rounds in a row must have grown. */
 const ROUNDS = 3;

@@ -12,7 +12,8 @@ if (dir !== undefined && process.argv[2] === 'service') {
     collect();
     collect();
     const file = `${dir}/${process.pid}.json`;
-    writeFileSync(`${file}.new`, JSON.stringify({ heap: process.memoryUsage().heapUsed }));
+    const { heapUsed, external } = process.memoryUsage();
+    writeFileSync(`${file}.new`, JSON.stringify({ heap: heapUsed + external }));
     renameSync(`${file}.new`, file);
   });
 }
