@@ -61,6 +61,11 @@ export const EVENT_DATA = {
     /** Of the command in COMMANDS; 0 where that is not known, as in version 1. */
     command_seq: Count,
   }),
+  'lease.declared': record({
+    step_id: Token,
+    selector: Type.String({ maxLength: 1024 }),
+    mode: Type.Union([Type.Literal('read'), Type.Literal('write')]),
+  }),
   'plan.admitted': record({
     admitted_path: Path,
     admitted_cid: Cid,
@@ -78,13 +83,7 @@ export const EVENT_DATA = {
     spent_usd_micro: Count,
     faults: Type.Array(FaultSchema),
   }),
-  'lease.declared': record({
-    step_id: Token,
-    selector: Type.String({ maxLength: 1024 }),
-    mode: Type.Union([Type.Literal('read'), Type.Literal('write')]),
-  }),
   'budget.reserved': record({ execution_id: ExecutionId, usd_micro: Count }),
-  'budget.settled': record({ execution_id: ExecutionId, reserved_usd_micro: Count, actual_usd_micro: Count }),
   'execution.scheduled': record({
     execution_id: ExecutionId,
     step_id: Type.String({ pattern: STEP_ID.source }),
@@ -118,6 +117,7 @@ export const EVENT_DATA = {
     /** Null when nobody knows: the whole reserve is charged then. */
     duration_ms: Type.Union([Count, Type.Null()]),
   }),
+  'budget.settled': record({ execution_id: ExecutionId, reserved_usd_micro: Count, actual_usd_micro: Count }),
   'execution.settled': record({
     execution_id: ExecutionId,
     receipt_path: Path,
@@ -158,6 +158,66 @@ export const EVENT_DATA = {
 } as const;
 
 export type EventKind = keyof typeof EVENT_DATA;
+
+/**
+ * What the schemas cannot say, for `docs/events.md`: when a kind is written, and what its fields mean. A test looks for every
+ * field of them.
+ */
+export const EVENT_WORDS: Readonly<Record<EventKind, string>> = {
+  'plan.submitted': `By admission, when a command that names a plan has arrived. First event of every chain.
+\`plan_path\` \`plan_cid\` the plan as it was sent, in canonical form, an artifact · \`bytes\` its size · \`principal\` who commands; \`anonymous\`
+where nobody is named · \`command_seq\` of the command in COMMANDS; 0 where that is not known
+Version 1 lacks \`principal\` (\`anonymous\`) and \`command_seq\` (0).`,
+  'lease.declared': `By admission, before \`plan.admitted\`, one for each lease of the plan, where \`ISOMORPH_LEASES=declare\`. It is recorded and never enforced.
+\`step_id\` · \`selector\` of WorldPaths · \`mode\` \`read\` or \`write\``,
+  'plan.admitted': `By admission, in the same commit as \`plan.submitted\`, when the plan is good.
+\`admitted_path\` \`admitted_cid\` the plan with its defaults filled in and its registry entries frozen, an artifact: this is what runs, whatever
+becomes of the registry · \`policy\` · \`steps\` their number · \`budget_limit_usd_micro\` · \`deadline\` when the plan is cancelled by itself · \`predicates\` their number, those of steps among them ·
+\`timeout_s\` which the deadline is made of
+Version 1 lacks \`predicates\` and \`timeout_s\`: they are not known then.`,
+  'plan.rejected': `By admission, in the same commit as \`plan.submitted\`, when it is not. Last event of its chain, unless another command takes the id.
+\`faults\` the first 50 · \`fault_count\` how many there were`,
+  'plan.cancel_requested': `By admission for a client (\`plans.cancel\`), by the dispatcher for a plan that outlived its deadline. Nothing is started any more; what runs is ended.
+\`reason\` \`client\` or \`deadline\`; of several, the first counts`,
+  'plan.settled': `By the settler, when nothing is open and nothing can start any more. Last event of its chain. Nothing is held of the budget then, and
+every execution is settled.
+\`status\` \`succeeded\` \`failed\` or \`cancelled\` · \`spent_usd_micro\` · \`faults\` why it did not succeed, the first 20`,
+  'budget.reserved': `By the dispatcher, in front of \`execution.scheduled\`; not for a processor that is read-only. At every event of the ledger, what is spent and what is
+held together stay within the limit of the plan.
+\`execution_id\` · \`usd_micro\` fixed cost + cost a second × timeout`,
+  'execution.scheduled': `By the dispatcher, when what the step needs has succeeded and the budget covers the reserve.
+\`execution_id\` · \`step_id\` · \`attempt\` from 1 · \`processor\` · \`adapter\` · \`not_before\` the end of the wait between attempts`,
+  'execution.started': `By the dispatcher that won it, before the processor is started. One execution starts once.
+\`execution_id\` · \`worker\` the process that started it · \`session\` the life of the dispatcher that it belongs to · \`deadline\` when the processor is ended · \`params_cid\` of the canonical params ·
+\`inputs\` by name: \`path\` and \`cid\` as they were at the start
+Version 1 lacks \`session\`: it is the \`worker\`.`,
+  'execution.succeeded': `By the dispatcher, when the processor has exited with 0 and every required output is there and hashed; in one commit with their \`artifact.written\`.
+\`execution_id\` · \`duration_ms\` · \`environment\` where it ran: adapter, image and digest, cpu, memory, GPU, timeout, region, names of the secrets it was
+given, versions of the runtime`,
+  'execution.failed': `By the dispatcher, for every other end that it saw.
+\`execution_id\` · \`code\` \`message\` why · \`retryable\` whether the retry policy applies · \`duration_ms\` · \`exit_code\` if it had one ·
+\`log_tail\` the last lines, without secrets and signed URLs · \`environment\` if it ran`,
+  'execution.lost': `By the dispatcher, when the runtime knows nothing of an execution that was started. It is tried again by itself, ten times at most, and does not count as a failure.
+\`execution_id\` · \`reason\` · \`duration_ms\`; null when nobody knows: the whole reserve is charged then
+Version 1 has 0 for what is not known.`,
+  'budget.settled': `By the settler, after the end, in one commit with \`execution.settled\`.
+\`execution_id\` · \`reserved_usd_micro\` what comes free · \`actual_usd_micro\` what is spent: fixed + a second × seconds, rounded up, never more than was reserved`,
+  'execution.settled': `By the settler. One for each execution that ended, however it ended.
+\`execution_id\` · \`receipt_path\` \`receipt_cid\` the determinism receipt, an artifact · \`memo_key\` equal for executions that must give the same outputs`,
+  'artifact.written': `By the dispatcher for outputs and logs, by the settler for receipts. The path is immutable: a second event for it has the same CID.
+\`path\` · \`cid\` · \`sha256\` for verifiers that know only that · \`size\` in bytes · \`content_type\` · \`execution_id\` whose it is, if it is one's.
+Outputs lie below the write prefix of the step; logs and receipts below \`/artifacts/executions/<plan_id>/<execution_id>/\`.`,
+  'predicate.checked': `By the settler, when every step has succeeded: one for each predicate, in the order of the plan.
+\`pointer\` its place in the plan · \`predicate\` its name · \`ok\` · \`found\` what was there, for people`,
+  'scratch.queue.published': `A message was published. \`fact_id\` · \`topic\` · \`bytes\` of its body · \`approx_size\` messages in the queue then`,
+  'scratch.queue.retry': `A message goes back into its queue. \`fact_id\` · \`topic\` · \`deliveries\` so far · \`delay_s\` until the next`,
+  'scratch.queue.deadletter': `A message was given up. \`fact_id\` · \`topic\` · \`deliveries\` · \`reason\`: \`expired\` when nobody answered in time, a code of
+[errors.md](errors.md) where its consumer gave that alone, else \`nack\`; what was said in words stays with the dead letter, in scratch`,
+  'scratch.kv.changed': `A key was changed. \`fact_id\` · \`key\` · \`op\` \`put\` \`delete\` or \`incr\``,
+  'scratch.sampled': `Scratch was copied into the World. \`fact_id\` · \`path\` \`cid\` the artifact · \`dropped\` entries left out`,
+  'streams.sampled': `A live series was read up to a point. \`fact_id\` · \`series\` · \`watermark\` the last chunk that was seen · \`every_n\` one of so many chunks is
+kept · \`chunk_count\` that were kept · \`dropped_chunks\``,
+};
 
 /** What a writer tells. */
 export type DraftData<K extends EventKind> = Static<(typeof EVENT_DATA)[K]>;

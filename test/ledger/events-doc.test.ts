@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { TObject } from 'typebox';
 import * as assert from 'uvu/assert';
-import { EVENT_DATA, EVENT_KINDS } from '../../shared/ledger/events.ts';
+import { EVENT_DATA, EVENT_KINDS, EVENT_WORDS } from '../../shared/ledger/events.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('the page of events');
@@ -18,12 +18,10 @@ test('every kind has its section, and nothing else has one', () => {
   assert.equal([...sections.keys()].sort(), [...EVENT_KINDS].sort());
 });
 
-test('the words of every section tell of every field, and not the generated list alone', () => {
+test('the words of every kind tell of every field', () => {
   for (const kind of EVENT_KINDS) {
-    const [words = '', generated] = sections.get(kind)?.split('\n*Version ') ?? [];
-    assert.type(generated, 'string', kind);
     for (const field of Object.keys((EVENT_DATA[kind] as TObject).properties)) {
-      assert.ok(words.includes(`\`${field}\``), `${kind} does not tell of ${field}`);
+      assert.ok(EVENT_WORDS[kind].includes(`\`${field}\``), `${kind} does not tell of ${field}`);
     }
   }
 });

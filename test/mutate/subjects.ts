@@ -39,7 +39,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'chain.ts': [],
       'decider.ts': [],
       'envelope.ts': [],
-      'events.ts': [],
+      'events.ts': ['ledger/events-doc'],
       'evolve.ts': [],
       'legal.ts': [],
       'meaning.ts': [],
