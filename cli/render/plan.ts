@@ -1,4 +1,5 @@
 import type { EventData } from '../../shared/ledger/events.ts';
+import { type ColumnType, PLAN_COLUMNS } from '../../shared/projection/columns.ts';
 import type { Row, Rows } from '../../shared/projection/tables.ts';
 import { plural } from '../../shared/text/plural.ts';
 import { faultLines } from './error.ts';
@@ -52,6 +53,18 @@ function standingText(row: Row<'standings'> | undefined): string {
   return `${what} from seq ${row.seq} on: ${plain(row.reason ?? '')}`;
 }
 
+/** Columns whose list says that they are shown. */
+const columnFacts = (plan: Row<'plans'>): [string, string][] =>
+  Object.entries<{ readonly type: ColumnType; readonly shownAs?: string }>(PLAN_COLUMNS).flatMap(
+    ([name, { type, shownAs }]) => {
+      const value = plan[name as keyof typeof PLAN_COLUMNS];
+      if (shownAs === undefined || value === null) return [];
+      const text =
+        type === 'timestamptz' ? moment(String(value)) : type === 'jsonb' ? JSON.stringify(value) : String(value);
+      return [[shownAs, plain(text)]];
+    },
+  );
+
 function headerLines({ rows, events, verified }: PlanView, theme: Theme): string[] {
   const [plan] = rows.plans;
   const [budget] = rows.budgets;
@@ -60,7 +73,7 @@ function headerLines({ rows, events, verified }: PlanView, theme: Theme): string
   const held = (budget?.held_usd_micro ?? 0) === 0 ? '' : `, ${money(budget?.held_usd_micro ?? 0)} held`;
   const facts: [string, string][] = [
     ['time', tookText(plan)],
-    ['policy', plan.policy ?? ''],
+    ...columnFacts(plan),
     [
       'budget',
       budget === undefined

@@ -1,6 +1,7 @@
 import type pg from 'pg';
+import type { ColumnType } from '../projection/columns.ts';
 import { decodeStored, selectList } from '../projection/sql.ts';
-import { type ColumnType, type ColumnValue, encodeCell } from '../projection/tables.ts';
+import { type ColumnValue, encodeCell } from '../projection/tables.ts';
 import { differences, type EncodedRow, extraRow, type Findings, missingRow, pick } from './finding.ts';
 import type { JudgedMessage, LedgerReader } from './ledger-reader.ts';
 

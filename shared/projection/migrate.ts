@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { cidOf } from '../hash/cid.ts';
 import { transaction } from './postgres.ts';
+import { columnsOf, TABLE_NAMES, type TableName } from './tables.ts';
 
 /** One numbered file of SQL. */
 export interface Migration {
@@ -80,8 +81,30 @@ const apply = (pool: pg.Pool, known: readonly Migration[], migration: Migration)
   });
 
 /**
+ * Gives the tables that are there the columns of the list that they lack, and projects anew: plans that an earlier version
+ * projected have what the new ones tell, too.
+ */
+const addColumns = (pool: pg.Pool): Promise<void> =>
+  transaction(pool, async (client) => {
+    await lock(client);
+    const { rows } = await client.query<{ table: TableName; columns: string[] }>(
+      `select table_name as table, array_agg(column_name::text) as columns from information_schema.columns
+       where table_schema = 'isomorph' and table_name = any($1) group by table_name`,
+      [TABLE_NAMES],
+    );
+    const missing = rows.flatMap(({ table, columns }) =>
+      columnsOf(table)
+        .filter(([name]) => !columns.includes(name))
+        .map(([name, type]) => `alter table isomorph.${table} add column ${name} ${type}`),
+    );
+    if (missing.length === 0) return;
+    for (const statement of missing) await client.query(statement);
+    await client.query('update isomorph.position set stream_seq = 0');
+  });
+
+/**
  * Brings the schema `isomorph` up to date, each migration in a transaction of its own; any number of processes may
- * call it at once.
+ * call it at once. Columns that are in the list of `columns.ts` alone need none.
  * @returns names of the migrations that this call applied
  * @throws ERR_CONFIG when an applied file was changed, or the database is newer than this version; errors of `pg`
  */
@@ -92,5 +115,6 @@ export async function migrate(pool: pg.Pool, migrations?: readonly Migration[]):
   for (const migration of known) {
     if (await apply(pool, known, migration)) applied.push(migration.name);
   }
+  await addColumns(pool);
   return applied;
 }

@@ -1,54 +1,21 @@
 import { unreachable } from '../errors/isomorph-error.ts';
-import type { Head } from '../ledger/chain.ts';
 import type { Reading, Standing } from '../ledger/reading.ts';
 import type { Execution, PlanState } from '../ledger/state.ts';
 import type { AdmittedPlan, AdmittedStep } from '../plan/admitted.ts';
 import { progressOf, type StepProgress } from '../plan/progress.ts';
+import { EXECUTION_COLUMNS, PLAN_COLUMNS, rowMaker } from './columns.ts';
 import type { Row, Rows } from './tables.ts';
 
-type PlanStatus = 'absent' | 'submitted' | 'running' | 'cancelling' | 'rejected' | 'succeeded' | 'failed' | 'cancelled';
+const planRow = rowMaker(PLAN_COLUMNS);
+const makeExecutionRow = rowMaker(EXECUTION_COLUMNS);
 
-/** One word for people: how a plan ended, or how far it is. */
-function planStatus(state: PlanState): PlanStatus {
-  switch (state.phase) {
-    case 'absent':
-    case 'submitted':
-    case 'rejected':
-      return state.phase;
-    case 'admitted':
-      return state.cancelRequested === undefined ? 'running' : 'cancelling';
-    case 'settled':
-      return state.settled?.status ?? 'failed';
-    default:
-      return unreachable(state.phase);
-  }
-}
+/** Made once of each state of an execution: a step must not cost what the others of its plan do. */
+const executionRows = new WeakMap<Execution, Row<'executions'>>();
 
-const NO_FAULTS: readonly never[] = [];
-
-function planRow(state: PlanState, plan: AdmittedPlan | undefined, head: Head): Row<'plans'> {
-  const { submitted, admitted } = state;
-  return {
-    plan_id: state.planId,
-    phase: state.phase,
-    status: planStatus(state),
-    title: plan?.title ?? null,
-    policy: admitted?.policy ?? null,
-    steps: admitted?.steps ?? null,
-    plan_path: submitted?.plan_path ?? null,
-    plan_cid: submitted?.plan_cid ?? null,
-    plan_bytes: submitted?.bytes ?? null,
-    admitted_path: admitted?.admitted_path ?? null,
-    admitted_cid: admitted?.admitted_cid ?? null,
-    submitted_at: state.submittedAt ?? null,
-    deadline: admitted?.deadline ?? null,
-    cancel_reason: state.cancelRequested?.reason ?? null,
-    settled_at: state.settledAt ?? null,
-    faults: state.settled?.faults ?? state.rejected?.faults ?? NO_FAULTS,
-    head_seq: head.seq,
-    head_hash: head.hash,
-    head_ts: head.ts,
-  };
+function executionRow(planId: string, execution: Execution): Row<'executions'> {
+  const row = executionRows.get(execution) ?? makeExecutionRow({ planId, execution });
+  executionRows.set(execution, row);
+  return row;
 }
 
 type StepStatus = 'waiting' | 'ready' | 'scheduled' | 'running' | 'succeeded' | 'failed' | 'skipped';
@@ -92,36 +59,6 @@ function stepRow(state: PlanState, step: AdmittedStep, position: number, progres
     attempts: attempts.length,
     execution_id: attempts.at(-1) ?? null,
     not_before: status === 'ready' ? notBefore(progress) : null,
-  };
-}
-
-function executionRow(state: PlanState, execution: Execution): Row<'executions'> {
-  const { scheduled, started, end } = execution;
-  const failed = end?.status === 'failed' ? end : undefined;
-  const lost = end?.status === 'lost' ? end : undefined;
-  return {
-    plan_id: state.planId,
-    execution_id: execution.executionId,
-    step_id: execution.stepId,
-    attempt: execution.attempt,
-    processor: scheduled.processor,
-    adapter: scheduled.adapter,
-    status: end?.status ?? (started === undefined ? 'scheduled' : 'running'),
-    scheduled_at: execution.scheduledAt,
-    not_before: scheduled.not_before,
-    started_at: execution.startedAt ?? null,
-    deadline: started?.deadline ?? null,
-    ended_at: execution.endedAt ?? null,
-    worker: started?.worker ?? null,
-    params_cid: started?.params_cid ?? null,
-    inputs: started?.inputs ?? null,
-    duration_ms: end?.durationMs ?? null,
-    code: failed?.code ?? (lost === undefined ? null : 'ERR_EXECUTION_LOST'),
-    message: failed?.message ?? lost?.reason ?? null,
-    retryable: failed?.retryable ?? null,
-    environment: end?.status === 'lost' ? null : (end?.environment ?? null),
-    reserved_usd_micro: execution.reservedUsdMicro,
-    actual_usd_micro: execution.actualUsdMicro ?? null,
   };
 }
 
@@ -176,9 +113,9 @@ export function rowsOf({ state, head, standing }: Reading, plan: AdmittedPlan | 
     spent_usd_micro: spent,
   };
   return {
-    plans: [planRow(state, plan, head)],
+    plans: [planRow({ state, plan, head })],
     steps,
-    executions: [...state.executions.values()].map((execution) => executionRow(state, execution)),
+    executions: [...state.executions.values()].map((execution) => executionRow(state.planId, execution)),
     artifacts: artifactRows(state),
     receipts: receiptRows(state),
     budgets: state.admitted === undefined ? [] : [budget],

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { canonicalText } from '../hash/canonical.ts';
-import { type AnyRow, type ColumnType, columnsOf, encodeCell, keyColumns, type TableName } from './tables.ts';
+import type { ColumnType } from './columns.ts';
+import { type AnyRow, columnsOf, encodeCell, keyColumns, type TableName } from './tables.ts';
 
 const quoted = (name: string): string => `"${name}"`;
 

@@ -1,7 +1,5 @@
 import { canonicalText } from '../hash/canonical.ts';
-
-/** How a column is stored, and so how a value of it is written and compared. */
-export type ColumnType = 'text' | 'bigint' | 'boolean' | 'timestamptz' | 'jsonb';
+import { type ColumnType, EXECUTION_COLUMNS, PLAN_COLUMNS, typesOf, type ValueOf } from './columns.ts';
 
 interface TableShape {
   /** `plan_id`, and what tells rows of one plan apart. */
@@ -13,27 +11,7 @@ interface TableShape {
 export const TABLES = {
   plans: {
     key: ['plan_id'],
-    columns: {
-      plan_id: 'text',
-      phase: 'text',
-      status: 'text',
-      title: 'text',
-      policy: 'text',
-      steps: 'bigint',
-      plan_path: 'text',
-      plan_cid: 'text',
-      plan_bytes: 'bigint',
-      admitted_path: 'text',
-      admitted_cid: 'text',
-      submitted_at: 'timestamptz',
-      deadline: 'timestamptz',
-      cancel_reason: 'text',
-      settled_at: 'timestamptz',
-      faults: 'jsonb',
-      head_seq: 'bigint',
-      head_hash: 'text',
-      head_ts: 'timestamptz',
-    },
+    columns: typesOf(PLAN_COLUMNS),
   },
   steps: {
     key: ['plan_id', 'step_id'],
@@ -54,30 +32,7 @@ export const TABLES = {
   },
   executions: {
     key: ['plan_id', 'execution_id'],
-    columns: {
-      plan_id: 'text',
-      execution_id: 'text',
-      step_id: 'text',
-      attempt: 'bigint',
-      processor: 'text',
-      adapter: 'text',
-      status: 'text',
-      scheduled_at: 'timestamptz',
-      not_before: 'timestamptz',
-      started_at: 'timestamptz',
-      deadline: 'timestamptz',
-      ended_at: 'timestamptz',
-      worker: 'text',
-      params_cid: 'text',
-      inputs: 'jsonb',
-      duration_ms: 'bigint',
-      code: 'text',
-      message: 'text',
-      retryable: 'boolean',
-      environment: 'jsonb',
-      reserved_usd_micro: 'bigint',
-      actual_usd_micro: 'bigint',
-    },
+    columns: typesOf(EXECUTION_COLUMNS),
   },
   artifacts: {
     key: ['plan_id', 'position'],
@@ -116,16 +71,6 @@ export const TABLES = {
 export type TableName = keyof typeof TABLES;
 
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
-
-interface ValueOf {
-  readonly text: string;
-  readonly bigint: number;
-  readonly boolean: boolean;
-  /** RFC 3339, UTC, with milliseconds. */
-  readonly timestamptz: string;
-  /** Any JSON value. */
-  readonly jsonb: object;
-}
 
 export type ColumnValue = ValueOf[ColumnType] | null;
 

@@ -6,7 +6,7 @@ import type { Finding, Rule, SourceFile } from './rule.ts';
 const PURE: readonly RegExp[] = [
   /^shared\/(errors|schema|text|wire)\//,
   /^shared\/hash\/(blake3|blake3-browser|blake3-engine|blake3-node|canonical|cid|signature)\.ts$/,
-  /^shared\/projection\/(rows|tables)\.ts$/,
+  /^shared\/projection\/(columns|rows|tables)\.ts$/,
   /^shared\/providers\/aws\/location\.ts$/,
   /^shared\/scratch\/(capabilities|checks|facts|names|token)\.ts$/,
   /^shared\/scratch\/kv\/integer\.ts$/,

@@ -68,6 +68,19 @@ test('the tables have the columns that rows are written to, and no others', asyn
   }
 });
 
+test('a column that the database lacks, as one of an earlier version does, is made, and the plans are projected anew', async () => {
+  await withWorld(postgres, async (world) => {
+    const before = await world.startProjector();
+    await world.projectedTo(await world.author.wholeLife('plan-1'));
+    await before.stop();
+    await pool.query('alter table isomorph.plans drop column policy');
+    await world.startProjector();
+    await world.projectedTo(await world.author.wholeLife('plan-2'));
+    const { rows } = await pool.query('select policy from isomorph.plans');
+    assert.equal(rows, [{ policy: 'default' }, { policy: 'default' }]);
+  });
+});
+
 test('a changed file, an unknown migration and one that fails are refused, and change nothing', async () => {
   await drop();
   const first = migration('0001_a.sql', 'create table isomorph.a (n int)');
