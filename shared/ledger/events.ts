@@ -177,7 +177,7 @@ becomes of the registry · \`policy\` · \`steps\` their number · \`budget_limi
 Version 1 lacks \`predicates\` and \`timeout_s\`: they are not known then.`,
   'plan.rejected': `By admission, in the same commit as \`plan.submitted\`, when it is not. Last event of its chain, unless another command takes the id.
 \`faults\` the first 50 · \`fault_count\` how many there were`,
-  'plan.cancel_requested': `By admission for a client (\`plans.cancel\`), by the dispatcher for a plan that outlived its deadline. Nothing is started any more; what runs is ended.
+  'plan.cancel_requested': `By admission at the command of a client, by the dispatcher for a plan that outlived its deadline. Nothing is started any more; what runs is ended.
 \`reason\` \`client\` or \`deadline\`; of several, the first counts`,
   'plan.settled': `By the settler, when nothing is open and nothing can start any more. Last event of its chain. Nothing is held of the budget then, and
 every execution is settled.
