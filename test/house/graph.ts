@@ -4,8 +4,8 @@ import type { SourceFile } from './rule.ts';
 
 /** Every module specifier of a file: static, re-exported, of types, dynamic and required. */
 export const importsOf = (text: string): string[] =>
-  [...text.matchAll(/(?:\bfrom\s+|\bimport\s+|\bimport\(\s*|\brequire\(\s*|\bresolve\(\s*)'([^'\n]+)'/g)].map(
-    (match) => match[1] ?? '',
+  [...text.matchAll(/(?:\bfrom\s*|\bimport\s*|\bimport\(\s*|\brequire\(\s*|\bresolve\(\s*)(['"`])([^'"`\n$]+)\1/g)].map(
+    (match) => match[2] ?? '',
   );
 
 /** Names that a file of ours has beside its path: what each means on Node. */

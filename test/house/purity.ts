@@ -1,4 +1,5 @@
 import { isCore } from '../mutate/subjects.ts';
+import { BUFFER, impureUses } from './globals.ts';
 import { importsOf, target } from './graph.ts';
 import type { Finding, Rule, SourceFile } from './rule.ts';
 
@@ -26,15 +27,6 @@ const PURE_MODULES: Readonly<Record<string, RegExp>> = {
   'node:module': /const require = createRequire\(import\.meta\.url\);/,
 };
 
-const IMPURE: readonly [what: string, pattern: RegExp][] = [
-  ['the clock', /\bDate\.now\b|\bnew Date\(\s*\)|\bDate\(\s*\)|\bperformance\b|\bprocess\.hrtime\b/],
-  ['randomness', /\bMath\.random\b|\brandom(?:UUID|Bytes|Int)\b|\bgetRandomValues\b|\bcrypto\./],
-  ['the process', /\bprocess\b(?!\w|\s*:)|\bglobalThis\b/],
-  ['the network', /\bfetch\(|\bWebSocket\b/],
-  ['the terminal', /\bconsole\./],
-  ['timers', /\bset(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b/],
-];
-
 /** Code without comments and texts: what is said is not done. What a template computes is kept. */
 export const codeOf = (text: string): string =>
   text
@@ -45,6 +37,15 @@ export const codeOf = (text: string): string =>
 /** Imports of types alone are gone at run time. */
 export const withoutTypes = (text: string): string => text.replace(/^(import|export) type [^;]*;/gm, '');
 
+/** Parsed once, however often it is asked of a file. */
+const known = new WeakMap<SourceFile, readonly string[]>();
+
+function usesOf(file: SourceFile): readonly string[] {
+  const uses = known.get(file) ?? impureUses(file.text);
+  known.set(file, uses);
+  return uses;
+}
+
 /** Why a file is not pure, given which other files of ours are. */
 export function impurities(file: SourceFile, isPureFile: (path: string) => boolean): string[] {
   const imports = importsOf(withoutTypes(file.text)).flatMap((specifier) => {
@@ -53,10 +54,8 @@ export function impurities(file: SourceFile, isPureFile: (path: string) => boole
     const isWrong = to.startsWith('shared/') || to.startsWith('services/') ? !isPureFile(to) : IMPURE_PACKAGES.test(to);
     return isWrong ? [`imports ${specifier}, which is not pure`] : [];
   });
-  const code = codeOf(file.text);
-  const globals = IMPURE.flatMap(([what, pattern]) =>
-    pattern.test(code) ? [`uses ${what}: make it an argument`] : [],
-  );
+  const isEngine = PURE_MODULES['node:module']?.test(file.text) === true;
+  const globals = isEngine ? [] : usesOf(file).map((what) => `uses ${what}: make it an argument`);
   return [...imports, ...globals];
 }
 
@@ -75,7 +74,7 @@ export const browserCore: Rule = {
     if (!/^shared\/(errors|ids|ledger|plan|schema)\//.test(file.path)) return [];
     const wrong = [
       ...importsOf(withoutTypes(file.text)).filter((to) => to.startsWith('node:')),
-      ...(/\bBuffer\b/.test(codeOf(file.text)) ? ['Buffer'] : []),
+      ...impureUses(file.text, BUFFER),
     ];
     return wrong.map((one): Finding => ({ rule: this.name, path: file.path, message: `uses ${one}` }));
   },
