@@ -11,6 +11,7 @@ import {
 import type { ErrorCode } from '../errors/codes.ts';
 import { type Fault, fault } from '../errors/isomorph-error.ts';
 import { ownFunction } from './jmespath-functions.ts';
+import { Remembered } from './remembered.ts';
 
 /** A node of the library's syntax tree: its type, and nodes or plain values under names that differ by type. */
 interface Node {
@@ -143,9 +144,12 @@ function faultyIndex(expression: string): number {
   return expression.length;
 }
 
-export type CompiledExpression =
-  | { readonly ok: true; search(document: unknown): unknown }
-  | { readonly ok: false; readonly faults: readonly Fault[] };
+interface Usable {
+  readonly ok: true;
+  search(document: unknown): unknown;
+}
+
+export type CompiledExpression = Usable | { readonly ok: false; readonly faults: readonly Fault[] };
 
 const refuse = (code: ErrorCode, message: string, pointer: string, expected: string): CompiledExpression => ({
   ok: false,
@@ -154,11 +158,15 @@ const refuse = (code: ErrorCode, message: string, pointer: string, expected: str
 
 const DIALECT = 'an expression of JMESPath Community (jmespath.site)';
 
+const remembered = new Remembered<Usable>();
+
 /**
  * Compiles an expression; what it says of a document may still throw, such as a function on a value of a wrong type.
  * @param pointer of the expression in its document, for its faults, which tell the column too
  */
 export function compileExpression(expression: string, code: ErrorCode, pointer: string): CompiledExpression {
+  const known = remembered.get(expression);
+  if (known !== undefined) return known;
   const quotes = quoteFault(expression);
   if (quotes !== undefined) return refuse(code, `column ${quotes.at + 1}: ${quotes.message}`, pointer, DIALECT);
   let tree: Node;
@@ -180,8 +188,10 @@ export function compileExpression(expression: string, code: ErrorCode, pointer: 
     const expected = 'a function of JMESPath Community with its arguments, or another name';
     return refuse(code, `column ${column}: ${first}`, pointer, expected);
   }
-  return {
+  const compiled: Usable = {
     ok: true,
     search: (document) => TreeInterpreter.search(own as never, document as JSONValue),
   };
+  remembered.set(expression, compiled);
+  return compiled;
 }

@@ -3,15 +3,21 @@ import { validator } from '@exodus/schemasafe';
 import type { ErrorCode } from '../errors/codes.ts';
 import { type Fault, fault } from '../errors/isomorph-error.ts';
 import { FORMATS, keywordFaults } from './keywords.ts';
+import { Remembered } from './remembered.ts';
 
 /** A reader of 20 faults has enough to work on; a hostile document must not make a large answer. */
 const MAX_FAULTS = 20;
 
 type Schema = Record<string, unknown> | boolean;
 
+interface Usable {
+  readonly ok: true;
+  /** Of a value, each with its place below `base`; none when it fits. */
+  faults(value: unknown, code: ErrorCode, base: string): Fault[];
+}
+
 export type CompiledSchema =
-  /** `faults` of a value, each with its place below `base`; none when it fits. */
-  | { readonly ok: true; faults(value: unknown, code: ErrorCode, base: string): Fault[] }
+  | Usable
   /** Why the schema itself cannot be used, with places below the base that was given. */
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
@@ -123,6 +129,9 @@ const withoutBranches = (failed: readonly Failed[]): Failed[] => {
   );
 };
 
+/** Compiling takes milliseconds, and every run of a plan asks the same schemas. */
+const remembered = new Remembered<Usable>();
+
 /**
  * Compiles a schema that a user wrote. What would be judged wrongly or not at all is refused: unknown keywords and formats,
  * other drafts, dynamic references, references to other documents (docs/plans.md).
@@ -137,6 +146,9 @@ export function compileSchema(schema: unknown, code: ErrorCode, base: string): C
     };
   }
   const usable = schema as Schema;
+  const text = JSON.stringify(usable);
+  const known = remembered.get(text);
+  if (known !== undefined) return known;
   const unknown = keywordFaults(usable, code, base);
   if (unknown.length > 0) return { ok: false, faults: unknown.slice(0, MAX_FAULTS) };
   let fits: Validate;
@@ -146,7 +158,7 @@ export function compileSchema(schema: unknown, code: ErrorCode, base: string): C
     return { ok: false, faults: [refusal(error as Error, code, base)] };
   }
   let explain: Validate | undefined;
-  return {
+  const compiled: Usable = {
     ok: true,
     faults(value, valueCode, valueBase) {
       if (fits(value)) return [];
@@ -156,4 +168,6 @@ export function compileSchema(schema: unknown, code: ErrorCode, base: string): C
       return faults.length > 0 ? faults : [fault(valueCode, 'it does not fit the schema', { pointer: valueBase })];
     },
   };
+  remembered.set(text, compiled);
+  return compiled;
 }

@@ -114,6 +114,25 @@ test('params are judged where they can be ended too', async () => {
   assert.equal(placesOf(await question(schema, { t: `${'a'.repeat(40)}!` })), [['ERR_TOO_COSTLY', '/steps/0/params']]);
 });
 
+test('what is remembered of a schema changes no limit: it costs too much each time, and holds nothing of the last document', async () => {
+  for (let time = 0; time < 2; time++) {
+    assert.match((await judge.predicate('p', STALLS, LONG_A)).found, /more than 2 s/);
+    assert.is((await judge.predicate('p', STALLS, documentOf('{"t": "aa"}'))).ok, true);
+    assert.is((await judge.predicate('p', STALLS, documentOf('{"t": 1}'))).ok, false);
+  }
+});
+
+test('schemas by the dozen, each once and each large, leave the judge alive, and a usual one as quick', async () => {
+  const usual = matches({ required: ['a'] });
+  const document = documentOf('{"a": 1}');
+  assert.is((await judge.predicate('good', usual, document)).ok, true);
+  for (let n = 0; n < 60; n++) {
+    const names = Array.from({ length: 100 }, (_, index) => [`member ${n} ${index}`, { type: 'string', minLength: n }]);
+    assert.is((await judge.predicate('bad', matches({ properties: Object.fromEntries(names) }), document)).ok, true);
+  }
+  assert.is((await judge.predicate('good', usual, document)).ok, true);
+});
+
 test('askers take turns: many costly questions of one do not keep another waiting for all of them', async () => {
   const costly = Array.from({ length: 6 }, () => judge.predicate('bad', STALLS, LONG_A));
   let ended = 0;
