@@ -6,7 +6,7 @@ import { deadFilter, parseDeadFault } from '../shared/wire/dead.ts';
 import { planOfSubject } from '../shared/wire/ledger.ts';
 import { type Progress, parseProgress, planOfProgress, progressSubject } from '../shared/wire/progress.ts';
 import type { Context } from './context.ts';
-import { followLedger } from './ledger-source.ts';
+import { tailLedger } from './ledger-source.ts';
 import { Mailbox } from './mailbox.ts';
 import type { ShownFault } from './render/error.ts';
 
@@ -68,7 +68,7 @@ export async function follow(context: Context, options: FollowOptions): Promise<
   }
   await auditor.flush();
   const pump = async (): Promise<void> => {
-    for await (const one of followLedger(auditor, planId, fromSeq, signal)) {
+    for await (const one of tailLedger(auditor, planId, fromSeq, signal)) {
       if (one.kind === 'commit') {
         const known = new Set(one.events.map(({ seq }) => seq));
         const unknown = one.raws.filter(({ seq }) => !known.has(seq));

@@ -91,7 +91,7 @@ const EAGER_READS = 8;
  * Commits from `fromSeq` on, and then those to come, until `signal` is aborted. The subscription is a wake-up call
  * only: what is yielded was read from the stream, so each commit comes once, in order, and a refused one never.
  */
-export async function* followLedger(
+export async function* tailLedger(
   connection: NatsConnection,
   planId: string | undefined,
   fromSeq: number,

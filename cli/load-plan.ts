@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 import { readMessages } from './ledger-source.ts';
 
 /** @throws ERR_PLAN_ID for text that no plan can be called. */
-export function checkPlanId(text: string): string {
+export function checkPlanArgument(text: string): string {
   if (isPlanId(text)) return text;
   throw new IsomorphError('ERR_PLAN_ID', `${JSON.stringify(text)} is no plan_id`, {
     expected: 'a string of the form [a-z0-9][a-z0-9_-]{0,62}',
@@ -26,7 +26,7 @@ export interface LoadedPlan extends Reading {
 
 /** @throws ERR_PLAN_ID; ERR_PLAN_UNKNOWN when the ledger has no event of it. */
 export async function loadPlan(context: Context, planId: string): Promise<LoadedPlan> {
-  checkPlanId(planId);
+  checkPlanArgument(planId);
   const events: LedgerEvent[] = [];
   const verifier = new Verifier(({ event }) => events.push(event));
   for await (const one of readMessages(await context.connection('auditor'), planId)) {

@@ -62,7 +62,7 @@ export interface SetUpOptions extends Pick<ComposeOptions, 'config' | 'log'> {
 }
 
 /** Prepares a deployment, as a user of NATS who may create streams. */
-export async function setUp({ config, log, freeBytes }: SetUpOptions): Promise<void> {
+export async function runSetup({ config, log, freeBytes }: SetUpOptions): Promise<void> {
   const connection = await connectAs(config, 'setup');
   try {
     const { gatewayKeyFile, artifactsUrl } = config;

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
 import { readConfig } from './common/config/config.ts';
 import { PROCESSES, type ProcessName } from './common/services.ts';
-import { setUp, startService } from './compose.ts';
+import { runSetup, startService } from './compose.ts';
 
 /**
  * `npm run service -- <name>`: one service, configured by its environment, until it is told to end; or `setup`, which
@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   }
   const config = readConfig(process.env, [name]);
   const log = pino({ level: config.logLevel, base: null });
-  if (name === 'setup') return setUp({ config, log });
+  if (name === 'setup') return runSetup({ config, log });
   const instance = `${hostname()}-${process.pid}`;
   const service = await startService(name, { config, env: process.env, log, instance });
   const ended = new Promise<void>((resolve) => {

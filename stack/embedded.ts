@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { destination, type Logger, pino } from 'pino';
 import { type Config, type Env, readConfig } from '../services/common/config/config.ts';
 import { SERVICES, type ServiceName } from '../services/common/services.ts';
-import { type ComposeOptions, type RunningService, setUp, startService } from '../services/compose.ts';
+import { type ComposeOptions, type RunningService, runSetup, startService } from '../services/compose.ts';
 import type { Adapter } from '../shared/ids/adapter.ts';
 import { connectNats } from '../shared/nats/connect.ts';
 import { freeBytesOn, writePrivate } from './files.ts';
@@ -226,7 +226,7 @@ export async function startEmbeddedStack(options: EmbeddedOptions): Promise<Embe
     const beginning = readConfig({ ...options.env, ...base }, ['setup', 'gateway']);
     const adminUrl = withLogin(nats.url, nats.credentials.admin);
     const prepare = async () =>
-      setUp({ config: { ...beginning, natsUrl: adminUrl }, log, freeBytes: await freeBytesOn(places.natsDir) });
+      runSetup({ config: { ...beginning, natsUrl: adminUrl }, log, freeBytes: await freeBytesOn(places.natsDir) });
     await prepare();
     await keepTopology(adminUrl, prepare, starting);
     const front = await startTogether(['gateway'], { ...composition, config: beginning }, teardown);

@@ -11,7 +11,7 @@ export async function writePrivate(path: string, text: string): Promise<void> {
 }
 
 /** The parsed file; undefined when it does not exist. @throws SyntaxError when it is no JSON. */
-export async function readJson(path: string): Promise<unknown> {
+export async function readJsonFile(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (thrown) {

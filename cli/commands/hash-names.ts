@@ -3,7 +3,7 @@ import path from 'node:path';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { keyedName } from '../../shared/scratch/names.ts';
 import type { Context } from '../context.ts';
-import { checkPlanId } from '../load-plan.ts';
+import { checkPlanArgument } from '../load-plan.ts';
 
 export interface HashOptions {
   /** File with the gateway's key. Default: that of this place. */
@@ -20,7 +20,7 @@ function keyFileOf({ terminal, place }: Context): string {
 
 /** `isomorph ledger hash <plan> <names…>`: how the ledger tells keys and topics that it does not tell as they are. */
 export async function hashNames(context: Context, planId: string, names: string[], options: HashOptions) {
-  checkPlanId(planId);
+  checkPlanArgument(planId);
   const file = path.resolve(context.terminal.cwd, options.key ?? keyFileOf(context));
   const secret = await readFile(file).catch((cause: unknown) => {
     throw new IsomorphError('ERR_CONFIG', `the key of the gateway cannot be read: ${file}`, {}, cause);

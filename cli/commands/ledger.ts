@@ -9,7 +9,7 @@ import { plural } from '../../shared/text/plural.ts';
 import { AuditedLedger, type Documents, fileDocument, worldDocuments } from '../audited-ledger.ts';
 import type { Context } from '../context.ts';
 import { lastSequence, readLedger, readMessages } from '../ledger-source.ts';
-import { checkPlanId, loadPlan } from '../load-plan.ts';
+import { checkPlanArgument, loadPlan } from '../load-plan.ts';
 import { shownPath } from '../place.ts';
 import { table } from '../render/table.ts';
 import { GLYPH } from '../render/theme.ts';
@@ -48,7 +48,7 @@ async function* exportOf(context: Context, planId: string, exported: Exported): 
 /** `isomorph ledger export <plan> [-o file]`. */
 export async function exportLedger(context: Context, planId: string, { output = '-' }: ExportOptions): Promise<number> {
   const { out, terminal } = context;
-  checkPlanId(planId);
+  checkPlanArgument(planId);
   const exported: Exported = { events: 0, head: undefined };
   const lines = exportOf(context, planId, exported);
   if (output === '-') {

@@ -2,7 +2,7 @@ import { heardPrincipal } from '../commander.ts';
 import type { Context } from '../context.ts';
 import { follow } from '../follow.ts';
 import { lastSequence } from '../ledger-source.ts';
-import { admittedOf, checkPlanId, loadPlan } from '../load-plan.ts';
+import { admittedOf, checkPlanArgument, loadPlan } from '../load-plan.ts';
 import { openView } from '../view.ts';
 
 export interface WatchOptions {
@@ -45,7 +45,7 @@ export async function watchPlan(
   asked?: Asked,
 ): Promise<Watched> {
   const { out, terminal } = context;
-  const { steps, headSeq } = await knownOf(context, checkPlanId(planId));
+  const { steps, headSeq } = await knownOf(context, checkPlanArgument(planId));
   const done = new AbortController();
   const signal = AbortSignal.any([terminal.interrupted, done.signal]);
   const principal = asked?.principal ?? heardPrincipal(context);

@@ -38,7 +38,7 @@ function documentOf(planId: string, name: string, bytes: Uint8Array): StoredDocu
   return { path: canonicalWorldPath(`/artifacts/plans/${planId}/${name}-${cid.slice(7, 23)}.json`), cid, bytes };
 }
 
-export function rule(submission: Submission, registry: Registry, deployment: Deployment): Ruling {
+export function ruleOn(submission: Submission, registry: Registry, deployment: Deployment): Ruling {
   const submitted = documentOf(submission.planId, 'plan', submission.body);
   const resolved = resolvePlan(submission.document, registry, deployment);
   if (!resolved.ok) return { submitted, admitted: undefined, faults: resolved.faults };

@@ -2,7 +2,7 @@ import type { JsMsg } from '@nats-io/jetstream';
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { Judge } from '../../shared/judge/judge.ts';
-import { ageS, type Consumption, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
+import { ageS, type Consumption, type Disposition, DONE, giveUp } from '../../shared/nats/consume.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
 import { PRINCIPAL_FORM, parseCommandSubject } from '../../shared/wire/commands.ts';
@@ -11,7 +11,7 @@ import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { parseCancel, parseSubmission, planOfCommand } from './command.ts';
-import { decideCancel, decideSubmit, idIsFree, rule, type StoredDocument } from './decide.ts';
+import { decideCancel, decideSubmit, idIsFree, ruleOn, type StoredDocument } from './decide.ts';
 import { type KnownImages, lookUpImages } from './images.ts';
 import { type KnownJudgements, lookUpJudgements } from './judgements.ts';
 import { namedSteps } from './named.ts';
@@ -77,7 +77,7 @@ class Admission {
       return { kind: 'later', delayMs: WAIT_MS };
     }
     const { name, principal } = parseCommandSubject(message.subject) ?? {};
-    if (principal === undefined) return dead(noPrincipal(message.subject), planId);
+    if (principal === undefined) return giveUp(noPrincipal(message.subject), planId);
     return name === 'cancel' ? this.#cancel(message, principal) : this.#submit(message, principal);
   }
 
@@ -94,7 +94,7 @@ class Admission {
 
   async #submit({ data, seq: commandSeq }: JsMsg, principal: string): Promise<Disposition> {
     const parsed = parseSubmission(data);
-    if (!parsed.ok) return dead(parsed.fault, parsed.planId);
+    if (!parsed.ok) return giveUp(parsed.fault, parsed.planId);
     const submission = parsed.value;
     const { connection, registry, deployment, secrets, judge, declareLeases, nowMs } = this.#deps;
     const steps = namedSteps(submission.document, registry);
@@ -104,22 +104,22 @@ class Admission {
       lookUpImages(connection, steps, deployment),
       plan.ok ? lookUpJudgements(judge, plan.value, registry) : NOT_ASKED,
     ]);
-    const ruling = rule(submission, registry, { ...deployment, ...knownSecrets, ...knownImages, ...knownJudgements });
+    const ruling = ruleOn(submission, registry, { ...deployment, ...knownSecrets, ...knownImages, ...knownJudgements });
     await this.#put(ruling.submitted);
     if (ruling.admitted !== undefined) await this.#put(ruling.admitted.document);
     const command = { ruling, principal, commandSeq, nowMs: nowMs(), declareLeases };
     const { decision } = await this.#journal.append(submission.planId, decideSubmit, command);
-    if (decision.kind === 'conflict') return dead(decision.fault, submission.planId);
+    if (decision.kind === 'conflict') return giveUp(decision.fault, submission.planId);
     this.#deps.log.info({ plan_id: submission.planId, decision: decision.kind }, 'submission');
     return DONE;
   }
 
   async #cancel({ data, seq: commandSeq }: JsMsg, principal: string): Promise<Disposition> {
     const parsed = parseCancel(data);
-    if (!parsed.ok) return dead(parsed.fault, parsed.planId);
+    if (!parsed.ok) return giveUp(parsed.fault, parsed.planId);
     const command = { commandSeq, principal, operators: this.#deps.operators };
     const { decision } = await this.#journal.append(parsed.value, (state) => decideCancel(state, command));
-    return decision.refused === undefined ? DONE : dead(decision.refused, parsed.value);
+    return decision.refused === undefined ? DONE : giveUp(decision.refused, parsed.value);
   }
 
   async #put(document: StoredDocument): Promise<void> {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { type Disposition, dead } from '../../shared/nats/consume.ts';
+import { type Disposition, giveUp } from '../../shared/nats/consume.ts';
 import { HandBacks, type HandBacksOptions, type Patience } from './hand-backs.ts';
 
 /** A newer service may be beside this one, or on its way. */
@@ -53,7 +53,7 @@ export class Standings {
         return later(NEWER);
       case 'ERR_QUARANTINED':
         this.#tell(error, 'a plan is quarantined: nothing is written to it');
-        return this.#options.keepQuarantined ? later(QUARANTINED) : dead(error.toFault());
+        return this.#options.keepQuarantined ? later(QUARANTINED) : giveUp(error.toFault());
       default:
         return undefined;
     }

@@ -5,7 +5,7 @@ import { Journal } from '../../shared/journal/journal.ts';
 import type { Snapshot } from '../../shared/journal/snapshot.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
-import { type Consumption, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
+import { type Consumption, type Disposition, DONE, giveUp } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import type { RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import type { Validated } from '../../shared/schema/validate.ts';
@@ -177,7 +177,7 @@ class Dispatcher {
     const hasEnded = purgeRefusal(cached.state) === undefined;
     const { state } = hasEnded ? cached : await this.#journal.load(planId, cached.lastSeq + 1);
     const refused = purgeRefusal(state);
-    if (refused !== undefined) return dead(refused, planId);
+    if (refused !== undefined) return giveUp(refused, planId);
     const waitMs = untilMs(not_before, this.#deps.nowMs());
     if (waitMs > 0) return later(waitMs);
     await Promise.all(this.#deps.scratchStores.map((store) => store.purgePlan({ planId })));
@@ -188,7 +188,7 @@ class Dispatcher {
   async #timer({ plan_id: planId, ledger_seq: seq }: Timer): Promise<Disposition> {
     const { state } = await this.#journal.load(planId, seq);
     const refused = timerRefusal(state);
-    if (refused !== undefined) return dead(refused, planId);
+    if (refused !== undefined) return giveUp(refused, planId);
     const nowMs = this.#deps.nowMs();
     const { decision } = await this.#journal.append(planId, decideDeadline, nowMs);
     return decision.waitMs === undefined ? DONE : later(decision.waitMs);
@@ -202,7 +202,7 @@ const reading =
   <T>(parse: (value: unknown) => Validated<T>, handle: (value: T, signal: AbortSignal) => Promise<Disposition>) =>
   async ({ data }: { readonly data: Uint8Array }, signal: AbortSignal): Promise<Disposition> => {
     const parsed = parse(parseJson(data));
-    if (!parsed.ok) return dead(parsed.faults[0] ?? fault('ERR_SCHEMA', 'the message is not usable'));
+    if (!parsed.ok) return giveUp(parsed.faults[0] ?? fault('ERR_SCHEMA', 'the message is not usable'));
     return handle(parsed.value, signal);
   };
 

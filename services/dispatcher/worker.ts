@@ -5,7 +5,7 @@ import type { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { checkStanding, type Journal } from '../../shared/journal/journal.ts';
 import type { EventData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
-import { type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
+import { type Disposition, DONE, giveUp } from '../../shared/nats/consume.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import type { Report } from '../../shared/runtime/contract.ts';
@@ -77,7 +77,7 @@ export class Worker {
     const execution = state.executions.get(work.execution_id);
     if (standing.kind === 'quarantined') await this.#endOverdue(execution);
     checkStanding(work.plan_id, standing);
-    if (execution === undefined) return dead(unknownExecution(work), work.plan_id);
+    if (execution === undefined) return giveUp(unknownExecution(work), work.plan_id);
     if (execution.end !== undefined) return this.#tidy(work.execution_id);
     const waitMs = untilMs(execution.scheduled.not_before, this.#deps.nowMs());
     if (waitMs > 0) return { kind: 'later', delayMs: waitMs };

@@ -3,7 +3,7 @@ import { fault } from '../../shared/errors/isomorph-error.ts';
 import { isPlanId } from '../../shared/ids/ids.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
-import { type Consumption, type Disposition, DONE, dead } from '../../shared/nats/consume.ts';
+import { type Consumption, type Disposition, DONE, giveUp } from '../../shared/nats/consume.ts';
 import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import { planOfFact } from '../../shared/wire/facts.ts';
 import { consumeFor } from '../common/consume.ts';
@@ -39,11 +39,11 @@ export function startSampler(deps: ServiceDeps): Promise<Consumption> {
     async handle(message): Promise<Disposition> {
       const planId = planOf(message);
       const parsed = parseFact(message.data, message.seq);
-      if (!parsed.ok) return dead(parsed.fault);
-      if (planId === undefined) return dead(fault('ERR_PLAN_ID', `${message.subject} names no plan`));
+      if (!parsed.ok) return giveUp(parsed.fault);
+      if (planId === undefined) return giveUp(fault('ERR_PLAN_ID', `${message.subject} names no plan`));
       const state = await batcher.add(planId, parsed.fact);
       const refused = refusalOf(state, parsed.fact);
-      return refused === undefined ? DONE : dead(refused);
+      return refused === undefined ? DONE : giveUp(refused);
     },
   });
 }

@@ -6,7 +6,7 @@
 import { IsomorphError, unreachable } from '../errors/isomorph-error.ts';
 import { quoted, SELECTOR_CHARACTERS } from './characters.ts';
 import { isPlanId } from './ids.ts';
-import { canonicalText, checkFacet, checkSegments, pathKind } from './world-path.ts';
+import { canonicalPathText, checkFacet, checkSegments, pathKind } from './world-path.ts';
 
 /** One segment of a glob: it matches what starts with `head`, ends in `tail`, and overlaps neither. */
 interface SegmentPattern {
@@ -61,7 +61,7 @@ function parseSegment(segment: string, text: string): SegmentPattern {
  * ERR_PLAN_ID for a malformed plan_id
  */
 export function parseSelector(input: string, values: { readonly plan_id?: string } = {}): Selector {
-  const text = substitutePlanId(canonicalText(input, SELECTOR_CHARACTERS), values.plan_id);
+  const text = substitutePlanId(canonicalPathText(input, SELECTOR_CHARACTERS), values.plan_id);
   checkSegments(text);
   checkFacet(text);
   if (!text.includes('*')) return { kind: pathKind(text), text };

@@ -27,7 +27,7 @@ export const pathKind = (path: string): PathKind => (path.endsWith('/') ? 'prefi
  * @param allowed punctuation of selectors that this text may hold
  * @throws IsomorphError ERR_TOO_LONG, ERR_PERCENT_DECODE, ERR_DECODED_SLASH, ERR_CHARACTER, ERR_DOT_SEGMENTS
  */
-export function canonicalText(input: string | Uint8Array, allowed = ''): string {
+export function canonicalPathText(input: string | Uint8Array, allowed = ''): string {
   if (input.length > INPUT_LENGTH_MAX) refuseLength(`the path of ${input.length} characters`);
   const decoded = decodeOnce(input);
   checkCharacters(decoded, allowed);
@@ -81,7 +81,7 @@ function checkKind(text: string, kind: PathKind | undefined): void {
  * ERR_SELECTOR_KIND_MISMATCH, ERR_CHARACTER, ERR_TOO_LONG
  */
 export function canonicalWorldPath(input: string | Uint8Array, kind?: PathKind): string {
-  const text = canonicalText(input);
+  const text = canonicalPathText(input);
   checkFacet(text);
   checkKind(text, kind);
   return text;
@@ -92,7 +92,7 @@ export function canonicalWorldPath(input: string | Uint8Array, kind?: PathKind):
  * @throws IsomorphError ERR_BAD_FACET for a leading slash or nothing, and the codes of `canonicalWorldPath`
  */
 export function canonicalRelativePath(input: string | Uint8Array): string {
-  const text = canonicalText(input);
+  const text = canonicalPathText(input);
   if (text === '' || text.startsWith('/')) {
     throw new IsomorphError('ERR_BAD_FACET', `${quoted(text)} is not a relative path`, {
       expected: 'a path under the write prefix, without a first /',

@@ -28,7 +28,7 @@ export interface Dead {
 export const DONE: Disposition = { kind: 'done' };
 
 /** A message that will never be handled, filed under its plan when it names one. */
-export const dead = (reason: Fault, planId?: string): Dead => ({
+export const giveUp = (reason: Fault, planId?: string): Dead => ({
   kind: 'dead',
   fault: reason,
   ...(planId === undefined ? {} : { planId }),
@@ -186,7 +186,7 @@ class Loop {
       case 'dead': {
         const { fault, planId = this.#options.planOf?.(message) } = disposition;
         // Who sent it listens for the refusals of its plan.
-        await this.#options.bury(message, dead(fault, planId));
+        await this.#options.bury(message, giveUp(fault, planId));
         this.#answered(message);
         message.term(fault.code);
         return;
@@ -220,8 +220,8 @@ class Loop {
       const about = { subject, seq, deliveries, age_s: ageS(message) };
       if (passing) this.#tell('handling failed', error, about);
       else log.warn({ err: error, ...about }, 'handling failed');
-      if (!passing && this.#countDefect(seq) >= MAX_DEFECTS) return dead(toFault(error));
-      if (about.age_s > patienceS) return dead(toFault(error));
+      if (!passing && this.#countDefect(seq) >= MAX_DEFECTS) return giveUp(toFault(error));
+      if (about.age_s > patienceS) return giveUp(toFault(error));
       return { kind: 'later', delayMs: backoffMs(deliveries - 1, { ...RETRY, random: Math.random }) };
     }
   }

@@ -70,7 +70,7 @@ export function topicPlace(planId: string, { name, isDead }: TopicName): TopicPl
 }
 
 /** Streams with the filters of a plan's topics, and of their delayed messages. */
-export const planSubjects = (planId: string): { stream: string; filters: readonly [string, string] }[] =>
+export const scratchSubjects = (planId: string): { stream: string; filters: readonly [string, string] }[] =>
   Array.from({ length: QUEUE_SHARDS }, (_, shard) => ({
     stream: queueStream(shard),
     filters: [`${queuePrefix(shard)}.${planId}.*`, `${queuePrefix(shard)}.${planId}.*.later.*`],

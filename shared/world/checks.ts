@@ -24,7 +24,7 @@ export function checkUploadId(uploadId: string): void {
 }
 
 /** @throws IsomorphError ERR_SCHEMA */
-export function checkInteger(name: string, value: number, least: number, most: number): void {
+export function checkWithin(name: string, value: number, least: number, most: number): void {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return;
   refuse(`${name} is ${value}`, `an integer from ${least} to ${most}`);
 }
@@ -32,7 +32,7 @@ export function checkInteger(name: string, value: number, least: number, most: n
 /** The page size of a listing. @throws IsomorphError ERR_SCHEMA */
 export function listLimit(limit: number | undefined): number {
   const chosen = limit ?? LIST_LIMIT_MAX;
-  checkInteger('limit', chosen, 1, LIST_LIMIT_MAX);
+  checkWithin('limit', chosen, 1, LIST_LIMIT_MAX);
   return chosen;
 }
 

@@ -38,7 +38,7 @@ export async function hashBody(body: AsyncIterable<Uint8Array>): Promise<Content
 }
 
 /** Bytes at hand as a body of pieces small enough to let the event loop breathe between them. */
-export async function* bodyOf(data: Uint8Array, pieceBytes = 1024 * 1024): AsyncGenerator<Uint8Array> {
+export async function* piecesOf(data: Uint8Array, pieceBytes = 1024 * 1024): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < data.byteLength; at += pieceBytes) yield data.subarray(at, at + pieceBytes);
 }
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { logTail, readJson, writePrivate } from '../files.ts';
+import { logTail, readJsonFile, writePrivate } from '../files.ts';
 import {
   adopt,
   type Child,
@@ -123,7 +123,7 @@ export const isNatsServerRunning = async (dir: string): Promise<boolean> =>
 const ANY_PORT = -1;
 
 async function choosePorts(port: number | undefined, remembered: string): Promise<ListeningPorts> {
-  const last = (await readJson(remembered)) as Partial<ListeningPorts> | undefined;
+  const last = (await readJsonFile(remembered)) as Partial<ListeningPorts> | undefined;
   const monitorPort = await freeLoopbackPort(last?.monitorPort);
   if (port === undefined) return { port: await freeLoopbackPort(last?.port), monitorPort };
   if (await isPortFree(port)) return { port, monitorPort };
@@ -137,7 +137,7 @@ interface Kept {
 
 /** Passwords of users and of principals; of one who is not asked for now, it is kept for the next time. */
 async function keptPasswords(path: string, names: readonly string[]): Promise<Kept> {
-  const file = ((await readJson(path)) ?? {}) as Partial<Passwords & { principals: Record<string, string> }>;
+  const file = ((await readJsonFile(path)) ?? {}) as Partial<Passwords & { principals: Record<string, string> }>;
   const newPassword = (): string => randomBytes(24).toString('base64url');
   const passwords = Object.fromEntries(NATS_USERS.map((user) => [user, file[user] ?? newPassword()])) as Passwords;
   const principals = new Map(Object.entries(file.principals ?? {}));

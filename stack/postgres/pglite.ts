@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { logTail, readJson, writePrivate } from '../files.ts';
+import { logTail, readJsonFile, writePrivate } from '../files.ts';
 import { adopt, type Child, type ChildEnd, endPid, findByLastArguments, isPortFree } from '../process.ts';
 
 export interface PgliteHandle {
@@ -73,7 +73,7 @@ export async function startPglite(options: PgliteOptions): Promise<PgliteHandle>
 }
 
 async function keptPassword(path: string): Promise<string> {
-  const kept = (await readJson(path)) as { password?: string } | undefined;
+  const kept = (await readJsonFile(path)) as { password?: string } | undefined;
   const password = kept?.password ?? randomBytes(24).toString('base64url');
   await writePrivate(path, JSON.stringify({ password }));
   return password;
@@ -81,7 +81,7 @@ async function keptPassword(path: string): Promise<string> {
 
 async function choosePort(port: number | undefined, remembered: string): Promise<number> {
   if (port === undefined) {
-    const last = (await readJson(remembered)) as { port?: number } | undefined;
+    const last = (await readJsonFile(remembered)) as { port?: number } | undefined;
     return last?.port !== undefined && (await isPortFree(last.port)) ? last.port : 0;
   }
   if (await isPortFree(port)) return port;

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { parseCancel, parseSubmission, type Submission } from '../../services/admission/command.ts';
-import { decideCancel, decideSubmit, type Ruling, rule, type Submit } from '../../services/admission/decide.ts';
+import { decideCancel, decideSubmit, type Ruling, ruleOn, type Submit } from '../../services/admission/decide.ts';
 import type { Deployment } from '../../services/admission/resolve-step.ts';
 import { canonicalText } from '../../shared/hash/canonical.ts';
 import { encodeCommit, seal } from '../../shared/ledger/chain.ts';
@@ -41,7 +41,7 @@ function submission(document: unknown): Submission {
 }
 
 const rulingOf = (document: unknown): Ruling =>
-  rule(submission(document), registry, { ...deployment, ...judgedHere(document, registry) });
+  ruleOn(submission(document), registry, { ...deployment, ...judgedHere(document, registry) });
 
 /** The state of a plan after what was decided. */
 function after(state: PlanState, ruling: Ruling, options = OPTIONS): PlanState {
@@ -77,7 +77,7 @@ test('the same submission is ruled the same way, byte for byte, however it is wr
   };
   const spaced = parseSubmission(Buffer.from(`\n  ${JSON.stringify(plan, null, 3)}\n`));
   assert.equal(rulingOf(reordered), rulingOf(plan));
-  assert.equal(spaced.ok && rule(spaced.value, registry, deployment), rulingOf(plan));
+  assert.equal(spaced.ok && ruleOn(spaced.value, registry, deployment), rulingOf(plan));
   assert.equal(rulingOf(plan), rulingOf(plan));
 });
 
@@ -191,7 +191,7 @@ test('a plan of 5,000 steps in a chain is admitted', () => {
   assert.ok(JSON.stringify(document).length < PLAN_LIMITS.bytes * 1.5);
   const startMs = performance.now();
   // Beyond 256 KiB a command is refused before it is ruled: what counts here is the number of steps.
-  const ruling = rule({ ...submission(probePlan('large')), document }, registry, deployment);
+  const ruling = ruleOn({ ...submission(probePlan('large')), document }, registry, deployment);
   process.stdout.write(`(5,000 steps ruled in ${Math.round(performance.now() - startMs)} ms) `);
   assert.equal(ruling.faults, []);
   assert.equal(ruling.admitted?.plan.steps.length, 5_000);
@@ -275,7 +275,7 @@ const SCRATCH = {
 /** The faults of a plan whose step asks for this, as [place, expected]. */
 function refusals(requires: unknown, scratch: Partial<typeof SCRATCH> = SCRATCH): unknown[] {
   const configured = { ...deployment, ...scratch };
-  const ruling = rule(submission(probePlan('plan', { requires })), registry, configured);
+  const ruling = ruleOn(submission(probePlan('plan', { requires })), registry, configured);
   const faults = after(emptyState('plan'), ruling).rejected?.faults ?? [];
   return faults.map(({ code, pointer, expected }) => [code, pointer, expected]);
 }

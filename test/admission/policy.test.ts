@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { parseSubmission } from '../../services/admission/command.ts';
-import { rule } from '../../services/admission/decide.ts';
+import { ruleOn } from '../../services/admission/decide.ts';
 import type { KnownJudgements } from '../../services/admission/judgements.ts';
 import type { Deployment } from '../../services/admission/resolve-step.ts';
 import type { Fault } from '../../shared/errors/isomorph-error.ts';
@@ -34,7 +34,7 @@ function faultsOf(
   const [name, policy] = [...registry.policies][0] ?? [];
   if (name === undefined || policy === undefined) throw new Error('the fixtures have no policy');
   const policies = new Map([[name, { ...policy, ...changes }]]);
-  return rule(
+  return ruleOn(
     parsed.value,
     { ...registry, policies },
     { ...deployment, ...judgedHere(parsed.value.document, registry) },

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { parseCancel, parseSubmission } from '../../services/admission/command.ts';
-import { decideCancel, decideSubmit, rule } from '../../services/admission/decide.ts';
+import { decideCancel, decideSubmit, ruleOn } from '../../services/admission/decide.ts';
 import type { KnownJudgements } from '../../services/admission/judgements.ts';
 import { resolvePlan } from '../../services/admission/resolve-plan.ts';
 import type { Deployment } from '../../services/admission/resolve-step.ts';
@@ -342,7 +342,7 @@ test('a command that is none is told as that', () => {
 test('another body under a taken id, and a plan that is not there, are told with what is known', () => {
   const parsed = parseSubmission(new TextEncoder().encode(JSON.stringify({ ...planOf(), plan_id: 'plan' })));
   if (!parsed.ok) throw new Error(parsed.fault.message);
-  const ruling = rule(parsed.value, registryOf(), {
+  const ruling = ruleOn(parsed.value, registryOf(), {
     ...DEPLOYMENT,
     ...judgedHere(parsed.value.document, registryOf()),
   });
@@ -368,7 +368,7 @@ test('what an admitted plan declares and stores is its own', () => {
   const leases = [{ selector: '/artifacts/inputs/', mode: 'read' }];
   const parsed = parseSubmission(new TextEncoder().encode(JSON.stringify(stepOf({ leases }))));
   if (!parsed.ok) throw new Error(parsed.fault.message);
-  const ruling = rule(parsed.value, registryOf(), { ...DEPLOYMENT, faultsAt: () => [] });
+  const ruling = ruleOn(parsed.value, registryOf(), { ...DEPLOYMENT, faultsAt: () => [] });
   assert.match(ruling.admitted?.document.path ?? '', /^\/artifacts\/plans\/iris\/admitted-[0-9a-f]{16}\.json$/);
   const command = { ruling, nowMs: 0, principal: 'ann', commandSeq: 3, declareLeases: true };
   const { drafts } = decideSubmit(emptyState('iris'), command);

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { parseSubmission } from '../../services/admission/command.ts';
-import { rule } from '../../services/admission/decide.ts';
+import { ruleOn } from '../../services/admission/decide.ts';
 import { namedSteps } from '../../services/admission/named.ts';
 import type { Deployment } from '../../services/admission/resolve-step.ts';
 import { lookUpSecrets } from '../../services/admission/secrets.ts';
@@ -30,7 +30,11 @@ async function faultsOf(secrets: SecretResolver) {
   const scratch = { kv: undefined, queue: undefined };
   const images = { pinnedImage: () => undefined, faultsAt: () => [] };
   const deployment = { defaultAdapter: 'mock', adapters: ['mock'], ...scratch, ...images, ...known } as Deployment;
-  return rule(parsed.value, registry, deployment).faults.map(({ code, pointer, message }) => [code, pointer, message]);
+  return ruleOn(parsed.value, registry, deployment).faults.map(({ code, pointer, message }) => [
+    code,
+    pointer,
+    message,
+  ]);
 }
 
 test('a secret that is missing refuses the plan by name; one that nobody can tell of does not', async () => {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import * as assert from 'uvu/assert';
-import { followLedger } from '../../cli/ledger-source.ts';
+import { tailLedger } from '../../cli/ledger-source.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import { suite } from '../harness/suite.ts';
 import { rejected, submitted } from '../ledger/plan-history.ts';
@@ -65,7 +65,7 @@ test('an end that does not follow the chain is no end for whoever exports, copie
     // Who comes to the ledger in its middle tells them apart all the same.
     const done = new AbortController();
     const kinds: string[] = [];
-    for await (const one of followLedger(connection, undefined, before.seq, done.signal)) {
+    for await (const one of tailLedger(connection, undefined, before.seq, done.signal)) {
       kinds.push(one.kind);
       if (one.kind === 'commit' && one.events.at(-1)?.kind === 'plan.settled') done.abort();
     }

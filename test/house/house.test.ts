@@ -160,17 +160,28 @@ test('an SDK that is loaded with its opener is found, over however many files; o
   );
 });
 
-test('a name that two files export is found', () => {
-  const text = 'export interface Found<T> {}';
-  const twice = [
-    { path: 'shared/ids/x.ts', text },
-    { path: 'cli/x.ts', text },
-  ];
-  assert.equal(
-    namedTwice(twice).map(({ path }) => path),
-    ['cli/x.ts'],
-  );
-  assert.equal(namedTwice([...twice.slice(1), { path: 'shared/ids/y.ts', text: 'interface Found {}' }]), []);
+test('a name that two files export is found, of a type or of a function', () => {
+  const found = (paths: readonly string[], ...texts: readonly string[]): string[] =>
+    namedTwice(paths.map((path, index) => ({ path, text: texts[index % texts.length] ?? '' }))).map(({ path }) => path);
+  const places = ['shared/ids/x.ts', 'cli/x.ts'];
+  for (const text of [
+    'export interface Found<T> {}',
+    'export async function found(): Promise<void> {}',
+    'export function* found(): Generator {}',
+    'export const found = (one: string): string => one;',
+    'export const found = async <T>({ one }: T) => one;',
+    'export const found: (one: string) => string = (one) => one;',
+    'export const found = (\n  one: string,\n): string => one;',
+  ]) {
+    assert.equal(found(places, text), ['cli/x.ts'], text);
+  }
+  assert.equal(found(places, 'export function found(): void {}', 'export const found = () => 1;'), ['cli/x.ts']);
+  assert.equal(found(places, 'export interface Found {}', 'interface Found {}'), []);
+  // Siblings that play one part may call it alike; whoever else does means another.
+  const siblings = ['shared/world/drivers/s3/x.ts', 'shared/providers/redis/x.ts'];
+  assert.equal(found(siblings, 'export const statusOf = (error: unknown) => error;'), []);
+  assert.equal(found([...siblings, 'cli/x.ts'], 'export const statusOf = (error: unknown) => error;'), ['cli/x.ts']);
+  assert.equal(found(['services/admission/start.ts', 'services/settler/start.ts'], 'export function start() {}'), []);
 });
 
 test('the project keeps every rule', async () => {

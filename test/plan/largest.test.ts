@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { decideSubmit, rule } from '../../services/admission/decide.ts';
+import { decideSubmit, ruleOn } from '../../services/admission/decide.ts';
 import { decideEnd, decideNext, decideStart } from '../../services/dispatcher/decide.ts';
 import type { TimedResult } from '../../services/dispatcher/scrub.ts';
 import { decideSettlePlan } from '../../services/settler/decide.ts';
@@ -230,11 +230,11 @@ function ruled(steps: readonly object[], changes: Partial<Processor> = {}) {
   const document = { plan_id: PLAN, budget: { limit_usd_micro: 1e8 }, steps };
   const body = canonicalBytes(document);
   const submission = { planId: PLAN, document, body, cid: cidOf(body) };
-  return { body, ruling: rule(submission, registry as never, DEPLOYMENT as never) };
+  return { body, ruling: ruleOn(submission, registry as never, DEPLOYMENT as never) };
 }
 
 const step_ = (id: string, more: object = {}) => ({ id, processor: 'test/probe@1', ...more });
-const decided = (ruling: ReturnType<typeof rule>, state: PlanState = emptyState(PLAN)) =>
+const decided = (ruling: ReturnType<typeof ruleOn>, state: PlanState = emptyState(PLAN)) =>
   decideSubmit(state, {
     ...{ ruling, principal: 'p'.repeat(63), commandSeq: Number.MAX_SAFE_INTEGER, nowMs: START_MS, declareLeases: true },
   });

@@ -2,7 +2,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
 import { connectNats } from '../../shared/nats/connect.ts';
-import { readReceipt, writeReceipt } from '../../shared/scratch/queue/drivers/nats/lease.ts';
+import { readHandle, writeHandle } from '../../shared/scratch/queue/drivers/nats/lease.ts';
 import { topicPlace } from '../../shared/wire/scratch-streams.ts';
 import { suite } from '../harness/suite.ts';
 import { queueAt } from './clients.ts';
@@ -23,10 +23,10 @@ test('an expired receipt is refused also where the clock says that it is good', 
   const { receiptHandle } = await next(client, planId, { visibilityTimeoutS: SHORT_S });
   const current = await next(client, planId);
   const good = {
-    ...readReceipt(receiptHandle, topicPlace(planId, { name: TOPIC, isDead: false }), 0),
+    ...readHandle(receiptHandle, topicPlace(planId, { name: TOPIC, isDead: false }), 0),
     expiresAtMs: Date.now() + 3_600_000,
   };
-  const request = { planId, topic: TOPIC, receiptHandle: writeReceipt(good) };
+  const request = { planId, topic: TOPIC, receiptHandle: writeHandle(good) };
   await refused(client.ack(request), 'ERR_RECEIPT', 'ack');
   await refused(client.nack(request), 'ERR_RECEIPT', 'nack');
   await assertStats(client, planId, { inFlight: 1 });

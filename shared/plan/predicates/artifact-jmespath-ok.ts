@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { compileExpression } from '../../schema/jmespath.ts';
-import { readJson, withJson } from './json-evidence.ts';
+import { jsonRead, withJson } from './json-evidence.ts';
 import type { Predicate } from './predicate.ts';
 
 const Args = Type.Object(
@@ -24,7 +24,7 @@ export const artifactJmespathOk: Predicate<Static<typeof Args>> = {
   use: 'artifact.jmespath_ok@1',
   args: Args,
   paths: ['path'],
-  reads: ({ path }) => readJson(path),
+  reads: ({ path }) => jsonRead(path),
   programFaults: ({ expression }, pointer) => {
     const compiled = compileExpression(expression, 'ERR_PREDICATE', `${pointer}/expression`);
     return compiled.ok ? [] : compiled.faults;

@@ -7,7 +7,7 @@ const MAX_JSON_BYTES = 16 * 1024 * 1024;
 /** Deeper than any summary, and far from what the stack of a judge can bear. */
 const MAX_DEPTH = 500;
 
-export const readJson = (path: string): readonly EvidenceRead[] => [{ kind: 'artifact', path, bytes: true }];
+export const jsonRead = (path: string): readonly EvidenceRead[] => [{ kind: 'artifact', path, bytes: true }];
 
 /** Hands the JSON at `path` to `check`, or says why there is none. */
 export function withJson(

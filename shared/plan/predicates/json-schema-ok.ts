@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { compileSchema } from '../../schema/user-schema.ts';
-import { readJson, withJson } from './json-evidence.ts';
+import { jsonRead, withJson } from './json-evidence.ts';
 import type { Predicate } from './predicate.ts';
 
 const Args = Type.Object(
@@ -17,7 +17,7 @@ export const jsonSchemaOk: Predicate<Static<typeof Args>> = {
   use: 'json.schema_ok@1',
   args: Args,
   paths: ['path'],
-  reads: ({ path }) => readJson(path),
+  reads: ({ path }) => jsonRead(path),
   programFaults: ({ schema }, pointer) => {
     const compiled = compileSchema(schema, 'ERR_PREDICATE', `${pointer}/schema`);
     return compiled.ok ? [] : compiled.faults;

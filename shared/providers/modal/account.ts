@@ -13,7 +13,7 @@ export const isNotFound = (error: unknown): boolean =>
   statusOf(error) === GRPC.notFound || (error instanceof Error && error.name === 'NotFoundError');
 
 /** Whether the same call may well succeed a moment later. */
-export const isPassing = (error: unknown): boolean => PASSING.includes(statusOf(error));
+export const isPassingStatus = (error: unknown): boolean => PASSING.includes(statusOf(error));
 
 /** Whether the account may not do it, or there is none. */
 export function isRefused(error: unknown): boolean {

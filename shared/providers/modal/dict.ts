@@ -1,6 +1,6 @@
 import { backoffMs, delay } from '../../async/delay.ts';
 import { IsomorphError } from '../../errors/isomorph-error.ts';
-import { isNotFound, isPassing, toModalError } from './account.ts';
+import { isNotFound, isPassingStatus, toModalError } from './account.ts';
 import { pickleText, unpickleText } from './pickle.ts';
 import type { CallOptions, DictEntry, DictRpc } from './sdk.ts';
 
@@ -80,7 +80,7 @@ export class ModalDict {
         try {
           return await this.#list(dictId, values);
         } catch (error) {
-          if (attempt >= retries || !isPassing(error)) throw error;
+          if (attempt >= retries || !isPassingStatus(error)) throw error;
           await delay(backoffMs(attempt, { baseMs, maxMs: LONGEST_PAUSE_MS, random: Math.random }));
         }
       }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Cluster, Redis } from 'ioredis';
 import { IsomorphError } from '../../errors/isomorph-error.ts';
 import type { ScratchOptions } from '../../scratch/options.ts';
-import { failureOf, guarded, isDemoted } from './faults.ts';
+import { guarded, isDemoted, redisFailure } from './faults.ts';
 import { parseRedisUrl, type RedisLocation } from './location.ts';
 
 export type RedisClient = Redis | Cluster;
@@ -123,7 +123,7 @@ export class RedisConnection {
   script({ name, numberOfKeys, lua }: RedisScript): RunScript {
     this.#client.defineCommand(name, { numberOfKeys, lua });
     const run = Reflect.get(this.#client, `${name}Buffer`) as RunScript;
-    const failure = failureOf(name);
+    const failure = redisFailure(name);
     return (...keysAndArguments) => run.apply(this.client, keysAndArguments).catch(failure);
   }
 

@@ -31,7 +31,7 @@ function translated(what: string, error: unknown): unknown {
 }
 
 /** For `catch`: the fault of an operation, translated. */
-export const failureOf =
+export const redisFailure =
   (what: string) =>
   (error: unknown): never => {
     throw translated(what, error);

@@ -194,7 +194,7 @@ class Follower {
 }
 
 /** Follows a container to its end, holding it to its deadline. Never rejects: what cannot be found out is lost. */
-export async function follow(run: Followed, attached?: Attached): Promise<RunResult> {
+export async function followContainer(run: Followed, attached?: Attached): Promise<RunResult> {
   const expire = async (): Promise<void> => {
     const untilMs = run.deadlineMs + run.patienceMs;
     await patiently(untilMs, () => stopContainer(run, 'timed_out'));

@@ -10,7 +10,7 @@ import { fingerprint } from '../../fingerprint.ts';
 import { endedWithout } from '../../outcome.ts';
 import type { Assignment, RunHandle, RunResult, RuntimeAdapter } from '../../runtime.ts';
 import { type Engine, openEngine, patiently } from './engine.ts';
-import { follow, stopContainer } from './follow.ts';
+import { followContainer, stopContainer } from './follow.ts';
 import { Grants } from './grants.ts';
 import { Images } from './images.ts';
 import { Launcher, type StartedContainer } from './launcher.ts';
@@ -219,7 +219,7 @@ export class LocalRuntime implements RuntimeAdapter {
     if ('outcome' in started) return { watches, result: Promise.resolve(started), hasEnded: () => true };
     const { containerId, isBoot, attached } = started;
     let hasEnded = false;
-    const followed = follow(
+    const followed = followContainer(
       {
         engine: this.#engine,
         stops: this.#stops,

@@ -11,7 +11,7 @@ import type { Assignment, RunHandle, RuntimeAdapter } from '../../runtime.ts';
 import { type FoundSandbox, isSilence, ModalControl } from './control.ts';
 import { type ModalPlace, placeOf } from './place.ts';
 import { TAGS } from './request.ts';
-import { BACKOFF, watch } from './watch.ts';
+import { BACKOFF, watchSandbox } from './watch.ts';
 
 export interface ModalRuntimeOptions {
   /** `modal:<environment>?app=<name>&region=<name>,<name>`; every part may be left out. Default `modal:`. */
@@ -186,7 +186,7 @@ export class ModalRuntime implements RuntimeAdapter {
   }
 
   #handle(executionId: string, found: FoundSandbox, deadlineMs: number, onReport: OnReport | undefined): RunHandle {
-    const result = watch(found, {
+    const result = watchSandbox(found, {
       control: this.#control,
       deadlineMs,
       onReport,

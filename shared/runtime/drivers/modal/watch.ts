@@ -116,7 +116,7 @@ const durationOf = (control: ModalControl, { sandbox, tags }: FoundSandbox): Pro
   control.durationMs(sandbox, tags).catch(() => undefined);
 
 /** The result of a run. Never rejects. */
-export async function watch(found: FoundSandbox, options: SandboxWatch): Promise<RunResult> {
+export async function watchSandbox(found: FoundSandbox, options: SandboxWatch): Promise<RunResult> {
   const { control, onReport, signal } = options;
   const { sandbox, tags } = found;
   const live = new SandboxLog(onReport);

@@ -25,13 +25,13 @@ import type {
 import {
   checkCid,
   checkContentType,
-  checkInteger,
   checkUploadId,
   checkUploadSize,
+  checkWithin,
   listLimit,
   resolveRange,
 } from '../../checks.ts';
-import { bodyOf, collectBody, hashBody, verifiedBody } from '../../content.ts';
+import { collectBody, hashBody, piecesOf, verifiedBody } from '../../content.ts';
 import { readFileRange, writeNewFile } from './bytes.ts';
 import { Folders, guarded, withTemporary } from './durable.ts';
 import { Objects } from './objects.ts';
@@ -89,7 +89,7 @@ class FileStore implements FileArtifactStore {
   }
 
   putBytes({ worldPath, data, contentType }: Parameters<ArtifactStore['putBytes']>[0]): Promise<PutResult> {
-    return this.put({ worldPath, body: bodyOf(data), contentType });
+    return this.put({ worldPath, body: piecesOf(data), contentType });
   }
 
   async put({ worldPath, body, contentType, expectedCid }: Parameters<ArtifactStore['put']>[0]): Promise<PutResult> {
@@ -152,7 +152,7 @@ class FileStore implements FileArtifactStore {
     const path = canonicalWorldPath(request.worldPath, 'exact');
     checkUploadId(uploadId);
     checkContentType(contentType);
-    checkInteger('maxBytes', maxBytes, 0, Number.MAX_SAFE_INTEGER);
+    checkWithin('maxBytes', maxBytes, 0, Number.MAX_SAFE_INTEGER);
     const { url, secret } = this.#gateway();
     const expiresS = this.#expiry(request.ttlS);
     return signUrl(url, { method: 'PUT', path, expiresS, uploadId, maxBytes, contentType }, secret);
@@ -183,7 +183,7 @@ class FileStore implements FileArtifactStore {
   }
 
   async sweepUploads({ olderThanS }: { readonly olderThanS: number }): Promise<number> {
-    checkInteger('olderThanS', olderThanS, 0, Number.MAX_SAFE_INTEGER);
+    checkWithin('olderThanS', olderThanS, 0, Number.MAX_SAFE_INTEGER);
     return guarded('sweep uploads', () => this.#uploads.sweep(this.#nowMs() - olderThanS * 1000));
   }
 
@@ -212,7 +212,7 @@ class FileStore implements FileArtifactStore {
 
   /** Unix seconds. */
   #expiry(ttlS: number): number {
-    checkInteger('ttlS', ttlS, 1, this.capabilities.presignTtlSMax);
+    checkWithin('ttlS', ttlS, 1, this.capabilities.presignTtlSMax);
     return Math.ceil(this.#nowMs() / 1000) + ttlS;
   }
 

@@ -24,13 +24,13 @@ import type {
 import {
   checkCid,
   checkContentType,
-  checkInteger,
   checkUploadId,
   checkUploadSize,
+  checkWithin,
   listLimit,
   resolveRange,
 } from '../../checks.ts';
-import { bodyOf, verifiedBody } from '../../content.ts';
+import { piecesOf, verifiedBody } from '../../content.ts';
 import { collectAnswer, PART_BYTES, waitingBody } from './body.ts';
 import { Bucket } from './bucket.ts';
 import type { Credentials } from './connect.ts';
@@ -83,7 +83,7 @@ class S3Store implements ArtifactStore {
 
   async putBytes(request: Parameters<ArtifactStore['putBytes']>[0]): Promise<PutResult> {
     const { data, contentType } = request;
-    if (data.byteLength > PART_BYTES) return this.put({ ...request, body: bodyOf(data) });
+    if (data.byteLength > PART_BYTES) return this.put({ ...request, body: piecesOf(data) });
     const path = canonicalWorldPath(request.worldPath, 'exact');
     checkContentType(contentType);
     return this.#writer.writeBytes({ path, contentType }, data);
@@ -166,7 +166,7 @@ class S3Store implements ArtifactStore {
     const { contentType, maxBytes, ttlS, audience } = request;
     checkContentType(contentType);
     // S3 cannot bind a size into the URL of a PUT: `promote` holds to it.
-    checkInteger('maxBytes', maxBytes, 0, Number.MAX_SAFE_INTEGER);
+    checkWithin('maxBytes', maxBytes, 0, Number.MAX_SAFE_INTEGER);
     const key = this.#layout.upload(request);
     return this.#bucket.presignPut({ key, contentType, ...this.#lifetime(ttlS, audience) });
   }
@@ -221,7 +221,7 @@ class S3Store implements ArtifactStore {
   }
 
   async sweepUploads({ olderThanS }: { readonly olderThanS: number }): Promise<number> {
-    checkInteger('olderThanS', olderThanS, 0, Number.MAX_SAFE_INTEGER);
+    checkWithin('olderThanS', olderThanS, 0, Number.MAX_SAFE_INTEGER);
     return this.#uploads.sweep(this.#nowMs() - olderThanS * 1000);
   }
 
@@ -230,7 +230,7 @@ class S3Store implements ArtifactStore {
   }
 
   #lifetime(ttlS: number, audience: Audience = 'public') {
-    checkInteger('ttlS', ttlS, 1, this.capabilities.presignTtlSMax);
+    checkWithin('ttlS', ttlS, 1, this.capabilities.presignTtlSMax);
     return { ttlS, audience, signingDate: new Date(this.#nowMs()) };
   }
 }

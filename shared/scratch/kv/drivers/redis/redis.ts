@@ -6,7 +6,7 @@ import {
   type RedisScript,
   type RunScript,
 } from '../../../../providers/redis/connection.ts';
-import { failureOf } from '../../../../providers/redis/faults.ts';
+import { redisFailure } from '../../../../providers/redis/faults.ts';
 import type { KvCapabilities } from '../../../capabilities.ts';
 import { notAnInteger, outOfRange } from '../../integer.ts';
 import type { KvBackend, KvDriver } from '../../kv.ts';
@@ -34,7 +34,7 @@ const orUndefined = (value: Buffer | null): Buffer | undefined => value ?? undef
 const nothing = (): void => undefined;
 
 /** Made once: an async function around each call would cost as much as the rest of the driver. */
-const [getFailed, putFailed, deleteFailed] = [failureOf('get'), failureOf('put'), failureOf('delete')];
+const [getFailed, putFailed, deleteFailed] = [redisFailure('get'), redisFailure('put'), redisFailure('delete')];
 
 const CAPABILITIES: KvCapabilities = {
   ttl: 'ms',

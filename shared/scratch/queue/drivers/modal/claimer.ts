@@ -4,7 +4,7 @@ import { newOperationId } from '../../../../providers/modal/names.ts';
 import { isUnavailable } from '../../../../providers/modal/sdk.ts';
 import type { DeadLettered, QueueDriver, QueueMessage } from '../../queue.ts';
 import { deadTopic } from '../../topic.ts';
-import { bodyOf, type ModalMessage, messageKey, parseMessage, type Ticket, writeReceipt } from './message.ts';
+import { bodyOf, type ModalMessage, messageKey, parseMessage, type Ticket, writeHandle } from './message.ts';
 import type { Tickets } from './tickets.ts';
 import type { ModalTopic } from './topic.ts';
 
@@ -151,7 +151,7 @@ export class Claimer {
     claims.messages.push({
       id,
       body: bodyOf(stored),
-      receiptHandle: writeReceipt(asked.planId, topic.name, delivery),
+      receiptHandle: writeHandle(asked.planId, topic.name, delivery),
       deliveries: d + 1,
       ...(stored.why === undefined ? {} : { deadReason: stored.why }),
     });

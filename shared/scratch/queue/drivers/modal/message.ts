@@ -78,11 +78,11 @@ export interface ModalDelivery extends Ticket {
 const place = (planId: string, topic: string): string =>
   createHash('sha256').update(`${planId}/${topic}`).digest('base64url').slice(0, 12);
 
-export const writeReceipt = (planId: string, topic: string, { id, n, d, o, expiresMs }: ModalDelivery): string =>
+export const writeHandle = (planId: string, topic: string, { id, n, d, o, expiresMs }: ModalDelivery): string =>
   [place(planId, topic), id, n, d, o, expiresMs].join('/');
 
 /** @throws IsomorphError ERR_RECEIPT for what is not ours, or is of another topic or plan. */
-export function readReceipt(planId: string, topic: string, handle: string): ModalDelivery {
+export function readHandle(planId: string, topic: string, handle: string): ModalDelivery {
   const [at, id, n, d, o, expires] =
     /^([\w-]{12})\/([\w.]+)\/(\d+)\/(\d+)\/([\w-]+)\/(\d+)$/.exec(handle)?.slice(1) ?? [];
   if (id === undefined || o === undefined) throw badReceipt('is not one of ours');

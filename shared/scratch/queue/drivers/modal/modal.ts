@@ -14,7 +14,7 @@ import {
   type ModalMessage,
   messageKey,
   newMessageId,
-  readReceipt,
+  readHandle,
   type Step,
   toContent,
 } from './message.ts';
@@ -91,7 +91,7 @@ export class ModalQueue implements QueueDriver {
 
   async ack(planId: string, topicName: string, receiptHandle: string): Promise<void> {
     const topic = this.#topic(planId, topicName);
-    const delivery = readReceipt(planId, topicName, receiptHandle);
+    const delivery = readHandle(planId, topicName, receiptHandle);
     if (!this.#settling.has(receiptHandle)) checkNotExpired(delivery);
     await this.#settle(topic, delivery, receiptHandle, { is: 'acked', d: delivery.d });
     topic.leases.release(delivery.id, delivery.n);
@@ -108,7 +108,7 @@ export class ModalQueue implements QueueDriver {
 
   async nack({ planId, topic: name, receiptHandle, delayMs, reason, maxDeliveries }: NackRequest): Promise<Nacked> {
     const topic = this.#topic(planId, name);
-    const delivery = readReceipt(planId, name, receiptHandle);
+    const delivery = readHandle(planId, name, receiptHandle);
     const { id, n, d } = delivery;
     if (!this.#settling.has(receiptHandle)) checkNotExpired(delivery);
     const lease = await topic.cellsOf(id).read(n);

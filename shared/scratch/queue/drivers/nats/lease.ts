@@ -48,11 +48,11 @@ export function parseReply(reply: string): NatsDelivery | undefined {
   return Number.isInteger(delivery.deliveries) && Number.isInteger(delivery.sequence) ? delivery : undefined;
 }
 
-export const writeReceipt = ({ reply, mark, deliveries, expiresAtMs }: NatsReceipt): string =>
+export const writeHandle = ({ reply, mark, deliveries, expiresAtMs }: NatsReceipt): string =>
   Buffer.from(JSON.stringify([reply, mark, deliveries, expiresAtMs])).toString('base64url');
 
 /** @throws ERR_RECEIPT unless it is one of this topic that has not expired by the clock. */
-export function readReceipt(
+export function readHandle(
   handle: string,
   { stream, consumer }: TopicPlace,
   nowMs: number,

@@ -3,11 +3,11 @@ import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
 import { type NatsAccess, natsAccess, orUnavailable } from '../../../../providers/nats/scratch.ts';
-import { planSubjects, QUEUE_DEDUPE_S, type TopicPlace, topicPlace } from '../../../../wire/scratch-streams.ts';
+import { QUEUE_DEDUPE_S, scratchSubjects, type TopicPlace, topicPlace } from '../../../../wire/scratch-streams.ts';
 import type { QueueCapabilities } from '../../../capabilities.ts';
 import type { DeadLettered, Nacked, QueueBackend, QueueDriver, QueueMessage, QueueStats } from '../../queue.ts';
 import { badReceipt, deadTopic, isDeadTopic, topicName } from '../../topic.ts';
-import { type Mark, type NatsDelivery, parseReply, readReceipt, writeReceipt } from './lease.ts';
+import { type Mark, type NatsDelivery, parseReply, readHandle, writeHandle } from './lease.ts';
 import { Room } from './room.ts';
 import * as topics from './topic.ts';
 import { HEADER } from './topic.ts';
@@ -97,7 +97,7 @@ class NatsQueue implements QueueDriver {
   ack(planId: string, topic: string, receiptHandle: string): Promise<void> {
     return orUnavailable(async () => {
       const place = placeOf(planId, topic);
-      const { reply, mark, delivery } = readReceipt(receiptHandle, place, Date.now());
+      const { reply, mark, delivery } = readHandle(receiptHandle, place, Date.now());
       const written = await topics.writeMark(this.#nats, place, delivery.sequence, { is: 'acked' }, mark);
       if (written === undefined) throw badReceipt('was used, or the message was delivered again');
       this.#end(reply);
@@ -108,7 +108,7 @@ class NatsQueue implements QueueDriver {
     return orUnavailable(async () => {
       const { planId, topic, receiptHandle, delayMs, reason, maxDeliveries } = request;
       const place = placeOf(planId, topic);
-      const { reply, mark: expected, deliveries, delivery } = readReceipt(receiptHandle, place, Date.now());
+      const { reply, mark: expected, deliveries, delivery } = readHandle(receiptHandle, place, Date.now());
       const stored = await topics.readStored(this.#nats, place, delivery.sequence);
       if (stored === undefined) throw badReceipt('names a message that is gone');
       const mark: Exclude<Mark, { is: 'leased' | 'acked' }> =
@@ -141,7 +141,7 @@ class NatsQueue implements QueueDriver {
   purgePlan(planId: string): Promise<void> {
     return orUnavailable(async () => {
       await Promise.all(this.#ending);
-      await Promise.all(planSubjects(planId).map((one) => this.#purge(planId, one.stream, one.filters)));
+      await Promise.all(scratchSubjects(planId).map((one) => this.#purge(planId, one.stream, one.filters)));
     });
   }
 
@@ -197,7 +197,7 @@ class NatsQueue implements QueueDriver {
       message: {
         id: header?.get(HEADER.id) || String(delivery.sequence),
         body,
-        receiptHandle: writeReceipt({ reply, mark: written, deliveries, expiresAtMs }),
+        receiptHandle: writeHandle({ reply, mark: written, deliveries, expiresAtMs }),
         deliveries,
         ...(reason ? { deadReason: decodeURIComponent(reason) } : {}),
       },

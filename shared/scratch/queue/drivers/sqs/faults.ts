@@ -31,7 +31,7 @@ export class SqsRefusal extends Error implements Refusal {
 }
 
 /** The SDK's errors of answers as `SqsRefusal`; other errors as they are. */
-export function refusalOf(error: unknown): unknown {
+export function sqsRefusal(error: unknown): unknown {
   const metadata = error instanceof Error && '$metadata' in error ? error.$metadata : undefined;
   const status = (metadata as { httpStatusCode?: unknown } | undefined)?.httpStatusCode;
   return error instanceof Error && typeof status === 'number' ? new SqsRefusal(error.name, status) : error;

@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { LRUCache } from 'lru-cache';
 import { Batcher } from '../../../../async/batcher.ts';
-import { isMissingQueue, refusalOf, SqsRefusal } from './faults.ts';
+import { isMissingQueue, SqsRefusal, sqsRefusal } from './faults.ts';
 import type { SqsLocation } from './location.ts';
 
 /** One message as it was received. Instants are of the server's clock, in ms. */
@@ -68,7 +68,7 @@ async function answered<T>(sent: Promise<T>): Promise<T> {
   try {
     return await sent;
   } catch (error) {
-    throw refusalOf(error);
+    throw sqsRefusal(error);
   }
 }
 
