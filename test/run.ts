@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import pLimit from 'p-limit';
 import { plural } from '../shared/text/plural.ts';
 import { fastSuites } from './fast.ts';
+import { buildSuites } from './harness/build-suites.ts';
 import { runSuite, type SuiteResult } from './harness/run-suite.ts';
 import { KERNEL_REFUSES } from './harness/servers/docker-proof.ts';
 import { scaledMs } from './harness/slowness.ts';
@@ -43,12 +44,13 @@ async function listSuites({ root, filters, fast }: Chosen): Promise<string[]> {
 }
 
 function report(result: SuiteResult): void {
-  const { file, passed, failed, skipped, seconds, reason, left } = result;
+  const { file, passed, failed, skipped, seconds, cpuS, reason, left } = result;
   const mark = failed > 0 ? 'FAIL' : passed === 0 ? 'skip' : 'ok  ';
   const counts = [`${passed} passed`, failed > 0 ? `${failed} failed` : '', skipped > 0 ? `${skipped} skipped` : ''];
   const leftOvers = left.length === 0 ? '' : `ended what it left: ${left.join(', ')}`;
   const detail = [counts.filter(Boolean).join(', '), reason ?? '', leftOvers].filter(Boolean).join(' — ');
-  process.stdout.write(`${mark} ${file.padEnd(44)} ${seconds.toFixed(1).padStart(6)} s  ${detail}\n`);
+  const times = `${seconds.toFixed(1).padStart(6)} s ${(cpuS?.toFixed(1) ?? '?').padStart(6)} s CPU`;
+  process.stdout.write(`${mark} ${file.padEnd(44)} ${times}  ${detail}\n`);
   if (failed > 0) process.stdout.write(`${result.output.replace(/^/gm, '     ')}\n`);
 }
 
@@ -70,6 +72,7 @@ async function runAll(root: string, files: readonly string[], interrupted: Abort
   process.stdout.write(
     `${plural(files.length, 'suite')}, ${atOnce} at once; each may take ${plural(minutes, 'minute')}\n`,
   );
+  const suites = await buildSuites(root, files);
   const limit = pLimit(atOnce);
   const results: SuiteResult[] = [];
   let begun = 0;
@@ -77,13 +80,17 @@ async function runAll(root: string, files: readonly string[], interrupted: Abort
     if (interrupted.aborted) return;
     process.stdout.write(`     ${file} is running (${++begun} of ${files.length})\n`);
     const limits = { timeoutMs: SUITE_TIMEOUT_MS, lingerMs: LINGER_MS, interrupted };
-    const result = await runSuite(file, path.join(root, file), limits);
+    const result = await runSuite(file, suites.programOf(file), limits);
     report(result);
     results.push(result);
   };
-  await Promise.all(files.filter((file) => !ALONE.test(file)).map((file) => limit(() => run(file))));
-  for (const file of files.filter((one) => ALONE.test(one))) await run(file);
-  return results;
+  try {
+    await Promise.all(files.filter((file) => !ALONE.test(file)).map((file) => limit(() => run(file))));
+    for (const file of files.filter((one) => ALONE.test(one))) await run(file);
+    return results;
+  } finally {
+    await suites.remove();
+  }
 }
 
 async function main(): Promise<number> {

@@ -8,6 +8,13 @@ import { PROGRAMS } from './sources.mjs';
 /** @import { Sources } from './sources.mjs' */
 
 /**
+ * @typedef {object} Recipe
+ * @property {string} root of the project
+ * @property {Readonly<Record<string, string>>} programs sources by the names that their builds get
+ * @property {(source: string) => Uint8Array} read a source, by its path from the root
+ */
+
+/**
  * Packages that become part of a build, with all they need: most of a start was spent on finding and reading their many
  * files. They are plain JavaScript and look for no file of their own; all others stay imports.
  */
@@ -26,37 +33,33 @@ const BANNER = [
 ].join(' ');
 
 /**
- * Hands over the very bytes that were hashed: a file that is edited meanwhile cannot get into a build of another digest.
- * @param {string} root
- * @param {Sources['files']} files
+ * @param {Recipe} recipe
  * @returns {Plugin}
  */
-const hashedSources = (root, files) => ({
-  name: 'hashed sources',
+const ownSources = ({ root, read }) => ({
+  name: 'own sources',
   setup(build) {
     // What begins with `#` is a file of ours, by the `imports` of package.json.
     build.onResolve({ filter: /^[^.#]/ }, ({ path: name, kind, importer }) => {
       const stays = kind !== 'entry-point' && !BUNDLED.test(name) && !importer.includes('/node_modules/');
       return stays || name === 'pg-native' ? { external: true } : undefined;
     });
-    build.onLoad({ filter: /\.ts$/ }, ({ path: file }) => {
+    build.onLoad({ filter: /\.(ts|mjs)$/ }, ({ path: file }) => {
       const source = path.relative(root, file).replaceAll(path.sep, '/');
-      const bytes = files.get(source);
-      if (bytes === undefined) throw new Error(`${source} lies outside of the folders that a build is made of`);
-      const text = bytes.toString('utf8');
+      if (source.startsWith('node_modules/')) return undefined;
+      const text = new TextDecoder().decode(read(source));
       return { contents: text.includes('import.meta.url') ? ownUrl(source) + text : text, loader: 'ts' };
     });
   },
 });
 
 /**
- * @param {string} root
- * @param {Sources['files']} files
+ * @param {Recipe} recipe
  * @returns {BuildOptions}
  */
-const optionsOf = (root, files) => ({
-  absWorkingDir: root,
-  entryPoints: Object.fromEntries(Object.entries(PROGRAMS).filter(([, source]) => files.has(source))),
+const optionsOf = (recipe) => ({
+  absWorkingDir: recipe.root,
+  entryPoints: recipe.programs,
   outdir: '.cache/build/digest',
   write: false,
   bundle: true,
@@ -72,7 +75,7 @@ const optionsOf = (root, files) => ({
   tsconfigRaw: { compilerOptions: { target: 'es2024', verbatimModuleSyntax: true } },
   define: { 'import.meta.url': 'source_url' },
   banner: { js: BANNER },
-  plugins: [hashedSources(root, files)],
+  plugins: [ownSources(recipe)],
 });
 
 /** Builds beyond these are removed once they are a day old: a program that still runs may load more of its own. */
@@ -98,18 +101,37 @@ async function removeOld(folder) {
 }
 
 /**
- * Makes the build of these sources in `folder`, which appears at once and whole. The same sources give the same bytes.
+ * The same sources give the same bytes.
+ * @param {Recipe} recipe
+ * @param {string} folder three folders below the root, new
+ */
+export async function writeBuild(recipe, folder) {
+  const { outputFiles = [] } = await esbuild.build(optionsOf(recipe));
+  await mkdir(folder, { recursive: true });
+  const written = outputFiles.map(({ path: file, contents }) =>
+    writeFile(path.join(folder, path.basename(file)), contents),
+  );
+  await Promise.all(written);
+}
+
+/**
+ * Makes the build of these sources in `folder`, which appears at once and whole. It is of the very bytes that were
+ * hashed: a file that is edited meanwhile cannot get into a build of another digest.
  * @param {string} root
  * @param {Sources['files']} files
  * @param {string} folder
  */
 export async function makeBuild(root, files, folder) {
-  const { outputFiles = [] } = await esbuild.build(optionsOf(root, files));
+  const programs = Object.fromEntries(Object.entries(PROGRAMS).filter(([, source]) => files.has(source)));
+  /** @param {string} source */
+  const read = (source) => {
+    const bytes = files.get(source);
+    if (bytes === undefined) throw new Error(`${source} lies outside of the folders that a build is made of`);
+    return bytes;
+  };
   const draft = `${folder}.${process.pid}`;
-  await mkdir(draft, { recursive: true });
   try {
-    for (const { path: file, contents } of outputFiles)
-      await writeFile(path.join(draft, path.basename(file)), contents);
+    await writeBuild({ root, programs, read }, draft);
     await rename(draft, folder).catch((error) => {
       // Another process made the same one meanwhile.
       if (!existsSync(folder)) throw error;

@@ -1,6 +1,7 @@
 /** One suite in a process of its own, which leads a session: it and all that it started end together. */
 import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { readCpuTime } from './cpu-time.ts';
 import { endFamily, MARK } from './family.ts';
 import { readSummary, type Summary } from './summary.ts';
 
@@ -11,6 +12,8 @@ const GRACE_MS = 3_000;
 export interface SuiteResult extends Summary {
   readonly file: string;
   readonly seconds: number;
+  /** Of the suite and of the processes that it waited for; undefined when it was killed. */
+  readonly cpuS: number | undefined;
   readonly output: string;
   /** Programs that were still running when the suite had ended, and were ended. */
   readonly left: readonly string[];
@@ -28,12 +31,12 @@ let count = 0;
 
 /**
  * @param file for messages
- * @param program the suite as a file
+ * @param program what runs it: arguments of Node
  */
-export function runSuite(file: string, program: string, limits: SuiteLimits): Promise<SuiteResult> {
+export function runSuite(file: string, program: readonly string[], limits: SuiteLimits): Promise<SuiteResult> {
   const startMs = performance.now();
   const mark = `${process.pid}.${count++}`;
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), program], {
+  const child = spawn(process.execPath, [...program], {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
     env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1', [MARK]: mark },
@@ -67,7 +70,15 @@ export function runSuite(file: string, program: string, limits: SuiteLimits): Pr
       const seconds = (performance.now() - startMs) / 1000;
       const summary = readSummary(output, signal === null && ended === undefined ? code : null);
       const reason = ended ?? summary.reason;
-      resolve({ file, seconds, output, ...summary, reason, left: left.map(({ command }) => command) });
+      resolve({
+        file,
+        seconds,
+        cpuS: readCpuTime(output),
+        output,
+        ...summary,
+        reason,
+        left: left.map(({ command }) => command),
+      });
     });
   });
 }

@@ -1,4 +1,5 @@
 import { type Callback, type Context, type Test, suite as uvuSuite } from 'uvu';
+import { tellCpuTime } from './cpu-time.ts';
 import { endFamily, MARK } from './family.ts';
 import { scaledMs } from './slowness.ts';
 
@@ -18,6 +19,8 @@ const DEFAULT_TIMEOUT_MS = 120_000;
 /** What is cleaned up in order after a time-out must not hang as the test did. */
 const AFTERWARDS_MS = 5_000;
 const GRACE_MS = 2_000;
+
+process.once('exit', tellCpuTime);
 
 /** uvu's queue of suites, read while it is run. */
 declare global {
