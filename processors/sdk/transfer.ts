@@ -31,6 +31,30 @@ async function refusal(action: string, response: Response): Promise<ProcessorErr
 /** 501 says that the backend does not offer it: asking again changes nothing. */
 const isPassing = (status: number): boolean => (status >= 500 && status !== 501) || status === 408 || status === 429;
 
+/** In all, for a gateway that says that this execution has too much in flight. */
+const BUSY_MS = 60_000;
+const RETRY_AFTER_MOST_S = 10;
+
+/** Waits as long as the gateway asks for; false when it has been waited for long enough. */
+async function waitForRoom(response: Response, sinceMs: number, signal: AbortSignal): Promise<boolean> {
+  await response.body?.cancel();
+  if (performance.now() - sinceMs > BUSY_MS) return false;
+  const afterS = Number(response.headers.get('retry-after') ?? 1);
+  await delay(1_000 * (afterS >= 0 && afterS <= RETRY_AFTER_MOST_S ? afterS : RETRY_AFTER_MOST_S), undefined, {
+    signal,
+  });
+  return true;
+}
+
+/** Too many requests of this execution: nothing was done, so that asking again is no second time. */
+async function fetchWithRoom(url: string, init: RequestInit, signal: AbortSignal): Promise<Response> {
+  const sinceMs = performance.now();
+  for (;;) {
+    const response = await fetch(url, { ...init, redirect: 'error', signal });
+    if (response.status !== 429 || !(await waitForRoom(response, sinceMs, signal))) return response;
+  }
+}
+
 /**
  * One request, tried again on passing faults where `isRepeatable` says that it may happen twice. Throws `ProcessorError`
  * with the code of a refusal, and `TransientError` when there was no answer.
@@ -47,7 +71,7 @@ export async function request(
   for (let attempt = 1; attempt <= tries; attempt += 1) {
     if (attempt > 1) await delay(BACKOFF_MS * attempt, undefined, { signal });
     try {
-      const response = await fetch(url, { ...init, redirect: 'error', signal });
+      const response = await fetchWithRoom(url, init, signal);
       if (response.ok) return response;
       if (!isPassing(response.status)) throw await refusal(action, response);
       last = `HTTP ${response.status}`;

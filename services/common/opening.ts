@@ -1,5 +1,6 @@
 /** What a service is started with: its configuration, its connection, and what it opens by them. */
 import { readFile } from 'node:fs/promises';
+import type { TellLimit } from '../../shared/async/limit-notice.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { Judge } from '../../shared/judge/judge.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
@@ -9,6 +10,7 @@ import { openSecrets } from '../../shared/secrets/open.ts';
 import { openArtifactStore } from '../../shared/world/open.ts';
 import type { Config, Env } from './config/config.ts';
 import type { ServiceDeps } from './deps.ts';
+import { limitTeller } from './tell-limit.ts';
 
 export interface OpeningContext {
   readonly config: Config;
@@ -40,6 +42,8 @@ export class Opening implements OpeningContext {
   readonly env: Env;
   readonly instance: string;
   readonly deps: ServiceDeps;
+  /** For limits of what this service holds for others. */
+  readonly tellLimit: TellLimit;
   readonly #opened: { close(): Promise<void> }[] = [];
 
   constructor({ config, env, instance, deps }: OpeningContext) {
@@ -47,6 +51,7 @@ export class Opening implements OpeningContext {
     this.env = env;
     this.instance = instance;
     this.deps = deps;
+    this.tellLimit = limitTeller(deps.log);
   }
 
   /** Something that is closed after the service has stopped, or has failed to start. */

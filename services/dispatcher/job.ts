@@ -32,10 +32,10 @@ export interface JobOptions {
 /** A URL outlives the deadline by the time its last upload may take. */
 const URL_MARGIN_S = 60;
 
-async function jobInputs({ inputs, store }: JobOptions, ttlS: number): Promise<Record<string, JobInput>> {
+async function jobInputs({ inputs, store, executionId }: JobOptions, ttlS: number): Promise<Record<string, JobInput>> {
   const entries = Object.entries(inputs).map(async ([name, stat]): Promise<[string, JobInput]> => {
     const { path, cid, size, contentType } = stat;
-    const getUrl = await store.presign({ worldPath: path, ttlS, audience: 'public' });
+    const getUrl = await store.presign({ worldPath: path, ttlS, audience: 'public', readerId: executionId });
     return [name, { path, cid, size, content_type: contentType, get_url: getUrl }];
   });
   return Object.fromEntries(await Promise.all(entries));

@@ -4,7 +4,7 @@
  * mounted beside the artifacts checks credentials of its own.
  */
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pathToFileURL } from 'node:url';
@@ -18,9 +18,11 @@ import {
   type UrlGrant,
   verifyUrl,
 } from '../../shared/world/drivers/file/signed-url.ts';
-import { refusedUpload } from './decide.ts';
-import { discardRest } from './discard-rest.ts';
+import { answered, bodyOf, LEAST_RATE, type LeastRate } from './body.ts';
+import { partyOf, refusedUpload } from './decide.ts';
+import { discardRest, SHORT_LINGER_BYTES } from './discard-rest.ts';
 import { parseRangeHeader } from './range.ts';
+import { type Passage, RETRY_AFTER, Traffic } from './traffic.ts';
 
 export interface GatewayOptions {
   /**
@@ -36,6 +38,12 @@ export interface GatewayOptions {
   readonly port?: number;
   readonly host?: string;
   readonly nowMs?: () => number;
+  /** Who may have how much of it; shared with what is mounted. Default: a new one with the default limits. */
+  readonly traffic?: Traffic;
+  /** Of the body of an upload. */
+  readonly leastRate?: LeastRate;
+  /** A connection on which a request has not come whole by then, its body apart, is ended. Default 10 s. */
+  readonly headMs?: number;
 }
 
 export interface Gateway {
@@ -47,12 +55,15 @@ export interface Gateway {
 
 /** A silent connection is dropped after this long; a slow one may take as long as it moves. */
 const IDLE_MS = 120_000;
+const HEAD_MS = 10_000;
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   ERR_URL_REFUSED: 403,
   ERR_NOT_FOUND: 404,
+  ERR_SLOW: 408,
   ERR_OUTPUT_TOO_LARGE: 413,
   ERR_RANGE: 416,
+  ERR_BUSY: 429,
   ERR_UNAVAILABLE: 503,
 };
 
@@ -70,13 +81,17 @@ function answerError({ request, response }: Exchange, code: ErrorCode, headers: 
     'content-length': Buffer.byteLength(body),
   });
   response.end(body);
-  discardRest(request);
+  discardRest(request, code === 'ERR_BUSY' || code === 'ERR_UNAVAILABLE' ? SHORT_LINGER_BYTES : undefined);
 }
 
-type Serving = Exchange & { readonly store: FileArtifactStore };
+interface Serving extends Exchange {
+  readonly store: FileArtifactStore;
+  readonly passage: Passage;
+  readonly leastRate: LeastRate;
+}
 
 async function serveGet(exchange: Serving, grant: GetGrant): Promise<void> {
-  const { request, response, store } = exchange;
+  const { request, response, store, passage } = exchange;
   const stat = await store.stat(grant.path);
   if (stat === undefined) return answerError(exchange, 'ERR_NOT_FOUND');
   const range = parseRangeHeader(request.headers.range, stat.size);
@@ -95,35 +110,48 @@ async function serveGet(exchange: Serving, grant: GetGrant): Promise<void> {
     'content-security-policy': 'sandbox',
     'x-content-type-options': 'nosniff',
   });
-  await pipeline(Readable.from(body, { objectMode: false }), response);
+  await pipeline(Readable.from(answered(body, passage), { objectMode: false }), response);
 }
 
 async function servePut(exchange: Serving, grant: PutGrant): Promise<void> {
-  const { request, response, store } = exchange;
+  const { request, response, store, passage, leastRate } = exchange;
   const { 'content-type': contentType, 'content-length': contentLength } = request.headers;
   const code = refusedUpload({ contentType, contentLength }, grant);
   if (code !== undefined) return answerError(exchange, code);
   if (request.headers.expect !== undefined) response.writeContinue();
   const { uploadId, maxBytes, path } = grant;
-  // A plain iteration would destroy the socket at the limit, and the client would never read why.
-  const body = request.iterator({ destroyOnReturn: false });
+  const body = bodyOf(request, passage, leastRate);
   const { size } = await store.receiveUpload({ uploadId, worldPath: path, body, maxBytes });
   const answer = JSON.stringify({ size });
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(answer) });
   response.end(answer);
 }
 
-async function serve(exchange: Exchange, grant: UrlGrant | undefined): Promise<void> {
-  const { store } = exchange;
-  if (store === undefined || grant === undefined) return answerError(exchange, 'ERR_URL_REFUSED');
+function serveGrant(exchange: Serving, grant: UrlGrant): Promise<void> {
   switch (grant.method) {
     case 'GET':
-      return serveGet({ ...exchange, store }, grant);
+      return serveGet(exchange, grant);
     case 'PUT':
-      return servePut({ ...exchange, store }, grant);
+      return servePut(exchange, grant);
     default:
       return unreachable(grant);
   }
+}
+
+interface Served extends Exchange {
+  readonly traffic: Traffic;
+  readonly leastRate: LeastRate;
+}
+
+async function serve(exchange: Served, grant: UrlGrant | undefined): Promise<void> {
+  const { store, request, response, traffic } = exchange;
+  if (store === undefined || grant === undefined) return answerError(exchange, 'ERR_URL_REFUSED');
+  const admission = traffic.begin(request.socket, partyOf(grant));
+  if (!admission.ok) return answerError(exchange, admission.code, { ...RETRY_AFTER, connection: 'close' });
+  const { passage } = admission;
+  response.once('close', passage.end);
+  await passage.pass(0);
+  await serveGrant({ ...exchange, store, passage }, grant);
 }
 
 function onFailure(exchange: Exchange, error: unknown): void {
@@ -150,7 +178,8 @@ async function listen(server: Server, port: number, host: string): Promise<Addre
  * @throws IsomorphError ERR_CONFIG for a short secret; ERR_UNAVAILABLE when the port is taken
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { secret, port = 0, host = '127.0.0.1', nowMs = Date.now } = options;
+  const { secret, port = 0, host = '127.0.0.1', nowMs = Date.now, headMs = HEAD_MS } = options;
+  const { traffic = new Traffic(), leastRate = LEAST_RATE } = options;
   checkSecret(secret);
   const mounts = Object.entries(options.mounts ?? {});
   const { store: given } = options;
@@ -162,13 +191,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       mounted[1](request, response);
       return;
     }
-    const exchange = { request, response, store };
+    const exchange = { request, response, store, traffic, leastRate };
     const grant = verifyUrl(request.method ?? '', request.url ?? '', secret, nowMs());
     serve(exchange, grant).catch((error: unknown) => onFailure(exchange, error));
   };
   // No limit on a whole request: an upload may take as long as its execution. `timeout` ends silent ones.
-  const server = createServer({ requestTimeout: 0 }, handle);
+  const timeouts = { requestTimeout: 0, headersTimeout: headMs, connectionsCheckingInterval: headMs / 4 };
+  const server = createServer(timeouts, handle);
   server.timeout = IDLE_MS;
+  server.on('connection', (socket: Socket) => traffic.opened(socket));
   server.on('checkContinue', handle);
 
   const address = await listen(server, port, host).catch((cause: unknown) => {

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../shared/errors/codes.ts';
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import type { ClearNames } from '../../shared/scratch/names.ts';
 import type { ScratchGrant } from '../../shared/scratch/token.ts';
-import type { PutGrant } from '../../shared/world/drivers/file/signed-url.ts';
+import type { PutGrant, UrlGrant } from '../../shared/world/drivers/file/signed-url.ts';
 import type { Target } from './scratch-requests.ts';
 
 type KvOp = 'get' | 'put' | 'delete' | 'incr';
@@ -28,6 +28,7 @@ const QUEUE_OPS: ReadonlyMap<string, QueueOp> = new Map([
 
 interface Addressed {
   readonly planId: string;
+  readonly executionId: string;
   readonly query: URLSearchParams;
   /** Names that the audit facts of this call tell as they are. */
   readonly clear: ClearNames;
@@ -63,17 +64,24 @@ export function decideScratch(
     return refused('ERR_TOKEN_REFUSED', `the registry file of this processor does not list ${primitive}`);
   }
   if (!offered[primitive]) return refused('ERR_UNIMPLEMENTED', `this deployment has no ${primitive}`);
-  const { plan_id: planId, clear_names: clear = [] } = grant;
+  const { plan_id: planId, execution_id: executionId, clear_names: clear = [] } = grant;
   if (target.primitive === 'kv') {
     const op = KV_OPS.get(method);
     if (op === undefined) return UNKNOWN_CALL;
     const isSensitive = query.get('sensitive') === 'true';
-    return { ok: true, call: { primitive: 'kv', op, planId, query, key: target.key, clear: isSensitive ? [] : clear } };
+    return {
+      ok: true,
+      call: { primitive: 'kv', op, planId, executionId, query, key: target.key, clear: isSensitive ? [] : clear },
+    };
   }
   const op = QUEUE_OPS.get(`${method} ${target.action}`);
   if (op === undefined) return UNKNOWN_CALL;
-  return { ok: true, call: { primitive: 'queue', op, planId, query, topic: target.topic, clear } };
+  return { ok: true, call: { primitive: 'queue', op, planId, executionId, query, topic: target.topic, clear } };
 }
+
+/** Whose use of the gateway a signed URL is: of the execution that it was made for, or else of its own. */
+export const partyOf = (grant: UrlGrant): string =>
+  (grant.method === 'PUT' ? grant.uploadId : grant.readerId) || `${grant.path} ${grant.expiresS}`;
 
 /** Media types differ in case and in blanks around parameters without meaning another thing. */
 const mediaType = (text: string): string =>

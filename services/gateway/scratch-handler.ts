@@ -9,8 +9,9 @@ import type { Kv } from '../../shared/scratch/kv/kv.ts';
 import { type TellName, tellerOf } from '../../shared/scratch/names.ts';
 import type { Queue, QueueMessage } from '../../shared/scratch/queue/queue.ts';
 import { verifyToken } from '../../shared/scratch/token.ts';
+import { bodyOf, type LeastRate } from './body.ts';
 import { decideScratch, type KvCall, type QueueCall } from './decide.ts';
-import { discardRest } from './discard-rest.ts';
+import { discardRest, SHORT_LINGER_BYTES } from './discard-rest.ts';
 import {
   documentOf,
   numberOf,
@@ -21,6 +22,7 @@ import {
   parseTarget,
   valid,
 } from './scratch-requests.ts';
+import { RETRY_AFTER, Traffic } from './traffic.ts';
 
 export interface ScratchHandlerOptions {
   /** Absent: this deployment has none, and its requests get ERR_UNIMPLEMENTED. */
@@ -31,6 +33,10 @@ export interface ScratchHandlerOptions {
   readonly nowMs?: () => number;
   /** Told of defects; the answer is ERR_INTERNAL. */
   readonly onError?: (error: unknown) => void;
+  /** Who may have how much of the gateway that it is mounted on. Default: a new one with the default limits. */
+  readonly traffic?: Traffic;
+  /** Of the body of a request. */
+  readonly leastRate?: LeastRate;
 }
 
 /** A consumer that waits holds a connection: clients ask again (`docs/processor-contract.md`). */
@@ -45,8 +51,10 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   ERR_RANGE: 400,
   ERR_TOKEN_REFUSED: 403,
   ERR_NOT_FOUND: 404,
+  ERR_SLOW: 408,
   ERR_RECEIPT: 409,
   ERR_TOO_LARGE: 413,
+  ERR_BUSY: 429,
   ERR_UNIMPLEMENTED: 501,
   ERR_UNAVAILABLE: 503,
 };
@@ -57,10 +65,10 @@ type Answer = { readonly bytes: Uint8Array } | { readonly document: unknown } | 
 type ReadBody = (maxBytes: number) => Promise<Uint8Array>;
 
 /** The whole body. What is over the limit is read no further. */
-async function readBody(request: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+async function readBody(sent: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+  for await (const chunk of sent) {
     size += chunk.byteLength;
     if (size > maxBytes) {
       throw new IsomorphError('ERR_TOO_LARGE', 'the body is too large', { expected: `at most ${maxBytes} bytes` });
@@ -167,22 +175,42 @@ async function callQueue(queue: Queue, call: Told<QueueCall>, body: ReadBody): P
 const tokenOf = (request: IncomingMessage): string =>
   /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
 
-async function answerTo(request: IncomingMessage, options: ScratchHandlerOptions): Promise<Answer> {
-  const { kv, queue, secret, nowMs = Date.now } = options;
-  const grant = verifyToken(tokenOf(request), secret, nowMs());
-  const { method = '', url = '' } = request;
-  const target = parseTarget(url);
-  const decision = decideScratch({ method, target, grant }, { kv: kv !== undefined, queue: queue !== undefined });
-  if (!decision.ok) throw new IsomorphError(decision.fault.code, decision.fault.message);
-  const { call } = decision;
+type Called = Extract<ReturnType<typeof decideScratch>, { readonly ok: true }>['call'];
+
+async function answerTo(call: Called, body: ReadBody, options: ScratchHandlerOptions): Promise<Answer> {
+  const { kv, queue, secret } = options;
   const tell = tellerOf({ ...call, secret });
-  const body: ReadBody = (maxBytes) => readBody(request, maxBytes);
   if (call.primitive === 'kv' && kv !== undefined) return callKv(kv, { ...call, tell }, body);
   if (call.primitive === 'queue' && queue !== undefined) return callQueue(queue, { ...call, tell }, body);
   throw new IsomorphError('ERR_INTERNAL', `a call of ${call.primitive}, which this deployment has not`);
 }
 
-function send(response: ServerResponse, status: number, answer: Answer): void {
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+/** Lets a call that may be made in when there is room for it, and answers it. */
+async function serve({ request, response }: Exchange, traffic: Traffic, options: ScratchHandlerOptions): Promise<void> {
+  const { kv, queue, secret, nowMs = Date.now, leastRate } = options;
+  const grant = verifyToken(tokenOf(request), secret, nowMs());
+  const { method = '', url = '' } = request;
+  const target = parseTarget(url);
+  const decision = decideScratch({ method, target, grant }, { kv: kv !== undefined, queue: queue !== undefined });
+  if (!decision.ok) throw new IsomorphError(decision.fault.code, decision.fault.message);
+  const admission = traffic.begin(request.socket, decision.call.executionId);
+  if (!admission.ok)
+    throw new IsomorphError(admission.code, 'too many requests are in flight: ask again a little later');
+  const { passage } = admission;
+  response.once('close', passage.end);
+  await passage.pass(0);
+  const body: ReadBody = (maxBytes) => readBody(bodyOf(request, passage, leastRate), maxBytes);
+  const answer = await answerTo(decision.call, body, options);
+  await passage.pass(answer !== undefined && 'bytes' in answer ? answer.bytes.byteLength : 0);
+  send(response, 200, answer);
+}
+
+function send(response: ServerResponse, status: number, answer: Answer, headers: Record<string, string> = {}): void {
   if (answer === undefined) {
     response.writeHead(204).end();
     return;
@@ -191,9 +219,18 @@ function send(response: ServerResponse, status: number, answer: Answer): void {
     'bytes' in answer
       ? (['application/octet-stream', answer.bytes] as const)
       : (['application/json', Buffer.from(JSON.stringify(answer.document))] as const);
-  response.writeHead(status, { 'content-type': type, 'content-length': body.byteLength, 'cache-control': 'no-store' });
+  response.writeHead(status, {
+    ...headers,
+    'content-type': type,
+    'content-length': body.byteLength,
+    'cache-control': 'no-store',
+  });
   response.end(body);
 }
+
+/** Asking again a little later may help. */
+const isPassing = (error: unknown): boolean =>
+  error instanceof IsomorphError && (error.code === 'ERR_BUSY' || error.code === 'ERR_UNAVAILABLE');
 
 function sendError(response: ServerResponse, error: unknown, { onError }: ScratchHandlerOptions): void {
   const known = error instanceof IsomorphError ? error : undefined;
@@ -204,19 +241,17 @@ function sendError(response: ServerResponse, error: unknown, { onError }: Scratc
     message: 'a defect',
   };
   const document = { code, message, ...(pointer && { pointer }), ...(expected && { expected }) };
-  send(response, STATUS[code] ?? 500, { document });
+  send(response, STATUS[code] ?? 500, { document }, isPassing(error) ? RETRY_AFTER : {});
 }
 
 /** Answers everything below `SCRATCH_PATH`; mount it on a gateway (`services/gateway/artifact-server.ts`). */
 export function scratchHandler(options: ScratchHandlerOptions): RequestListener {
+  const traffic = options.traffic ?? new Traffic();
   return (request, response) => {
-    answerTo(request, options).then(
-      (answer) => send(response, 200, answer),
-      (error: unknown) => {
-        if (response.headersSent || request.socket.destroyed) response.destroy();
-        else sendError(response, error, options);
-        discardRest(request);
-      },
-    );
+    serve({ request, response }, traffic, options).catch((error: unknown) => {
+      if (response.headersSent || request.socket.destroyed) response.destroy();
+      else sendError(response, error, options);
+      discardRest(request, isPassing(error) ? SHORT_LINGER_BYTES : undefined);
+    });
   };
 }

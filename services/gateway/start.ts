@@ -2,6 +2,7 @@ import { type FileArtifactStore, openFileStore } from '../../shared/world/driver
 import type { Opened, Opening } from '../common/opening.ts';
 import { NatsFactSink } from './facts.ts';
 import { startGatewayService } from './service.ts';
+import { TRAFFIC_LIMITS } from './traffic.ts';
 
 /** The store that the gateway serves: one of another kind signs URLs of its own server. */
 async function servedStore(opening: Opening): Promise<FileArtifactStore | undefined> {
@@ -40,5 +41,7 @@ export async function start(opening: Opening): Promise<Opened> {
     store: await servedStore(opening),
     kv: await opening.kv(options),
     queue: await opening.queue(options),
+    limits: TRAFFIC_LIMITS,
+    tellLimit: opening.tellLimit,
   });
 }

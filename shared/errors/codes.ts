@@ -205,6 +205,16 @@ export const ERROR_TABLE = {
     true,
     'Renew them; what waits goes on by itself.',
   ),
+  ERR_BUSY: row(
+    'An execution has too many requests in flight.',
+    true,
+    'Have fewer at once; ask again after the seconds of Retry-After.',
+  ),
+  ERR_SLOW: row(
+    'The body of a request did not come on, and was ended.',
+    true,
+    'Send it without long pauses, from what is there already.',
+  ),
   ERR_UNAVAILABLE: row('A server could not be reached.', true, 'Check that it runs and the URL is right.'),
   ERR_USAGE: row('The command line was not understood.', false, 'See `isomorph --help`.'),
   ERR_INTERNAL: row('A defect of Isomorph.', true, 'Report it with the log.'),

@@ -136,11 +136,13 @@ export interface ArtifactStore {
    * A URL that GETs the artifact until `ttlS` seconds from now, with HTTP ranges. Whether it exists is not checked. The
    * URL is a credential: log it through `scrubCredentials` only.
    * @param request.audience default: public
+   * @param request.readerId execution that it is for: our own gateway counts its use together with its other use
    */
   presign(request: {
     readonly worldPath: string;
     readonly ttlS: number;
     readonly audience?: Audience;
+    readonly readerId?: string;
   }): Promise<string>;
 
   /**

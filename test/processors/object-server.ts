@@ -54,7 +54,7 @@ export async function openObjectServer(): Promise<ObjectServer> {
     const stalled = stalls.get(name);
     if (stalled !== undefined) return stalled();
     const failure = failures.get(name)?.shift();
-    if (failure !== undefined) return answer(response, failure);
+    if (failure !== undefined) return answer(response.setHeader('retry-after', '0'), failure);
     const [offer, accept] = [offers.get(name), accepts.get(name)];
     if (url.search !== `?${SIGNATURE}`) return refuse(response, 403, 'ERR_URL_REFUSED');
     if (request.method === 'GET' && offer !== undefined) return answer(response, 200, offer);

@@ -112,6 +112,14 @@ test('tries passing faults of the store again, and gives up with exit 75', async
   });
 });
 
+test('waits for room as long as a gateway says that there is too much at once, without using a try', async ({
+  server,
+}) => {
+  server.failNext('in', 429, 429, 429, 429, 503);
+  const ended = await act(server, 'echo', { inputs: { in: 'x' }, outputs: OUT });
+  assert.is(ended.code, 0);
+});
+
 test('a server that is gone is a passing fault, and its address stays out of the log', async ({ server }) => {
   const job = jobFor(server, { params: { act: 'echo' }, inputs: { in: 'x' }, outputs: OUT });
   const gone = await openObjectServer();

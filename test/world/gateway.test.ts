@@ -87,6 +87,17 @@ test('every term of an upload is bound: changing one is refused', () =>
     assert.is((await putChunks(url, [bytesOf('x')])).status, 200);
   }));
 
+test('whose use a download is counted as is bound', () =>
+  withStore(async ({ store }) => {
+    await putText(store, '/artifacts/a', 'x');
+    const url = new URL(await store.presign({ worldPath: '/artifacts/a', ttlS: 60, readerId: 'p.s.1' }));
+    assert.is((await fetch(url)).status, 200);
+    url.searchParams.set('x-isomorph-reader', 'p.s.2');
+    assert.is((await fetch(url)).status, 403);
+    url.searchParams.delete('x-isomorph-reader');
+    assert.is((await fetch(url)).status, 403);
+  }));
+
 test('a URL ends at its expiry, by the clock of the gateway', () =>
   withStore(async ({ folder }) => {
     let nowMs = 1_800_000_000_000;

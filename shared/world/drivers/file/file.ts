@@ -141,10 +141,11 @@ class FileStore implements FileArtifactStore {
     });
   }
 
-  async presign({ worldPath, ttlS }: Parameters<ArtifactStore['presign']>[0]): Promise<string> {
+  async presign({ worldPath, ttlS, readerId = '' }: Parameters<ArtifactStore['presign']>[0]): Promise<string> {
     const path = canonicalWorldPath(worldPath, 'exact');
+    if (readerId !== '') checkUploadId(readerId);
     const { url, secret } = this.#gateway();
-    return signUrl(url, { method: 'GET', path, expiresS: this.#expiry(ttlS) }, secret);
+    return signUrl(url, { method: 'GET', path, expiresS: this.#expiry(ttlS), readerId }, secret);
   }
 
   async presignPut(request: Parameters<ArtifactStore['presignPut']>[0]): Promise<string> {

@@ -12,6 +12,8 @@ export interface GetGrant {
   readonly path: string;
   /** Unix seconds; the URL is good before this instant. */
   readonly expiresS: number;
+  /** Execution whose use of the URL is counted together with its other use; empty: of nobody. */
+  readonly readerId: string;
 }
 
 export interface PutGrant {
@@ -27,6 +29,7 @@ export type UrlGrant = GetGrant | PutGrant;
 
 const PARAMETER = {
   expires: 'x-isomorph-expires',
+  reader: 'x-isomorph-reader',
   upload: 'x-isomorph-upload',
   maxBytes: 'x-isomorph-max-bytes',
   contentType: 'x-isomorph-content-type',
@@ -46,7 +49,7 @@ export function checkSecret(secret: Uint8Array): void {
 function signed(grant: UrlGrant, secret: Uint8Array): string {
   const bound =
     grant.method === 'GET'
-      ? ['isomorph-url-1', grant.method, grant.path, grant.expiresS]
+      ? ['isomorph-url-1', grant.method, grant.path, grant.expiresS, ...(grant.readerId === '' ? [] : [grant.readerId])]
       : [
           ...['isomorph-url-1', grant.method, grant.path, grant.expiresS],
           ...[grant.uploadId, grant.maxBytes, grant.contentType],
@@ -59,6 +62,7 @@ export function signUrl(gatewayUrl: string, grant: UrlGrant, secret: Uint8Array)
   const url = new URL(gatewayUrl);
   url.pathname = `/${keyOf(grant.path).split('/').map(encodeURIComponent).join('/')}`;
   url.searchParams.set(PARAMETER.expires, String(grant.expiresS));
+  if (grant.method === 'GET' && grant.readerId !== '') url.searchParams.set(PARAMETER.reader, grant.readerId);
   if (grant.method === 'PUT') {
     url.searchParams.set(PARAMETER.upload, grant.uploadId);
     url.searchParams.set(PARAMETER.maxBytes, String(grant.maxBytes));
@@ -72,7 +76,7 @@ function readGrant(method: string, url: URL): UrlGrant | undefined {
   const parameter = (name: string): string => url.searchParams.get(name) ?? '';
   const path = decodeURIComponent(url.pathname);
   const expiresS = Number(parameter(PARAMETER.expires));
-  if (method === 'GET') return { method, path, expiresS };
+  if (method === 'GET') return { method, path, expiresS, readerId: parameter(PARAMETER.reader) };
   if (method !== 'PUT') return undefined;
   return {
     method,

@@ -1,0 +1,12 @@
+/** How much of a limit is used, for whoever tells an operator of it. */
+export interface LimitNotice {
+  /** What is limited, in words of one line of the log. */
+  readonly limit: string;
+  /** Whose use it is: an execution, a plan, or `all`. */
+  readonly of: string;
+  readonly used: number;
+  readonly most: number;
+}
+
+/** Returns at once and never throws: it is called for every use, and judges itself what is worth telling. */
+export type TellLimit = (notice: LimitNotice) => void;
