@@ -23,8 +23,20 @@ export const failure = (
   exitCode,
 });
 
-function ofExit(exitCode: number, error: RunResult['error']): Failure {
+/** As the C library, Node and Python tell that a file system is full; looked for in the last words of a log. */
+const DISK_FULL = /\bENOSPC\b|No space left on device/;
+const LAST_WORDS_BYTES = 16 * 1024;
+
+const isDiskFull = ({ log, error }: RunResult): boolean =>
+  DISK_FULL.test(`${Buffer.from(log.subarray(-LAST_WORDS_BYTES)).toString('utf8')}\n${error?.message ?? ''}`);
+
+function ofExit(exitCode: number, result: RunResult): Failure {
+  const { error } = result;
   const badInput = exitCode === EXIT_CODES.bad_input;
+  const isOwnCode = error !== undefined && isErrorCode(error.code) && error.code !== 'ERR_EXIT';
+  if (!badInput && !isOwnCode && isDiskFull(result)) {
+    return failure('ERR_DISK_FULL', error?.message ?? 'the processor had no room for a file', undefined, exitCode);
+  }
   if (error === undefined) {
     const how = badInput ? 'it found its input unusable' : 'see the tail of its log';
     return failure('ERR_EXIT', `the processor ended with exit code ${exitCode}: ${how}`, !badInput, exitCode);
@@ -36,10 +48,11 @@ function ofExit(exitCode: number, error: RunResult['error']): Failure {
 }
 
 /** Why a run is no success; undefined when it exited with 0. A run that the runtime lost is not judged here. */
-export function failureOf({ outcome, error }: RunResult, cancelled: boolean): Failure | undefined {
+export function failureOf(result: RunResult, cancelled: boolean): Failure | undefined {
+  const { outcome, error } = result;
   switch (outcome.kind) {
     case 'exited':
-      return outcome.exitCode === EXIT_CODES.success ? undefined : ofExit(outcome.exitCode, error);
+      return outcome.exitCode === EXIT_CODES.success ? undefined : ofExit(outcome.exitCode, result);
     case 'timed_out':
       return failure('ERR_TIMEOUT', 'the processor did not end before its deadline');
     case 'killed':

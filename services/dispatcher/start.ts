@@ -18,7 +18,8 @@ function reachable({ artifactsUrl, gatewayUrl, scratchGatewayUrl }: Config): str
 }
 
 async function runtimesOf(opening: Opening) {
-  const { config } = opening;
+  const { config, tellLimit: tell } = opening;
+  const limits = { reportsPerS: config.reportsOfExecution, logBytesPerS: config.logBytesOfExecution, tell };
   const runtimes = await Promise.all(
     config.adapters.map((adapter) =>
       openRuntime(adapter, {
@@ -27,6 +28,9 @@ async function runtimesOf(opening: Opening) {
         endpoints: reachable(config),
         relayImage: config.relayImage,
         modalUrl: config.modalUrl,
+        limits,
+        relayConnections: config.relayConnections,
+        scratchBytes: config.localScratchBytes,
       }),
     ),
   );

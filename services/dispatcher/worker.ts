@@ -12,6 +12,7 @@ import type { Report } from '../../shared/runtime/contract.ts';
 import type { RunHandle, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import { type ResolvedSecrets, resolveSecrets } from '../../shared/secrets/resolve.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
+import { clip } from '../../shared/text/clip.ts';
 import { progressSubject } from '../../shared/wire/progress.ts';
 import type { Work } from '../../shared/wire/work.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
@@ -60,6 +61,9 @@ const NO_SECRETS: ResolvedSecrets = { values: {}, handles: [] };
 
 /** A claim that another dispatcher took is looked at again: by then the ledger tells what became of it. */
 const TAKEN_DELAY_MS = 50;
+
+/** For watchers, on one line. */
+const MAX_PROGRESS_MESSAGE = 500;
 
 const SHUTTING_DOWN = Symbol('shutting down');
 
@@ -190,7 +194,7 @@ export class Worker {
     return (report) => {
       if (report.isomorph !== 'progress' || this.#deps.connection.isClosed()) return;
       const { isomorph, fraction, message } = report;
-      const text = message === undefined ? undefined : scrub.said(message);
+      const text = message === undefined ? undefined : clip(scrub.said(message), MAX_PROGRESS_MESSAGE);
       const told = { isomorph, fraction, message: text, step_id: execution.stepId };
       this.#deps.connection.publish(subject, JSON.stringify(told));
     };

@@ -54,6 +54,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   ERR_SLOW: 408,
   ERR_RECEIPT: 409,
   ERR_TOO_LARGE: 413,
+  ERR_LIMIT: 413,
   ERR_BUSY: 429,
   ERR_UNIMPLEMENTED: 501,
   ERR_UNAVAILABLE: 503,

@@ -1,8 +1,12 @@
+import type { FactSink } from '../../shared/scratch/facts.ts';
+import type { ScratchLimits } from '../../shared/scratch/limits.ts';
 import { type FileArtifactStore, openFileStore } from '../../shared/world/drivers/file/file.ts';
+import type { Limits } from '../common/config/limits.ts';
 import type { Opened, Opening } from '../common/opening.ts';
+import { BoundedFacts } from './bounded-facts.ts';
 import { NatsFactSink } from './facts.ts';
 import { startGatewayService } from './service.ts';
-import { TRAFFIC_LIMITS } from './traffic.ts';
+import type { TrafficLimits } from './traffic.ts';
 
 /** The store that the gateway serves: one of another kind signs URLs of its own server. */
 async function servedStore(opening: Opening): Promise<FileArtifactStore | undefined> {
@@ -11,9 +15,10 @@ async function servedStore(opening: Opening): Promise<FileArtifactStore | undefi
   return url?.protocol === 'file:' ? opening.keep(await openFileStore(url)) : undefined;
 }
 
-function openFacts(opening: Opening): NatsFactSink {
+function openFacts(opening: Opening): FactSink {
   const { connection, log } = opening.deps;
-  const facts = new NatsFactSink(connection);
+  const bounds = { most: opening.config.factsOfPlan, tell: opening.tellLimit };
+  const facts = new BoundedFacts(new NatsFactSink(connection), bounds);
   opening.keep({
     async close() {
       await facts.close();
@@ -29,11 +34,30 @@ function listenAt(text: string): { readonly host: string; readonly port: number 
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
+const trafficLimits = (config: Limits): TrafficLimits => ({
+  connections: config.gatewayConnections,
+  connectionsOfOne: config.gatewayConnectionsOfExecution,
+  inFlight: config.gatewayInFlight,
+  inFlightOfOne: config.gatewayInFlightOfExecution,
+  bytesPerS: config.gatewayBytes,
+  bytesPerSOfOne: config.gatewayBytesOfExecution,
+  requestsPerSOfOne: config.gatewayRequestsOfExecution,
+});
+
+const scratchLimits = (config: Limits): ScratchLimits => ({
+  kvKeys: config.kvKeys,
+  kvBytes: config.kvBytesOfPlan,
+  queueMessages: config.queueMessages,
+  queueBytes: config.queueBytesOfPlan,
+  queueTopics: config.queueTopics,
+});
+
 /** The gateway as its configuration says. */
 export async function start(opening: Opening): Promise<Opened> {
   const { config, deps } = opening;
   // Opened before KV and queues, so that it is closed after them: they tell facts to the end.
-  const options = { connection: deps.connection, factSink: openFacts(opening) };
+  const limit = { limits: scratchLimits(config), tell: opening.tellLimit };
+  const options = { connection: deps.connection, factSink: openFacts(opening), limit };
   return startGatewayService({
     ...deps,
     ...listenAt(config.gatewayListen),
@@ -41,7 +65,7 @@ export async function start(opening: Opening): Promise<Opened> {
     store: await servedStore(opening),
     kv: await opening.kv(options),
     queue: await opening.queue(options),
-    limits: TRAFFIC_LIMITS,
+    limits: trafficLimits(config),
     tellLimit: opening.tellLimit,
   });
 }

@@ -19,6 +19,7 @@ export interface TrafficLimits {
 
 const MIB = 2 ** 20;
 
+/** For a gateway that no configuration is read for. */
 export const TRAFFIC_LIMITS: TrafficLimits = {
   connections: 1_024,
   connectionsOfOne: 64,

@@ -62,15 +62,30 @@ export function refusal(state: PlanState): Fault | undefined {
   return fault('ERR_PLAN_SETTLED', `plan ${state.planId} is ${state.phase}`);
 }
 
-/** Why a fact is not recorded and never will be. One that was recorded before its plan ended may be delivered again. */
-export const refusalOf = (state: PlanState, { id }: Fact): Fault | undefined =>
-  state.facts.has(id) ? undefined : refusal(state);
+/**
+ * Why a fact is not recorded and never will be. One that was recorded before its plan ended may be delivered again.
+ * @param most facts of a plan that the ledger records: how often a processor uses its scratch is its own choice
+ */
+export function refusalOf(state: PlanState, { id }: Fact, most: number): Fault | undefined {
+  if (state.facts.has(id)) return undefined;
+  const refused = refusal(state);
+  if (refused !== undefined || state.facts.size < most) return refused;
+  const expected = `at most ${most} facts of a plan`;
+  return fault('ERR_LIMIT', 'the ledger records no more facts of this plan', { expected });
+}
 
-/** Facts that the ledger does not have yet, in order. */
-export const decideRecord = (state: PlanState, facts: readonly Fact[]): Decision =>
-  refusal(state) === undefined
-    ? { drafts: facts.filter(({ id }) => !state.facts.has(id)).map(({ draft }) => draft) }
-    : NOTHING;
+export interface RecordCommand {
+  readonly facts: readonly Fact[];
+  /** What the ledger holds of a plan at most. */
+  readonly most: number;
+}
+
+/** Facts that the ledger does not have yet, in order, as many as it may hold. */
+export function decideRecord(state: PlanState, { facts, most }: RecordCommand): Decision {
+  if (refusal(state) !== undefined) return NOTHING;
+  const added = facts.filter(({ id }) => !state.facts.has(id)).slice(0, Math.max(0, most - state.facts.size));
+  return { drafts: added.map(({ draft }) => draft) };
+}
 
 /** What the chain adds to a draft: ids, hashes and time, rounded up. */
 const ENVELOPE_BYTES = 512;

@@ -1,4 +1,6 @@
 import { Batcher } from '../../shared/async/batcher.ts';
+import type { TellLimit } from '../../shared/async/limit-notice.ts';
+import { OnceAMinute } from '../../shared/async/once-a-minute.ts';
 import { fault } from '../../shared/errors/isomorph-error.ts';
 import { isPlanId } from '../../shared/ids/ids.ts';
 import { Journal } from '../../shared/journal/journal.ts';
@@ -19,13 +21,20 @@ function planOf({ subject }: { readonly subject: string }): string | undefined {
   return isPlanId(token) ? token : undefined;
 }
 
+export interface SamplerDeps extends ServiceDeps {
+  readonly tellLimit: TellLimit;
+  /** Of one plan. */
+  readonly mostFacts: number;
+}
+
 /** Brings facts of scratch use into the ledger, many to a commit. */
-export function startSampler(deps: ServiceDeps): Promise<Consumption> {
+export function startSampler({ tellLimit, mostFacts: most, ...deps }: SamplerDeps): Promise<Consumption> {
+  const refusedOften = new OnceAMinute();
   const journal = new Journal({ ...deps, by: 'sampler' });
   const batcher = new Batcher<Fact, PlanState>({ maxItems: FACTS_AT_ONCE, isInTurn: true }, async (planId, facts) => {
     let { state } = await journal.load(planId);
     for (const commit of commitsOf(facts)) {
-      ({ state } = await journal.append(planId, decideRecord, commit));
+      ({ state } = await journal.append(planId, decideRecord, { facts: commit, most }));
     }
     return facts.map(() => state);
   });
@@ -42,7 +51,10 @@ export function startSampler(deps: ServiceDeps): Promise<Consumption> {
       if (!parsed.ok) return giveUp(parsed.fault);
       if (planId === undefined) return giveUp(fault('ERR_PLAN_ID', `${message.subject} names no plan`));
       const state = await batcher.add(planId, parsed.fact);
-      const refused = refusalOf(state, parsed.fact);
+      tellLimit({ limit: 'facts', of: planId, used: state.facts.size, most });
+      const refused = refusalOf(state, parsed.fact, most);
+      // A flood of facts must not become one of dead letters: the first of a minute says it for all.
+      if (refused?.code === 'ERR_LIMIT' && refusedOften.due(planId) === undefined) return DONE;
       return refused === undefined ? DONE : giveUp(refused);
     },
   });

@@ -113,6 +113,11 @@ export const ERROR_TABLE = {
   ERR_EXIT: row('The processor ended with a failure.', true, 'Read the tail of its log.'),
   ERR_TIMEOUT: row('The deadline passed.', true, 'Raise timeout_s, or give it less work.'),
   ERR_KILLED: row('The processor was ended by a signal.', true, 'Read the tail of its log.'),
+  ERR_DISK_FULL: row(
+    'A file system that the processor wrote to is full.',
+    false,
+    'Write less, or raise scratch_volume_gb of its registry file (memory_gb where it has none).',
+  ),
   ERR_OUTPUT_MISSING: row('A required output was not written.', true, 'Read the tail of its log.'),
   ERR_OUTPUT_TOO_LARGE: row('An output is larger than its limit.', false, 'Write less, or raise the limit.'),
   ERR_OUTPUT_UNDECLARED: row(

@@ -1,4 +1,5 @@
 import type { Adapter } from '../ids/adapter.ts';
+import type { RunLimits } from './reports.ts';
 import type { RuntimeAdapter } from './runtime.ts';
 
 export interface OpenRuntimeOptions {
@@ -12,6 +13,12 @@ export interface OpenRuntimeOptions {
   readonly relayImage?: string;
   /** Where `modal` runs: docs/modal.md. Default `modal:`. */
   readonly modalUrl?: string;
+  /** Of `local`: connections of all containers to what they are granted. Default: 512. */
+  readonly relayConnections?: number;
+  /** Of `local`: the largest scratch volume. Default: 1 GiB. */
+  readonly scratchBytes?: number;
+  /** What is read of a run, in a second. Default: `RUN_LIMITS`. */
+  readonly limits?: RunLimits;
 }
 
 type OpenRuntime = (options: OpenRuntimeOptions) => Promise<RuntimeAdapter>;
@@ -24,7 +31,8 @@ const RUNTIMES: Readonly<Record<Adapter, OpenRuntime>> = {
     const { answeringEngine } = await import('../providers/docker/engine-client.ts');
     return (await import('./drivers/local/local.ts')).openLocalRuntime(options, answeringEngine);
   },
-  modal: async ({ modalUrl }) => (await import('./drivers/modal/modal.ts')).ModalRuntime.open({ url: modalUrl }),
+  modal: async ({ modalUrl, limits }) =>
+    (await import('./drivers/modal/modal.ts')).ModalRuntime.open({ url: modalUrl, ...(limits && { limits }) }),
 };
 
 /**

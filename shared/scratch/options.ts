@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { FactSink } from './facts.ts';
+import type { LimitOptions } from './limits.ts';
 
 /** What `openKv` and `openQueue` take beside the URL; a driver reads what concerns it. */
 export interface ScratchOptions {
@@ -10,6 +11,8 @@ export interface ScratchOptions {
   /** An attempt that has no answer by then fails with ERR_UNAVAILABLE. Default 10 s; a consume adds what it waits. */
   readonly timeoutMs?: number;
   readonly retry?: RetryOptions;
+  /** What a plan may hold, and who is told; without it nothing is counted. For whoever all writes of plans pass. */
+  readonly limit?: LimitOptions;
 }
 
 /** How operations that are safe to repeat meet passing faults: waits grow from `baseMs` to `maxMs`, with full jitter. */

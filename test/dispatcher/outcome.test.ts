@@ -43,6 +43,20 @@ test('bad input is never tried again, whatever the processor says of it', () => 
   assert.equal(exit(65, told('ERR_UNAVAILABLE', true)), ['ERR_UNAVAILABLE', false, 65]);
 });
 
+test('a processor that had no room for a file says so with a code, whatever wrote its last words', () => {
+  const ended = (words: string, error?: RunResult['error'], exitCode = 1): unknown[] => {
+    const result = { ...resultOf({ kind: 'exited', exitCode }, error), log: Buffer.from(words) };
+    const { code, retryable } = failureOf(result, false) ?? {};
+    return [code, retryable];
+  };
+  const full = ['ERR_DISK_FULL', false];
+  assert.equal(ended("OSError: [Errno 28] No space left on device: '/tmp/x'\n"), full);
+  assert.equal(ended('', { ...told('ERR_EXIT'), message: 'ENOSPC: no space left, write' } as RunResult['error']), full);
+  assert.equal(ended('ENOSPC\n', undefined, 65), ['ERR_EXIT', false], 'bad input stays that');
+  assert.equal(ended('ENOSPC\n', told('ERR_INPUT_MISSING')), ['ERR_INPUT_MISSING', false], 'its own code comes first');
+  assert.equal(ended(`ENOSPC\n${'x'.repeat(20_000)}`), ['ERR_EXIT', true], 'what was met long before is over');
+});
+
 test('every other exit code is tried again, unless the processor says no', () => {
   for (const code of [1, 2, 75, 137]) assert.equal(exit(code), ['ERR_EXIT', true, code]);
   assert.equal(exit(75, told('ERR_OF_SOMEBODY', false)), ['ERR_EXIT', false, 75]);

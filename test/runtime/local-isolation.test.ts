@@ -119,15 +119,24 @@ test('a disk that is filled is only its own', async () => {
   assert.ok(filled.megabytes <= 64);
 });
 
-test('a scratch volume is there when the registry file asks for one, and goes with the container', async () => {
-  const actor = bootActor({ runtime: sized({ scratch_volume_gb: 1 }) });
-  const one = assignmentOf(actor, { mode: 'probe', paths: ['/tmp/x'] });
-  const before = (await its.engine.listVolumes()).Volumes.length;
-  const result = await (await its.runtime.run(one)).wait();
-  assert.equal(said<Probe>(result, 'probe').writes, { '/tmp/x': 'done' });
-  assert.is((await its.engine.listVolumes()).Volumes.length, before + 1);
+test('a scratch volume holds what the registry file says and not a byte more, beside the memory of the processor', async () => {
+  // Larger than the memory of the processor.
+  const actor = bootActor({ runtime: sized({ scratch_volume_gb: 0.25 }) });
+  const one = assignmentOf(actor, { mode: 'fill the disk' });
+  const [result, beside] = await Promise.all([
+    (await its.runtime.run(one)).wait(),
+    run(bootActor(), { mode: 'probe', paths: ['/tmp/x'] }),
+  ]);
+  const filled = said<{ megabytes: number; code: string; size: number }>(result, 'filled');
+  assert.equal([filled.code, filled.size, result.outcome], ['ENOSPC', 2 ** 28, { kind: 'exited', exitCode: 0 }]);
+  assert.is(said<Probe>(beside, 'probe').writes['/tmp/x'], 'done');
   await its.runtime.forget(one.executionId);
-  assert.is((await its.engine.listVolumes()).Volumes.length, before);
+});
+
+test('a scratch volume that is larger than one may be is refused before anything runs', async () => {
+  const result = await run(bootActor({ runtime: sized({ scratch_volume_gb: 2 }) }), { mode: 'probe' });
+  assert.is(result.outcome.kind, 'not_started');
+  assert.is(result.error?.code, 'ERR_CAPABILITY');
 });
 
 /** Everything a processor might try: the host by its addresses and by what engines give it, names, the internet. */

@@ -88,4 +88,36 @@ test('pids that were given out since a run began are known when they are counted
   assert.equal(pidsSince([1, 5, 9], 9, 1), [1, 9]);
 });
 
+test('a flood of progress costs its own run alone, and hides no error', async () => {
+  const stateDir = await mkdtemp(path.join(os.tmpdir(), 'isomorph-mock-'));
+  const runtime = await openRuntime('mock', { processorsDir: PROCESSORS, stateDir });
+  const line = '{"isomorph":"progress","fraction":0.5}';
+  const last = '{"isomorph":"error","code":"ERR_EXIT","message":"the last word"}';
+  const flood = processor({
+    ref: 'test/actor@1',
+    entrypoint: ['sh', '-c', `yes '${line}' | head -n 300000; echo '${last}'; exit 3`],
+  });
+  const quiet = processor({ ref: 'test/actor@1', entrypoint: ['sh', '-c', `echo '${line}'`] });
+  const assignment = (its: typeof flood, id: string): Assignment => ({
+    executionId: id,
+    processor: its,
+    job: {} as Job,
+    secrets: {},
+    deadlineMs: Date.now() + 60_000,
+  });
+  const heard = { flood: 0, quiet: 0 };
+  const [flooded, beside] = await Promise.all([
+    runtime.run(assignment(flood, executionId('flood', 's', 1)), () => void heard.flood++),
+    runtime.run(assignment(quiet, executionId('quiet', 's', 1)), () => void heard.quiet++),
+  ]);
+  assert.equal((await beside.wait()).outcome, { kind: 'exited', exitCode: 0 });
+  assert.is(heard.quiet, 1);
+  const { outcome, error, log } = await flooded.wait();
+  assert.equal([outcome, error?.message], [{ kind: 'exited', exitCode: 3 }, 'the last word']);
+  assert.ok(heard.flood < 10_000, `${heard.flood} of 300,000 were heard`);
+  assert.ok(log.byteLength <= 256 * 1024);
+  await runtime.close();
+  await rm(stateDir, { recursive: true, force: true });
+});
+
 test.run();

@@ -9,6 +9,9 @@ import { suite } from '../harness/suite.ts';
 import { given } from '../ledger/given.ts';
 import { admittedChain, fact, settled } from '../ledger/plan-history.ts';
 
+/** More than any of these histories has. */
+const MOST = 10_000;
+
 const test = suite('sampler facts');
 
 const parse = (message: unknown, seq = 7) => parseFact(Buffer.from(JSON.stringify(message)), seq);
@@ -129,24 +132,43 @@ test('facts are recorded once and in order, however they are delivered', () => {
     fc.property(fc.array(fc.subarray(facts), { maxLength: 6 }), (deliveries) => {
       const chain = admittedChain('plan');
       for (const delivery of deliveries) {
-        const { drafts } = decideRecord(chain.state, delivery);
+        const { drafts } = decideRecord(chain.state, { facts: delivery, most: MOST });
         if (drafts.length > 0) chain.append('sampler', drafts);
         assert.ok(delivery.every(({ id }) => chain.state.facts.has(id)));
-        assert.equal(decideRecord(chain.state, delivery).drafts, []);
+        assert.equal(decideRecord(chain.state, { facts: delivery, most: MOST }).drafts, []);
       }
     }),
   );
   assert.equal(
-    decideRecord(admittedChain('plan').state, facts).drafts,
+    decideRecord(admittedChain('plan').state, { facts: facts, most: MOST }).drafts,
     facts.map(({ draft }) => draft),
   );
+});
+
+test('the ledger takes so many facts of a plan and no more; what it has is not refused', () => {
+  const facts = [0, 1, 2, 3].map((number): Fact => ({ id: `f${number}`, draft: fact(number) }));
+  const chain = admittedChain('plan');
+  chain.append('sampler', decideRecord(chain.state, { facts: facts.slice(0, 2), most: 3 }).drafts);
+  chain.append('sampler', decideRecord(chain.state, { facts, most: 3 }).drafts);
+  assert.equal([...chain.state.facts], ['f0', 'f1', 'f2']);
+  assert.equal(
+    facts.map((one) => refusalOf(chain.state, one, 3)?.code),
+    [undefined, undefined, undefined, 'ERR_LIMIT'],
+  );
+  assert.equal(decideRecord(chain.state, { facts, most: 3 }).drafts, []);
 });
 
 test('a plan that is not there, or has ended, takes no facts and says so', () => {
   const facts: Fact[] = [{ id: 'f0', draft: fact(0) }];
   const ended = admittedChain('plan').append('settler', [settled('failed', 0)]).state;
   assert.equal([refusal(emptyState('plan'))?.code, refusal(ended)?.code], ['ERR_PLAN_UNKNOWN', 'ERR_PLAN_SETTLED']);
-  assert.equal([decideRecord(emptyState('plan'), facts).drafts, decideRecord(ended, facts).drafts], [[], []]);
+  assert.equal(
+    [
+      decideRecord(emptyState('plan'), { facts: facts, most: MOST }).drafts,
+      decideRecord(ended, { facts: facts, most: MOST }).drafts,
+    ],
+    [[], []],
+  );
   assert.is(refusal(admittedChain('plan').state), undefined);
 });
 
@@ -154,11 +176,11 @@ test('a fact that was recorded before its plan ended is not refused when it is d
   const facts = [0, 1].map((number): Fact => ({ id: `f${number}`, draft: fact(number) }));
   const [first, second] = facts as [Fact, Fact];
   const chain = admittedChain('plan');
-  const { kinds, state } = given(chain, 'sampler').when(decideRecord, [first]);
+  const { kinds, state } = given(chain, 'sampler').when(decideRecord, { facts: [first], most: MOST });
   assert.equal([kinds, [...state.facts]], [[first.draft.kind], ['f0']]);
   chain.append('sampler', [first.draft]).append('settler', [settled('failed', 0)]);
-  assert.is(refusalOf(chain.state, first), undefined);
-  assert.is(refusalOf(chain.state, second)?.code, 'ERR_PLAN_SETTLED');
+  assert.is(refusalOf(chain.state, first, MOST), undefined);
+  assert.is(refusalOf(chain.state, second, MOST)?.code, 'ERR_PLAN_SETTLED');
 });
 
 test('facts with long reasons fill as many commits as the limit asks for, all of them, in order', () => {
@@ -173,7 +195,7 @@ test('facts with long reasons fill as many commits as the limit asks for, all of
   const chain = admittedChain('plan');
   for (const commit of commits) {
     const before = chain.events.length;
-    chain.append('sampler', decideRecord(chain.state, commit).drafts);
+    chain.append('sampler', decideRecord(chain.state, { facts: commit, most: MOST }).drafts);
     encodeCommit(chain.events.slice(before));
   }
   const small = Array.from({ length: 200 }, (_, number): Fact => ({ id: `f${number}`, draft: fact(number) }));

@@ -111,8 +111,116 @@ const PRINCIPAL_LIMITS = {
   }),
 } as const;
 
+/** What one execution, and all together, may have of a gateway at once (ADR 96). */
+const TRAFFIC_LIMITS = {
+  gatewayConnections: count({
+    name: 'ISOMORPH_MAX_GATEWAY_CONNECTIONS',
+    meaning: 'connections to a gateway; half of the files that its process may open, where that is less',
+    fallback: 1_024,
+  }),
+  gatewayConnectionsOfExecution: count({
+    name: 'ISOMORPH_MAX_GATEWAY_CONNECTIONS_AN_EXECUTION',
+    meaning: 'connections of one execution to a gateway; more close the one that rests longest',
+    fallback: 64,
+  }),
+  gatewayInFlight: count({
+    name: 'ISOMORPH_MAX_GATEWAY_REQUESTS_IN_FLIGHT',
+    meaning: 'requests in flight on a gateway; more get 503, but one of each execution is always let in',
+    fallback: 512,
+  }),
+  gatewayInFlightOfExecution: count({
+    name: 'ISOMORPH_MAX_GATEWAY_REQUESTS_IN_FLIGHT_AN_EXECUTION',
+    meaning: 'requests in flight of one execution on a gateway; more get 429',
+    fallback: 32,
+  }),
+  gatewayRequestsOfExecution: count({
+    name: 'ISOMORPH_MAX_GATEWAY_REQUESTS_PER_S_AN_EXECUTION',
+    meaning: 'requests a second of one execution; more wait',
+    fallback: 1_000,
+  }),
+  gatewayBytes: bytes({
+    name: 'ISOMORPH_MAX_GATEWAY_BYTES_PER_S',
+    meaning: 'bytes a second through a gateway, in bodies both ways; more wait',
+    fallback: 512 * MIB,
+  }),
+  gatewayBytesOfExecution: bytes({
+    name: 'ISOMORPH_MAX_GATEWAY_BYTES_PER_S_AN_EXECUTION',
+    meaning: 'bytes a second of one execution through a gateway, in bodies both ways; more wait',
+    fallback: 64 * MIB,
+    least: 64 * KIB,
+  }),
+} as const;
+
+/** What one plan may hold in scratch (ADR 97). */
+const SCRATCH_LIMITS = {
+  kvKeys: count({
+    name: 'ISOMORPH_MAX_KV_KEYS_A_PLAN',
+    meaning: 'keys of one plan, on any backend',
+    fallback: 10_000,
+  }),
+  kvBytesOfPlan: bytes({
+    name: 'ISOMORPH_MAX_KV_BYTES_A_PLAN',
+    meaning: 'keys and values of one plan, on any backend',
+    fallback: 32 * MIB,
+    least: 64 * KIB,
+  }),
+  queueMessages: count({
+    name: 'ISOMORPH_MAX_QUEUE_MESSAGES_A_PLAN',
+    meaning: 'messages of one plan that nobody acked, dead letters included, on any backend',
+    fallback: 10_000,
+  }),
+  queueBytesOfPlan: bytes({
+    name: 'ISOMORPH_MAX_QUEUE_BYTES_A_PLAN',
+    meaning: 'bodies of those messages',
+    fallback: 64 * MIB,
+    least: 64 * KIB,
+  }),
+  queueTopics: count({
+    name: 'ISOMORPH_MAX_QUEUE_TOPICS_A_PLAN',
+    meaning: 'topics of one plan, on any backend',
+    fallback: 100,
+  }),
+} as const;
+
+/** What is read of what one execution says, and what is recorded of what one plan does (ADR 98). */
+const RUN_LIMITS = {
+  reportsOfExecution: count({
+    name: 'ISOMORPH_MAX_REPORTS_PER_S_AN_EXECUTION',
+    meaning:
+      'report lines a second of one execution that are heard; the others are log, the last error is always heard',
+    fallback: 20,
+  }),
+  logBytesOfExecution: bytes({
+    name: 'ISOMORPH_MAX_LOG_BYTES_PER_S_AN_EXECUTION',
+    meaning: 'log a second of one execution that is read; what writes more waits (on `mock` it is skipped)',
+    fallback: MIB,
+    least: 64 * KIB,
+  }),
+  relayConnections: count({
+    name: 'ISOMORPH_MAX_RELAY_CONNECTIONS',
+    meaning: 'connections of all containers of `local` that one dispatcher passes on; more close the quietest',
+    fallback: 512,
+  }),
+  localScratchBytes: bytes({
+    name: 'ISOMORPH_MAX_LOCAL_SCRATCH_BYTES',
+    meaning: 'the largest `scratch_volume_gb` on `local`, where it is memory of the engine’s machine; more is refused',
+    fallback: 1024 * MIB,
+  }),
+  factsOfPlan: count({
+    name: 'ISOMORPH_MAX_FACTS_A_PLAN',
+    meaning: 'facts of scratch use of one plan that the ledger records',
+    fallback: 10_000,
+  }),
+} as const;
+
 /** Every limit there is. */
-export const LIMITS = { ...STREAM_LIMITS, ...PRINCIPAL_LIMITS } as const;
+export const LIMITS = {
+  ...STREAM_LIMITS,
+  ...PRINCIPAL_LIMITS,
+  ...TRAFFIC_LIMITS,
+  ...SCRATCH_LIMITS,
+  ...RUN_LIMITS,
+} as const;
 
 export type LimitKey = keyof typeof LIMITS;
 export type StreamLimitKey = keyof typeof STREAM_LIMITS;

@@ -6,6 +6,7 @@ import { type TellName, WITHHELD_NAME } from '../names.ts';
 import { type OperationCounts, Operations } from '../operations.ts';
 import type { ScratchOptions } from '../options.ts';
 import type { Kv, KvDriver } from './kv.ts';
+import { KvUsage } from './usage.ts';
 
 const OPERATIONS = ['get', 'put', 'delete', 'incr', 'purgePlan'] as const;
 export type KvOperation = (typeof OPERATIONS)[number];
@@ -28,6 +29,7 @@ export class PortableKv implements Kv {
   readonly #driver: KvDriver;
   readonly #operations: Operations<KvOperation>;
   readonly #facts: FactSink | undefined;
+  readonly #usage: KvUsage | undefined;
 
   constructor(driver: KvDriver, options: ScratchOptions = {}) {
     this.driver = driver.name;
@@ -38,6 +40,7 @@ export class PortableKv implements Kv {
       options,
     );
     this.#facts = options.factSink;
+    this.#usage = options.limit && new KvUsage(options.limit);
   }
 
   async get(request: Target): Promise<Uint8Array | undefined> {
@@ -51,6 +54,7 @@ export class PortableKv implements Kv {
     const { planId, key, value } = request;
     checkBytes(value, this.capabilities.maxValueBytes, '/value');
     const ttlMs = this.#ttlMs(request.ttlS);
+    this.#usage?.put(planId, key, value, ttlMs);
     await this.#operations.run('put', () => this.#driver.put(planId, key, value, ttlMs), REPEATABLE);
     this.#changed(request, 'put');
   }
@@ -59,6 +63,7 @@ export class PortableKv implements Kv {
     checkTarget(request);
     const { planId, key } = request;
     await this.#operations.run('delete', () => this.#driver.delete(planId, key), REPEATABLE);
+    this.#usage?.delete(planId, key);
     this.#changed(request, 'delete');
   }
 
@@ -67,6 +72,7 @@ export class PortableKv implements Kv {
     const { planId, key, by = 1 } = request;
     checkInteger(by, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, '/by');
     const ttlMs = this.#ttlMs(request.ttlS);
+    this.#usage?.put(planId, key, undefined, ttlMs);
     const value = await this.#operations.run('incr', () => this.#driver.incr(planId, key, by, ttlMs), ONCE);
     this.#changed(request, 'incr');
     return value;
@@ -75,6 +81,7 @@ export class PortableKv implements Kv {
   async purgePlan({ planId }: { readonly planId: string }): Promise<void> {
     checkPlanId(planId);
     await this.#operations.run('purgePlan', () => this.#driver.purgePlan(planId), REPEATABLE);
+    this.#usage?.forget(planId);
   }
 
   /** How often each operation was called, failed and was repeated, since this client was opened. */

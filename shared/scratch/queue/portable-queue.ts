@@ -10,6 +10,7 @@ import type { QueueOptions } from '../options.ts';
 import { Backlog } from './backlog.ts';
 import type { DeadLettered, Queue, QueueDriver, QueueMessage, QueueStats } from './queue.ts';
 import { checkReceiptHandle, checkTopic, DEAD_SUFFIX, isDeadTopic, topicName } from './topic.ts';
+import { QueueUsage } from './usage.ts';
 
 const OPERATIONS = ['publish', 'consume', 'ack', 'nack', 'stats', 'purgePlan'] as const;
 export type QueueOperation = (typeof OPERATIONS)[number];
@@ -47,6 +48,7 @@ export class PortableQueue implements Queue {
   readonly #facts: FactSink | undefined;
   readonly #maxDeliveries: number;
   readonly #backlog = new Backlog();
+  readonly #usage: QueueUsage | undefined;
 
   constructor(driver: QueueDriver, options: QueueOptions = {}) {
     const { factSink, maxDeliveries = DEFAULT_MAX_DELIVERIES } = options;
@@ -60,6 +62,8 @@ export class PortableQueue implements Queue {
     );
     this.#facts = factSink;
     this.#maxDeliveries = maxDeliveries;
+    const stats = (planId: string, topic: string) => this.stats({ planId, topic });
+    this.#usage = options.limit && new QueueUsage({ ...options.limit, stats });
   }
 
   async publish(request: Parameters<Queue['publish']>[0]): Promise<string> {
@@ -70,6 +74,7 @@ export class PortableQueue implements Queue {
     if (idempotencyKey !== undefined) this.#checkIdempotencyKey(idempotencyKey);
     const delayMs = checkTimeMs(delayS, { minS: 0, maxS: this.capabilities.maxDelayS, pointer: '/delayS' });
     const message = { planId, topic, body, idempotencyKey, delayMs };
+    await this.#usage?.publish(planId, topic, body.byteLength);
     // Without a key a message whose answer was lost would be stored twice.
     const isRepeatable = idempotencyKey !== undefined;
     const id = await this.#operations.run('publish', () => this.#driver.publish(message), { isRepeatable });
@@ -101,6 +106,7 @@ export class PortableQueue implements Queue {
         extraMs: waitMs,
       });
       for (const dead of deadLettered) this.#deadLettered(request, dead, 'expired');
+      this.#usage?.delivered(messages);
       if (messages.length > 0 || totalMs === 0) return messages;
       waitMs = Math.ceil(deadlineMs - performance.now());
       if (waitMs <= 0 || this.#operations.isClosed) return [];
@@ -115,6 +121,7 @@ export class PortableQueue implements Queue {
     checkTopic(topic, 'consumed');
     checkReceiptHandle(receiptHandle);
     await this.#operations.run('ack', () => this.#driver.ack(planId, topic, receiptHandle), REPEATABLE);
+    this.#usage?.acked(planId, topic, receiptHandle);
     if (this.#facts !== undefined) this.#backlog.add(planId, topic, -1);
   }
 
@@ -149,6 +156,7 @@ export class PortableQueue implements Queue {
     checkPlanId(planId);
     await this.#operations.run('purgePlan', () => this.#driver.purgePlan(planId), REPEATABLE);
     this.#backlog.forget(planId);
+    this.#usage?.forget(planId);
   }
 
   /** How often each operation was called, failed and was repeated, since this client was opened. */

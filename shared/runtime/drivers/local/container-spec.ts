@@ -83,10 +83,16 @@ export function networkOf(grant: NetworkGrant): Docker.HostConfig {
   }
 }
 
-/** `/tmp` of a container: memory, or an anonymous volume when the registry file asks for one; it takes the mode of the image's own. */
-function scratchOf({ runtime }: Processor, memoryBytes: number): Docker.HostConfig {
-  if (runtime.scratch_volume_gb !== undefined) return { Mounts: [{ Type: 'volume', Source: '', Target: '/tmp' }] };
-  return { Tmpfs: { '/tmp': `rw,nosuid,nodev,mode=1777,size=${Math.floor(memoryBytes / 2)}` } };
+/** What the registry file asks for; 0: none. */
+export const scratchBytesOf = ({ runtime }: Processor): number => Math.floor((runtime.scratch_volume_gb ?? 0) * GIB);
+
+/**
+ * `/tmp` of a container: memory of a fixed size, since no engine bounds a volume on common file systems. What is written to a
+ * scratch volume counts beside the memory of the processor, so that its files are refused before the processor is ended.
+ */
+function scratchOf(memoryBytes: number, scratchBytes: number): Docker.HostConfig {
+  const [size, exec] = scratchBytes > 0 ? [scratchBytes, ',exec'] : [Math.floor(memoryBytes / 2), ''];
+  return { Tmpfs: { '/tmp': `rw,nosuid,nodev${exec},mode=1777,size=${size}` } };
 }
 
 /**
@@ -98,7 +104,7 @@ export function containerSpec(options: SpecOptions): Docker.ContainerCreateOptio
   const { cpu, memory_gb, timeout_s, gpu } = processor.runtime;
   const memoryBytes = Math.max(LIMITS.min_memory_bytes, Math.floor(memory_gb * GIB));
   const cpus = Math.min(cpu, options.cpus);
-  const [net, scratch] = [networkOf(network), scratchOf(processor, memoryBytes)];
+  const scratchBytes = scratchBytesOf(processor);
   const environment = { ...surroundings('/tmp'), ...(image.isBoot ? {} : secrets) };
   const cpuSeconds = Math.ceil(timeout_s * Math.max(1, cpus)) + LIMITS.cpu_margin_s;
   return {
@@ -114,10 +120,9 @@ export function containerSpec(options: SpecOptions): Docker.ContainerCreateOptio
     AttachStderr: true,
     Tty: false,
     HostConfig: {
-      ...hardened(memoryBytes, cpus),
-      ...net,
-      ...scratch,
-      Mounts: [...(net.Mounts ?? []), ...(scratch.Mounts ?? [])],
+      ...hardened(memoryBytes + scratchBytes, cpus),
+      ...networkOf(network),
+      ...scratchOf(memoryBytes, scratchBytes),
       Ulimits: [ulimit('nofile', LIMITS.open_files), ulimit('core', 0), ulimit('cpu', cpuSeconds)],
       ...(gpu === undefined
         ? {}

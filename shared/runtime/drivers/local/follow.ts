@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { delay } from '../../../async/delay.ts';
 import { GRACE_MS, type Report } from '../../contract.ts';
 import { endedWithout, type StopReason } from '../../outcome.ts';
+import { LogPace, ReportReader, type RunLimits } from '../../reports.ts';
 import type { RunResult } from '../../runtime.ts';
 import { type ContainerView, type Engine, isDown, patiently, statusOf } from './engine.ts';
 import { FrameReader } from './frames.ts';
@@ -17,6 +18,7 @@ export interface Followed {
   readonly containerId: string;
   readonly deadlineMs: number;
   readonly onReport: (report: Report) => void;
+  readonly limits: RunLimits;
   /** Its image has the boot module. */
   readonly isBoot: boolean;
   /** For how long beyond the deadline an engine that does not answer is waited for. */
@@ -41,7 +43,7 @@ const LOG_LOOK_AGAIN_MS = 100;
 const FIRST_SIGNAL_CODE = 125;
 
 /** Reads frames until the stream is over, or the boot module has said that all is well. Never rejects. */
-function read(stream: Readable, log: LocalRunLog): Promise<void> {
+function read(stream: Readable, log: LocalRunLog, pace: LogPace): Promise<void> {
   return new Promise((resolve) => {
     const frames = new FrameReader((channel, bytes) => log.push(channel, bytes));
     const finish = (): void => {
@@ -54,7 +56,15 @@ function read(stream: Readable, log: LocalRunLog): Promise<void> {
     for (const event of ['end', 'close', 'error']) stream.once(event, finish);
     stream.on('data', (chunk: Buffer) => {
       frames.push(chunk);
-      if (log.ended?.exitCode === 0) finish();
+      if (log.ended?.exitCode === 0) {
+        finish();
+        return;
+      }
+      const waitMs = pace.read(chunk.byteLength);
+      if (waitMs === 0) return;
+      // What is not read makes the processor wait that writes it, and nobody else.
+      stream.pause();
+      setTimeout(() => stream.resume(), waitMs).unref();
     });
   });
 }
@@ -78,12 +88,14 @@ export async function stopContainer(
 
 class Follower {
   readonly #run: Followed;
+  readonly #pace: LogPace;
   #engineWasGone = false;
   /** Reports told so far: a log that is read again does not tell them again. */
   #told = 0;
 
   constructor(run: Followed) {
     this.#run = run;
+    this.#pace = new LogPace(run.executionId, run.limits);
   }
 
   async result(attached: Attached | undefined): Promise<RunResult> {
@@ -91,7 +103,7 @@ class Follower {
     const begun = attached === undefined ? await this.#whenStarted() : undefined;
     if (begun !== undefined) return begun;
     const log = this.#log(attached?.nonce);
-    await read(attached?.stream ?? (await this.#patiently(() => engine.logs(containerId, true))), log);
+    await read(attached?.stream ?? (await this.#patiently(() => engine.logs(containerId, true))), log, this.#pace);
     const told = await this.#toldResult(log);
     if (told !== undefined) return told;
     const view = await this.#whenEnded();
@@ -107,7 +119,7 @@ class Follower {
     const { engine, containerId } = this.#run;
     for (let look = 1; ; look++) {
       const log = this.#log(nonce);
-      await read(await this.#patiently(() => engine.logs(containerId, false)), log);
+      await read(await this.#patiently(() => engine.logs(containerId, false)), log, this.#pace);
       // The boot module says when an end of its own accord is complete; nothing says so of any other.
       const mayLack = log.received !== undefined && log.ended === undefined && view.exitCode < FIRST_SIGNAL_CODE;
       if (!mayLack || nonce !== undefined || look === LOG_LOOKS) return log;
@@ -131,12 +143,16 @@ class Follower {
 
   #log(nonce: string | undefined): LocalRunLog {
     let index = 0;
-    return new LocalRunLog((report) => {
-      index += 1;
-      if (index <= this.#told) return;
-      this.#told = index;
-      this.#run.onReport(report);
-    }, nonce);
+    return new LocalRunLog(
+      (report) => {
+        index += 1;
+        if (index <= this.#told) return;
+        this.#told = index;
+        this.#run.onReport(report);
+      },
+      nonce,
+      new ReportReader(this.#run.executionId, this.#run.limits),
+    );
   }
 
   /** A container that somebody created is started by them, or they are no more. */

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { connect, createServer, isIP, type Server, type Socket } from 'node:net';
+import { connect, createServer, isIP, type Server } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import { bundle } from '../../bundle.ts';
+import { Relayed, type RelayedOptions } from './relayed.ts';
 
 /**
  * The outer end of the network grant (ADR 13): a folder of unix sockets, one for each granted endpoint, that containers
@@ -34,6 +35,8 @@ const RELAY_MAIN = fileURLToPath(new URL('../../../../processors/sdk/relay-main.
 /** As containers see it; the folder also holds the relay, for images that bring none. */
 export const RELAY_FILE = 'relay.mjs';
 const MAX_ENDPOINTS = 200;
+export const RELAY_CONNECTIONS = 512;
+const UNTOLD: RelayedOptions = { most: RELAY_CONNECTIONS, tell: () => undefined };
 
 const isLoopback = (host: string): boolean => host === 'localhost' || /^127\./.test(host);
 
@@ -66,13 +69,6 @@ function endpointsOf(texts: readonly string[]): Endpoint[] {
   return [...byPlace.values()];
 }
 
-function join(inner: Socket, outer: Socket): void {
-  inner.pipe(outer).pipe(inner);
-  // A processor learns of a broken connection by its own being broken.
-  inner.on('error', () => outer.destroy()).on('close', () => outer.destroy());
-  outer.on('error', () => inner.destroy()).on('close', () => inner.destroy());
-}
-
 interface Served {
   readonly server: Server;
   /** Of the socket file, which another process may have put its own in the place of. */
@@ -82,6 +78,7 @@ interface Served {
 export class Grants {
   readonly #folder: string;
   readonly #endpoints: readonly Endpoint[];
+  readonly #relayed: Relayed;
   readonly #served = new Map<string, Served>();
   /** Of this object alone: names of drafts. */
   readonly #own = randomBytes(6).toString('hex');
@@ -93,7 +90,8 @@ export class Grants {
    * elsewhere than the URLs of jobs say
    * @throws ERR_CONFIG for an endpoint that cannot be granted
    */
-  constructor(stateDir: string, endpoints: readonly string[]) {
+  constructor(stateDir: string, endpoints: readonly string[], relayed: RelayedOptions = UNTOLD) {
+    this.#relayed = new Relayed(relayed);
     // Only we and the engine come to the sockets; in the container anyone may use what is bound there.
     this.#folder = path.join(path.resolve(stateDir), 'grant', 'sockets');
     this.#endpoints = endpointsOf(endpoints);
@@ -159,7 +157,7 @@ export class Grants {
   async #serve({ target, socket }: Endpoint): Promise<void> {
     this.#served.get(socket)?.server.close();
     const server = createServer({ allowHalfOpen: true }, (inner) => {
-      join(inner, connect({ ...target, allowHalfOpen: true }));
+      this.#relayed.join(inner, connect({ ...target, allowHalfOpen: true }));
     });
     const draft = `${socket}.${this.#own}`;
     const file = path.join(this.#folder, draft);

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type Docker from 'dockerode';
+import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import type { Processor } from '../../../plan/registry.ts';
+import { formatAmount } from '../../../text/amount.ts';
 import type { Assignment } from '../../runtime.ts';
-import { containerSpec, LABELS, type NetworkGrant, type SpecOptions } from './container-spec.ts';
+import { containerSpec, LABELS, type NetworkGrant, type SpecOptions, scratchBytesOf } from './container-spec.ts';
 import { type Engine, isDown, isNameTaken, statusOf } from './engine.ts';
 import type { Attached } from './follow.ts';
 import type { Grants } from './grants.ts';
@@ -30,6 +32,8 @@ export interface LauncherOptions {
   readonly startGraceMs: number;
   /** CPUs of the engine. */
   readonly cpus: () => Promise<number>;
+  /** The largest `scratch_volume_gb`, in bytes: it is memory of the engine's machine. */
+  readonly scratchBytes: number;
 }
 
 const TEND_AFTER_MS = 200;
@@ -81,10 +85,24 @@ export class Launcher {
 
   /** Starts the container of an execution, or finds it. Safe to repeat. @throws what the engine refuses */
   async start(assignment: Assignment, image: LocalImage): Promise<StartedContainer> {
+    this.#checkScratch(assignment.processor);
     const parked = image.isBoot ? await this.#startParked(assignment, image) : undefined;
     const started = parked ?? (await this.#startCold(assignment, image));
     this.#tendSoon();
     return started;
+  }
+
+  #checkScratch(processor: Processor): void {
+    const [asked, most] = [scratchBytesOf(processor), this.#options.scratchBytes];
+    if (asked <= most) return;
+    const expected = `at most ${formatAmount(most)}: ISOMORPH_MAX_LOCAL_SCRATCH_BYTES`;
+    throw new IsomorphError(
+      'ERR_CAPABILITY',
+      `a scratch volume of ${formatAmount(asked)} is more than one may have (${expected})`,
+      {
+        expected,
+      },
+    );
   }
 
   /** Starting another container takes what the one that was just started needs: it waits until that has begun. */

@@ -8,42 +8,20 @@ import type { Processor } from '../../../plan/registry.ts';
 import type { Report } from '../../contract.ts';
 import { fingerprint } from '../../fingerprint.ts';
 import { endedWithout } from '../../outcome.ts';
+import { RUN_LIMITS, type RunLimits } from '../../reports.ts';
 import type { Assignment, RunHandle, RunResult, RuntimeAdapter } from '../../runtime.ts';
 import { type Engine, openEngine, patiently } from './engine.ts';
 import { followContainer, stopContainer } from './follow.ts';
-import { Grants } from './grants.ts';
+import { Grants, RELAY_CONNECTIONS } from './grants.ts';
 import { Images } from './images.ts';
 import { Launcher, type StartedContainer } from './launcher.ts';
+import type { LocalOptions } from './options.ts';
 import { Pool } from './pool.ts';
-import { Reaper, type ReapRules } from './reaper.ts';
+import { Reaper } from './reaper.ts';
 import { Relays } from './relays.ts';
 import { Stops } from './stops.ts';
 
-export interface LocalOptions {
-  /** Folder for what must outlive this process; the engine must see it under the same path. */
-  readonly stateDir: string;
-  /** As in `DOCKER_HOST`, which it overrides; only `unix://`. */
-  readonly dockerHost?: string;
-  /** Names the deployment on its engine, `[a-z0-9]`; by default it follows from `stateDir`. */
-  readonly instance?: string;
-  /**
-   * What processors with a network grant reach, `host:port` each: the gateways of artifacts and scratch. `host:port=host:port`
-   * where we find it elsewhere than the URLs of jobs say. Default: nothing.
-   */
-  readonly endpoints?: readonly string[];
-  /** An image with Node, for the relay of processors whose own image has none of ours. */
-  readonly relayImage?: string;
-  /** For how long beyond a deadline an engine that does not answer is waited for. Default: a minute. */
-  readonly enginePatienceMs?: number;
-  /** For how long whoever created a container may take to start it. Default: a minute. */
-  readonly startGraceMs?: number;
-  /** Containers that wait for a job, at most, for one kind of container; in all twice as many. 0 is none. Default: 4. */
-  readonly parked?: number;
-  /** What was not asked for in this time is not parked any more. Default: a minute. */
-  readonly parkedIdleMs?: number;
-  /** Rules of the reaper that tests shorten. */
-  readonly reap?: Partial<ReapRules>;
-}
+export type { LocalOptions } from './options.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -51,6 +29,7 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 const SWEEP_EVERY_MS = 20_000;
 const PARKED_MAX_AGE_MS = 10 * MINUTE_MS;
 const PARKED = 4;
+const SCRATCH_BYTES = 2 ** 30;
 
 const instanceOf = ({ instance, stateDir }: LocalOptions): string =>
   instance ?? createHash('sha256').update(path.resolve(stateDir)).digest('hex').slice(0, 8);
@@ -74,6 +53,7 @@ export class LocalRuntime implements RuntimeAdapter {
   readonly #timer: NodeJS.Timeout;
   readonly #patienceMs: number;
   readonly #startGraceMs: number;
+  readonly #limits: RunLimits;
   readonly #runs = new Map<string, Promise<Run | undefined>>();
   /** Identity of the image that ran last under each reference: what a receipt must say, whatever the name means now. */
   readonly #ran = new Map<string, string>();
@@ -83,7 +63,11 @@ export class LocalRuntime implements RuntimeAdapter {
     this.#engine = engine;
     this.#images = new Images(engine);
     this.#stops = new Stops(options.stateDir);
-    this.#grants = new Grants(options.stateDir, options.endpoints ?? []);
+    this.#limits = options.limits ?? RUN_LIMITS;
+    this.#grants = new Grants(options.stateDir, options.endpoints ?? [], {
+      most: options.relayConnections ?? RELAY_CONNECTIONS,
+      tell: this.#limits.tell,
+    });
     this.#patienceMs = options.enginePatienceMs ?? MINUTE_MS;
     this.#startGraceMs = options.startGraceMs ?? MINUTE_MS;
     const shared = { engine, instance: instanceOf(options), startGraceMs: this.#startGraceMs };
@@ -103,6 +87,7 @@ export class LocalRuntime implements RuntimeAdapter {
       grants: this.#grants,
       relays: new Relays({ ...shared, ...relayImage }),
       pool,
+      scratchBytes: options.scratchBytes ?? SCRATCH_BYTES,
       cpus: async () => (await this.#engineFacts()).cpus,
     });
     this.#reaper = new Reaper({
@@ -229,6 +214,7 @@ export class LocalRuntime implements RuntimeAdapter {
         isBoot,
         patienceMs: this.#patienceMs,
         startGraceMs: this.#startGraceMs,
+        limits: this.#limits,
         onReport: (report) => {
           for (const watch of watches) watch(report);
         },

@@ -1,6 +1,6 @@
 import type { Report } from '../../contract.ts';
 import { type Channel, LogTail } from '../../log-tail.ts';
-import { parseReport } from '../../reports.ts';
+import { ReportReader } from '../../reports.ts';
 
 /**
  * The log of one run from its frames: lines whole and in order, reports told, the end kept, and what the boot module
@@ -49,23 +49,24 @@ export class LocalRunLog {
   readonly #onReport: (report: Report) => void;
   readonly #channels: Readonly<Record<Channel, ChannelState>> = { stdout: freshChannel(), stderr: freshChannel() };
   readonly #tail = new LogTail();
+  readonly #reports: ReportReader;
   #seenBytes = 0;
   #nonce: string | undefined;
   #received: BootReceived | undefined;
   /** What may be the boot module's last line on standard error: in an engine's log it can come before the first on standard output. */
   #early: Buffer | undefined;
   #ended: BootEnded | undefined;
-  #error: Extract<Report, { isomorph: 'error' }> | undefined;
 
   /** @param nonce of the run, when it is ours; otherwise it is learned from the first line */
-  constructor(onReport: (report: Report) => void, nonce?: string) {
+  constructor(onReport: (report: Report) => void, nonce?: string, reports = new ReportReader('a run')) {
     this.#onReport = onReport;
+    this.#reports = reports;
     this.#nonce = nonce;
   }
 
   /** The last error that was reported. */
   get error(): Extract<Report, { isomorph: 'error' }> | undefined {
-    return this.#error;
+    return this.#reports.error;
   }
 
   /** When the boot module had its job; undefined when it has not, or there is no boot module. */
@@ -115,10 +116,8 @@ export class LocalRunLog {
     if (rest.byteLength === 0) return;
     this.#tail.push(rest);
     if (channel !== 'stdout' || isLong || rest[0] !== 0x7b) return;
-    const report = parseReport(rest.toString('utf8').trimEnd());
-    if (report === undefined) return;
-    if (report.isomorph === 'error') this.#error = report;
-    this.#onReport(report);
+    const report = this.#reports.read(rest.toString('utf8').trimEnd());
+    if (report !== undefined) this.#onReport(report);
   }
 
   #withoutBoot(channel: Channel, line: Buffer): Buffer {

@@ -8,7 +8,7 @@ import type { Processor } from '../../../plan/registry.ts';
 import { GRACE_MS, type Report, surroundings } from '../../contract.ts';
 import { fingerprint } from '../../fingerprint.ts';
 import { endedWithout, type StopReason, signalOf } from '../../outcome.ts';
-import { lastError, parseReport } from '../../reports.ts';
+import { lastError, ReportReader, type RunLimits } from '../../reports.ts';
 import type { Assignment, RunHandle, RunOutcome, RunResult, RuntimeAdapter } from '../../runtime.ts';
 import { endLeftBehind } from './left-behind.ts';
 import { type Program, programOf } from './program.ts';
@@ -23,6 +23,8 @@ export interface MockOptions {
   readonly processorsDir: string;
   /** Folder for runs under way and for bundles. */
   readonly stateDir: string;
+  /** What is read of a run, in a second. */
+  readonly limits?: RunLimits;
 }
 
 const POLL_MS = 100;
@@ -148,6 +150,7 @@ export class MockRuntime implements RuntimeAdapter {
       child === undefined ? undefined : new Promise<void>((resolve) => child.once('exit', () => resolve()));
     if (child !== undefined && child.exitCode !== null) return this.#result(folder);
     let offset = 0;
+    const reports = new ReportReader(executionId, this.#options.limits);
     const report = async (): Promise<void> => {
       if (onReport === undefined) return;
       const { bytes, end } = await folder.readLog(offset);
@@ -155,7 +158,7 @@ export class MockRuntime implements RuntimeAdapter {
       const complete = text.lastIndexOf('\n') + 1;
       offset = end - Buffer.byteLength(text.slice(complete));
       for (const line of text.slice(0, complete).split('\n')) {
-        const parsed = parseReport(line);
+        const parsed = reports.read(line);
         if (parsed !== undefined) onReport(parsed);
       }
     };

@@ -4,8 +4,12 @@ import path from 'node:path';
 import { KEPT_LOG_BYTES } from '../../log-tail.ts';
 import type { StopReason } from '../../outcome.ts';
 
-/** Kept of a log; what is older goes when it grows beyond. */
-export const LOG_LIMITS = { kept_bytes: KEPT_LOG_BYTES, rewrite_bytes: 4 * 1024 * 1024 } as const;
+/** Kept of a log; what is older goes when it grows beyond. Of what came between two looks the end is read. */
+export const LOG_LIMITS = {
+  kept_bytes: KEPT_LOG_BYTES,
+  rewrite_bytes: 4 * 1024 * 1024,
+  look_bytes: KEPT_LOG_BYTES,
+} as const;
 
 export interface ProcessId {
   readonly pid: number;
@@ -130,11 +134,11 @@ export class RunFolder {
     return { code: Number(text), endMs: (await stat(this.exit)).mtimeMs };
   }
 
-  /** Log from `offset`; it restarts at 0 when the log was cut since. */
+  /** Log from `offset`, or its end where there is more; it restarts at 0 when the log was cut since. */
   async readLog(offset: number): Promise<{ bytes: Uint8Array; end: number }> {
     const size = (await stat(this.log).catch(() => undefined))?.size ?? 0;
-    const start = size < offset ? 0 : offset;
-    const length = Math.min(size - start, LOG_LIMITS.rewrite_bytes);
+    const start = Math.max(size < offset ? 0 : offset, size - LOG_LIMITS.look_bytes);
+    const length = size - start;
     if (length <= 0) return { bytes: new Uint8Array(), end: size };
     const file = await open(this.log);
     try {

@@ -1,6 +1,6 @@
 import type { Report } from '../../contract.ts';
 import { type Channel, LogTail } from '../../log-tail.ts';
-import { parseReport } from '../../reports.ts';
+import { ReportReader } from '../../reports.ts';
 
 /** A line is told in pieces from this length on; it is no report. */
 const MAX_LINE_CHARACTERS = 64 * 1024;
@@ -10,15 +10,16 @@ export class SandboxLog {
   readonly #onReport: ((report: Report) => void) | undefined;
   readonly #partial: Record<Channel, string> = { stdout: '', stderr: '' };
   readonly #tail = new LogTail();
-  #error: Extract<Report, { isomorph: 'error' }> | undefined;
+  readonly #reports: ReportReader;
 
-  constructor(onReport?: (report: Report) => void) {
+  constructor(onReport?: (report: Report) => void, reports = new ReportReader('a run')) {
     this.#onReport = onReport;
+    this.#reports = reports;
   }
 
   /** The last error that was reported. */
   get error(): Extract<Report, { isomorph: 'error' }> | undefined {
-    return this.#error;
+    return this.#reports.error;
   }
 
   push(channel: Channel, text: string): void {
@@ -38,10 +39,8 @@ export class SandboxLog {
 
   #readReports(lines: string): void {
     for (const line of lines.split('\n')) {
-      const report = parseReport(line);
-      if (report === undefined) continue;
-      if (report.isomorph === 'error') this.#error = report;
-      this.#onReport?.(report);
+      const report = this.#reports.read(line);
+      if (report !== undefined) this.#onReport?.(report);
     }
   }
 }

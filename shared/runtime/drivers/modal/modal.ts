@@ -7,6 +7,7 @@ import { toModalError } from '../../../providers/modal/account.ts';
 import type { Report } from '../../contract.ts';
 import { fingerprint } from '../../fingerprint.ts';
 import { endedWithout } from '../../outcome.ts';
+import { RUN_LIMITS, type RunLimits } from '../../reports.ts';
 import type { Assignment, RunHandle, RuntimeAdapter } from '../../runtime.ts';
 import { type FoundSandbox, isSilence, ModalControl } from './control.ts';
 import { type ModalPlace, placeOf } from './place.ts';
@@ -18,6 +19,8 @@ export interface ModalRuntimeOptions {
   readonly url?: string | undefined;
   /** After so long without an answer of Modal's a run is given up as lost. Default: two minutes. */
   readonly lostAfterMs?: number;
+  /** What is read of a run, in a second. */
+  readonly limits?: RunLimits;
 }
 
 const LOST_AFTER_MS = 120_000;
@@ -43,14 +46,21 @@ export class ModalRuntime implements RuntimeAdapter {
   readonly #control: ModalControl;
   readonly #place: ModalPlace;
   readonly #lostAfterMs: number;
+  readonly #limits: RunLimits;
   readonly #closing: AbortController;
   /** Executions that are being started here: not found to be without a job. */
   readonly #starting = new Map<string, Promise<unknown>>();
 
-  private constructor(control: ModalControl, place: ModalPlace, lostAfterMs: number, closing: AbortController) {
+  private constructor(
+    control: ModalControl,
+    place: ModalPlace,
+    { lostAfterMs = LOST_AFTER_MS, limits = RUN_LIMITS }: ModalRuntimeOptions,
+    closing: AbortController,
+  ) {
     this.#control = control;
     this.#place = place;
     this.#lostAfterMs = lostAfterMs;
+    this.#limits = limits;
     this.#closing = closing;
   }
 
@@ -71,7 +81,7 @@ export class ModalRuntime implements RuntimeAdapter {
     // Every run and every call under way listens to it.
     setMaxListeners(0, closing.signal);
     const control = new ModalControl(client, place, closing.signal);
-    return new ModalRuntime(control, place, options.lostAfterMs ?? LOST_AFTER_MS, closing);
+    return new ModalRuntime(control, place, options, closing);
   }
 
   async run(assignment: Assignment, onReport?: OnReport): Promise<RunHandle> {
@@ -191,6 +201,8 @@ export class ModalRuntime implements RuntimeAdapter {
       deadlineMs,
       onReport,
       lostAfterMs: this.#lostAfterMs,
+      executionId,
+      limits: this.#limits,
       signal: this.#closing.signal,
     });
     return { executionId, wait: () => result };

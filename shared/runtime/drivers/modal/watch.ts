@@ -4,6 +4,7 @@ import { within } from '../../../async/within.ts';
 import { isNotFound, toModalError } from '../../../providers/modal/account.ts';
 import type { Report } from '../../contract.ts';
 import type { Channel } from '../../log-tail.ts';
+import { LogPace, ReportReader, type RunLimits } from '../../reports.ts';
 import type { RunOutcome, RunResult } from '../../runtime.ts';
 import type { FoundSandbox, ModalControl } from './control.ts';
 import { SandboxLog } from './log.ts';
@@ -19,6 +20,8 @@ export interface SandboxWatch {
   readonly onReport: ((report: Report) => void) | undefined;
   /** After so long without an answer a run is given up as lost. */
   readonly lostAfterMs: number;
+  readonly executionId: string;
+  readonly limits: RunLimits;
   /** Aborted when the runtime is closed: the run goes on, and its watch never resolves. */
   readonly signal: AbortSignal;
 }
@@ -74,11 +77,13 @@ async function ended(found: FoundSandbox, options: SandboxWatch): Promise<Ending
 
 /** Both channels from their start, as they are written. */
 class Channels {
+  readonly #pace: LogPace;
   readonly #readers: ReadableStreamDefaultReader<string>[] = [];
   /** Whether everything was read. Never rejects. */
   readonly complete: Promise<boolean>;
 
-  constructor(sandbox: Sandbox, log: SandboxLog) {
+  constructor(sandbox: Sandbox, log: SandboxLog, pace: LogPace) {
+    this.#pace = pace;
     const both: readonly Channel[] = ['stdout', 'stderr'];
     this.complete = Promise.all(both.map((channel) => this.#read(sandbox, channel, log))).then(
       () => true,
@@ -94,7 +99,11 @@ class Channels {
   async #read(sandbox: Sandbox, channel: Channel, log: SandboxLog): Promise<void> {
     const reader: ReadableStreamDefaultReader<string> = sandbox[channel].getReader();
     this.#readers.push(reader);
-    for (let next = await reader.read(); !next.done; next = await reader.read()) log.push(channel, next.value);
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      log.push(channel, next.value);
+      const waitMs = this.#pace.read(next.value.length);
+      if (waitMs > 0) await delay(waitMs);
+    }
   }
 }
 
@@ -117,10 +126,10 @@ const durationOf = (control: ModalControl, { sandbox, tags }: FoundSandbox): Pro
 
 /** The result of a run. Never rejects. */
 export async function watchSandbox(found: FoundSandbox, options: SandboxWatch): Promise<RunResult> {
-  const { control, onReport, signal } = options;
+  const { control, onReport, executionId, limits, signal } = options;
   const { sandbox, tags } = found;
-  const live = new SandboxLog(onReport);
-  const channels = new Channels(sandbox, live);
+  const live = new SandboxLog(onReport, new ReportReader(executionId, limits));
+  const channels = new Channels(sandbox, live, new LogPace(executionId, limits));
   const closed = () => void channels.cancel();
   signal.addEventListener('abort', closed, { once: true });
   const { outcome, isGone } = await ended(found, options);
