@@ -18,7 +18,7 @@ import {
   type UrlGrant,
   verifyUrl,
 } from '../../shared/world/drivers/file/signed-url.ts';
-import { answered, bodyOf, LEAST_RATE, type LeastRate } from './body.ts';
+import { answered, LEAST_RATE, type LeastRate, sentBody } from './body.ts';
 import { partyOf, refusedUpload } from './decide.ts';
 import { discardRest, SHORT_LINGER_BYTES } from './discard-rest.ts';
 import { parseRangeHeader } from './range.ts';
@@ -120,7 +120,7 @@ async function servePut(exchange: Serving, grant: PutGrant): Promise<void> {
   if (code !== undefined) return answerError(exchange, code);
   if (request.headers.expect !== undefined) response.writeContinue();
   const { uploadId, maxBytes, path } = grant;
-  const body = bodyOf(request, passage, leastRate);
+  const body = sentBody(request, passage, leastRate);
   const { size } = await store.receiveUpload({ uploadId, worldPath: path, body, maxBytes });
   const answer = JSON.stringify({ size });
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(answer) });

@@ -15,7 +15,7 @@ export const LEAST_RATE: LeastRate = { bytes: 20 * 1024, withinMs: 20_000 };
  * What is sent, as fast as its sender may. Only the time counts that the sender is waited for.
  * @throws ERR_SLOW for a body that does not come on
  */
-export async function* bodyOf(
+export async function* sentBody(
   request: IncomingMessage,
   { pass }: Passage,
   { bytes, withinMs }: LeastRate = LEAST_RATE,

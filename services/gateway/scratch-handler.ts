@@ -9,7 +9,7 @@ import type { Kv } from '../../shared/scratch/kv/kv.ts';
 import { type TellName, tellerOf } from '../../shared/scratch/names.ts';
 import type { Queue, QueueMessage } from '../../shared/scratch/queue/queue.ts';
 import { verifyToken } from '../../shared/scratch/token.ts';
-import { bodyOf, type LeastRate } from './body.ts';
+import { type LeastRate, sentBody } from './body.ts';
 import { decideScratch, type KvCall, type QueueCall } from './decide.ts';
 import { discardRest, SHORT_LINGER_BYTES } from './discard-rest.ts';
 import {
@@ -205,7 +205,7 @@ async function serve({ request, response }: Exchange, traffic: Traffic, options:
   const { passage } = admission;
   response.once('close', passage.end);
   await passage.pass(0);
-  const body: ReadBody = (maxBytes) => readBody(bodyOf(request, passage, leastRate), maxBytes);
+  const body: ReadBody = (maxBytes) => readBody(sentBody(request, passage, leastRate), maxBytes);
   const answer = await answerTo(decision.call, body, options);
   await passage.pass(answer !== undefined && 'bytes' in answer ? answer.bytes.byteLength : 0);
   send(response, 200, answer);

@@ -1,5 +1,5 @@
 import type { Adapter } from '../ids/adapter.ts';
-import type { RunLimits } from './reports.ts';
+import type { RunLimits } from './run-limits.ts';
 import type { RuntimeAdapter } from './runtime.ts';
 
 export interface OpenRuntimeOptions {

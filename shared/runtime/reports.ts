@@ -1,5 +1,3 @@
-import type { TellLimit } from '../async/limit-notice.ts';
-import { TokenBucket } from '../async/token-bucket.ts';
 import { validator } from '../schema/validate.ts';
 import { type Report, ReportSchema } from './contract.ts';
 
@@ -8,7 +6,8 @@ const validate = validator(ReportSchema, 'ERR_SCHEMA');
 /** Longer lines are log whatever they start with. */
 const MAX_REPORT_CHARACTERS = 16 * 1024;
 
-const mayBeReport = (line: string): boolean =>
+/** Whether a line is worth being read as a report: nothing is parsed. */
+export const mayBeReport = (line: string): boolean =>
   line.startsWith('{') && line.length <= MAX_REPORT_CHARACTERS && line.includes('"isomorph"');
 
 /** A line of standard output as a report, or undefined when it is log. */
@@ -23,83 +22,6 @@ export function parseReport(line: string): Report | undefined {
   }
   const result = validate(value);
   return result.ok ? result.value : undefined;
-}
-
-/** What is read of what a run writes, in a second; one that writes more waits, or is not heard. */
-export interface RunLimits {
-  /** Report lines; those beyond are log, but for the last error. */
-  readonly reportsPerS: number;
-  /** Both channels; whoever writes more waits where its runtime can make it wait. */
-  readonly logBytesPerS: number;
-  readonly tell: TellLimit;
-}
-
-export const RUN_LIMITS: RunLimits = { reportsPerS: 20, logBytesPerS: 2 ** 20, tell: () => undefined };
-
-/** After a rest so many seconds' worth at once. */
-const BURST_S = 5;
-
-/** Any white space: JSON may be written so. */
-const ERROR_LINE = /"isomorph"\s*:\s*"error"/;
-
-type ErrorReport = Extract<Report, { isomorph: 'error' }>;
-
-/** Reads the reports of one run, so many a second: a flood costs the run its progress, and nobody the time to read it. */
-export class ReportReader {
-  readonly #limits: RunLimits;
-  readonly #rate: TokenBucket;
-  readonly #of: string;
-  #error: ErrorReport | undefined;
-  /** It came beyond the rate: it is read when somebody asks. */
-  #unread: string | undefined;
-
-  /** @param of the execution, as a limit that is hit is told */
-  constructor(of: string, limits: RunLimits = RUN_LIMITS) {
-    this.#of = of;
-    this.#limits = limits;
-    this.#rate = new TokenBucket(limits.reportsPerS, { burst: limits.reportsPerS * BURST_S });
-  }
-
-  /** A whole line of standard output as a report; undefined when it is log. */
-  read(line: string): Report | undefined {
-    if (!mayBeReport(line)) return undefined;
-    if (this.#rate.tryTake(1)) {
-      const report = parseReport(line);
-      if (report?.isomorph === 'error') [this.#error, this.#unread] = [report, undefined];
-      return report;
-    }
-    const { reportsPerS, tell } = this.#limits;
-    tell({ limit: 'reports_per_s', of: this.#of, used: reportsPerS, most: reportsPerS });
-    if (ERROR_LINE.test(line)) this.#unread = line;
-    return undefined;
-  }
-
-  /** The last error that was reported. */
-  get error(): ErrorReport | undefined {
-    const report = this.#unread === undefined ? undefined : parseReport(this.#unread);
-    return report?.isomorph === 'error' ? report : this.#error;
-  }
-}
-
-/** How fast the log of one run is read. */
-export class LogPace {
-  readonly #limits: RunLimits;
-  readonly #rate: TokenBucket;
-  readonly #of: string;
-
-  constructor(of: string, limits: RunLimits = RUN_LIMITS) {
-    this.#of = of;
-    this.#limits = limits;
-    this.#rate = new TokenBucket(limits.logBytesPerS, { burst: limits.logBytesPerS * BURST_S });
-  }
-
-  /** So much was read: after how many milliseconds to go on. */
-  read(bytes: number): number {
-    const waitMs = this.#rate.take(bytes);
-    const { logBytesPerS, tell } = this.#limits;
-    if (waitMs > 0) tell({ limit: 'log_bytes_per_s', of: this.#of, used: logBytesPerS, most: logBytesPerS });
-    return waitMs;
-  }
 }
 
 /** The last error report of a log. */

@@ -113,6 +113,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   'services/gateway': {
     suites: [],
     files: {
+      'bounded-facts.ts': ['gateway/bounded-facts'],
       'decide.ts': ['gateway/decide'],
       'defect.ts': ['gateway/defect'],
       'range.ts': ['gateway/range'],

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { delay } from '../../../async/delay.ts';
 import { GRACE_MS, type Report } from '../../contract.ts';
 import { endedWithout, type StopReason } from '../../outcome.ts';
-import { LogPace, ReportReader, type RunLimits } from '../../reports.ts';
+import { LogPace, ReportReader, type RunLimits } from '../../run-limits.ts';
 import type { RunResult } from '../../runtime.ts';
 import { type ContainerView, type Engine, isDown, patiently, statusOf } from './engine.ts';
 import { FrameReader } from './frames.ts';

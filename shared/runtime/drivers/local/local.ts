@@ -8,7 +8,7 @@ import type { Processor } from '../../../plan/registry.ts';
 import type { Report } from '../../contract.ts';
 import { fingerprint } from '../../fingerprint.ts';
 import { endedWithout } from '../../outcome.ts';
-import { RUN_LIMITS, type RunLimits } from '../../reports.ts';
+import { RUN_LIMITS, type RunLimits } from '../../run-limits.ts';
 import type { Assignment, RunHandle, RunResult, RuntimeAdapter } from '../../runtime.ts';
 import { type Engine, openEngine, patiently } from './engine.ts';
 import { followContainer, stopContainer } from './follow.ts';

@@ -1,4 +1,4 @@
-import type { RunLimits } from '../../reports.ts';
+import type { RunLimits } from '../../run-limits.ts';
 import type { ReapRules } from './reaper.ts';
 
 export interface LocalOptions {

@@ -1,6 +1,6 @@
 import type { Report } from '../../contract.ts';
 import { type Channel, LogTail } from '../../log-tail.ts';
-import { ReportReader } from '../../reports.ts';
+import { ReportReader } from '../../run-limits.ts';
 
 /**
  * The log of one run from its frames: lines whole and in order, reports told, the end kept, and what the boot module

@@ -1,6 +1,6 @@
 import type { Report } from '../../contract.ts';
 import { type Channel, LogTail } from '../../log-tail.ts';
-import { ReportReader } from '../../reports.ts';
+import { ReportReader } from '../../run-limits.ts';
 
 /** A line is told in pieces from this length on; it is no report. */
 const MAX_LINE_CHARACTERS = 64 * 1024;

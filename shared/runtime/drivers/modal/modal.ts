@@ -7,7 +7,7 @@ import { toModalError } from '../../../providers/modal/account.ts';
 import type { Report } from '../../contract.ts';
 import { fingerprint } from '../../fingerprint.ts';
 import { endedWithout } from '../../outcome.ts';
-import { RUN_LIMITS, type RunLimits } from '../../reports.ts';
+import { RUN_LIMITS, type RunLimits } from '../../run-limits.ts';
 import type { Assignment, RunHandle, RuntimeAdapter } from '../../runtime.ts';
 import { type FoundSandbox, isSilence, ModalControl } from './control.ts';
 import { type ModalPlace, placeOf } from './place.ts';

@@ -4,7 +4,7 @@ import { within } from '../../../async/within.ts';
 import { isNotFound, toModalError } from '../../../providers/modal/account.ts';
 import type { Report } from '../../contract.ts';
 import type { Channel } from '../../log-tail.ts';
-import { LogPace, ReportReader, type RunLimits } from '../../reports.ts';
+import { LogPace, ReportReader, type RunLimits } from '../../run-limits.ts';
 import type { RunOutcome, RunResult } from '../../runtime.ts';
 import type { FoundSandbox, ModalControl } from './control.ts';
 import { SandboxLog } from './log.ts';

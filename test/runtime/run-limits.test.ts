@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { LimitNotice } from '../../shared/async/limit-notice.ts';
-import { LogPace, ReportReader } from '../../shared/runtime/reports.ts';
+import { LogPace, ReportReader } from '../../shared/runtime/run-limits.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('reports of a run');
