@@ -189,11 +189,34 @@ function addChecks(program: Command, chosen: Chosen): void {
     .action((refs: string[]) => {
       chosen.run = async (context) => (await import('./commands/registry.ts')).pinImages(context, refs);
     });
+  addLimits(program, chosen);
   program
     .command('doctor')
     .description('check this machine and the stack that runs on it')
     .action(() => {
       chosen.run = async (context) => (await import('./commands/doctor.ts')).doctor(context);
+    });
+}
+
+function addLimits(program: Command, chosen: Chosen): void {
+  const limits = program.command('limits').description('what may be used at most, and how much of it is used');
+  limits
+    .command('list')
+    .description('every limit as it holds, and whoever uses most of it')
+    .action(() => {
+      chosen.run = async (context) => (await import('./commands/limits.ts')).list(context);
+    });
+  limits
+    .command('set <name> <value>')
+    .description('set a limit over what is configured, while all runs')
+    .action((name: string, value: string) => {
+      chosen.run = async (context) => (await import('./commands/limits.ts')).set(context, name, value);
+    });
+  limits
+    .command('unset <name>')
+    .description('let a limit be as configured again')
+    .action((name: string) => {
+      chosen.run = async (context) => (await import('./commands/limits.ts')).unset(context, name);
     });
 }
 

@@ -13,6 +13,10 @@ export interface NatsUrls {
   readonly client: string;
   /** For reading the ledger and following it live. */
   readonly auditor: string;
+  /** For looking at streams, as a service may. */
+  readonly service: string;
+  /** For changing streams. */
+  readonly admin: string;
 }
 
 export interface ArtifactPlace {
@@ -92,9 +96,10 @@ export function runningStack(home: string): StackInfo | undefined {
 
 function natsOf(env: Env, stack: StackInfo | undefined): NatsUrls | undefined {
   const url = given(env.NATS_URL);
-  if (url !== undefined) return { client: url, auditor: url };
+  if (url !== undefined) return { client: url, auditor: url, service: url, admin: url };
   if (stack === undefined) return undefined;
-  return { client: stack.nats.url, auditor: stack.nats.auditorUrl };
+  const { url: client, auditorUrl: auditor, serviceUrl: service, adminUrl: admin = service } = stack.nats;
+  return { client, auditor, service, admin };
 }
 
 function artifactsOf(env: Env, stack: StackInfo | undefined): ArtifactPlace | undefined {

@@ -1,5 +1,6 @@
 import { PermissionViolationError } from '@nats-io/transport-node';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
+import { STREAM_FULL } from '../shared/nats/missing.ts';
 import { type CommandName, commandSubject } from '../shared/wire/commands.ts';
 import type { Commander } from './commander.ts';
 
@@ -21,7 +22,8 @@ const isRefused = (error: unknown): boolean =>
 
 /**
  * Publishes a command as a request, the way any NATS client would, and returns once it is stored.
- * @throws ERR_TOO_LARGE; ERR_PRINCIPAL when NATS does not let these credentials command so; ERR_UNAVAILABLE when nothing confirms it (it may have been stored all the same).
+ * @throws ERR_TOO_LARGE; ERR_PRINCIPAL when NATS does not let these credentials command so; ERR_LIMIT when as many commands wait as may;
+ * ERR_UNAVAILABLE when nothing confirms it (it may have been stored all the same).
  */
 export async function publishCommand(
   { connection, principal }: Commander,
@@ -35,7 +37,12 @@ export async function publishCommand(
       expected: `at most ${limit} bytes`,
     });
   }
-  let answer: { stream?: string; seq?: number; duplicate?: boolean; error?: { description?: string } };
+  let answer: {
+    stream?: string;
+    seq?: number;
+    duplicate?: boolean;
+    error?: { err_code?: number; description?: string };
+  };
   try {
     answer = (await connection.request(subject, body, { timeout: ACK_TIMEOUT_MS })).json();
   } catch (error) {
@@ -51,6 +58,11 @@ export async function publishCommand(
     throw new IsomorphError('ERR_UNAVAILABLE', message, {}, error);
   }
   const { stream, seq, duplicate = false, error } = answer;
+  if (error?.err_code === STREAM_FULL) {
+    throw new IsomorphError('ERR_LIMIT', `${subject} was not stored: ${error.description}`, {
+      expected: 'fewer commands that wait for admission: see whether it runs, and send this one again later',
+    });
+  }
   if (error !== undefined || stream === undefined || seq === undefined) {
     throw new IsomorphError('ERR_UNAVAILABLE', `${subject} was not stored: ${error?.description ?? 'no PubAck'}`);
   }

@@ -3,6 +3,7 @@ import { within } from '../shared/async/within.ts';
 import { connectNats } from '../shared/nats/connect.ts';
 import type { Config, Env } from './common/config/config.ts';
 import type { ServiceDeps } from './common/deps.ts';
+import { limitsInForce } from './common/limits-in-force.ts';
 import { type Opened, Opening, required } from './common/opening.ts';
 import type { ProcessName, ServiceName } from './common/services.ts';
 import { tellOfConnection } from './common/tell-connection.ts';
@@ -92,7 +93,11 @@ export async function startService(name: ServiceName, options: ComposeOptions): 
     nowMs: Date.now,
     onForeign: (message) => log.error({ foreign: message }, 'a message in the ledger is no event'),
   };
-  const opening = new Opening({ ...options, deps });
+  const config = await limitsInForce(connection, options.config).catch(async (error: unknown) => {
+    await connection.close();
+    throw error;
+  });
+  const opening = new Opening({ ...options, config, deps });
   try {
     // After the connection: a server does not wait for the credentials of a process that is busy reading code.
     const { start } = await STARTS[name]();

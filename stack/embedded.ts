@@ -29,6 +29,8 @@ export interface StackInfo {
     readonly url: string;
     readonly auditorUrl: string;
     readonly serviceUrl: string;
+    /** May change streams. Absent as below. */
+    readonly adminUrl?: string;
     /** By name, of who commands as a principal. Absent in the file of a stack that an earlier version started. */
     readonly principals?: Readonly<Record<string, string>>;
     readonly pid: number;
@@ -160,6 +162,7 @@ function infoOf(places: Places, { nats, postgres }: Parts, gatewayUrl: string, c
       url: nats.url,
       auditorUrl: withLogin(nats.url, nats.credentials.auditor),
       serviceUrl: withLogin(nats.url, nats.credentials.service),
+      adminUrl: withLogin(nats.url, nats.credentials.admin),
       principals: Object.fromEntries(
         Object.entries(nats.principals).map(([name, login]) => [name, withLogin(nats.url, login)]),
       ),

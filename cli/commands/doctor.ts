@@ -5,6 +5,7 @@ import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { requireNewEnough } from '../../shared/nats/server-version.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
 import { plural } from '../../shared/text/plural.ts';
+import { type Checkup, fail, ok, warn } from '../checkup.ts';
 import type { Context } from '../context.ts';
 import { lastSequence } from '../ledger-source.ts';
 import { homeOf, registryOf, runningStack } from '../place.ts';
@@ -12,20 +13,7 @@ import { bytes, duration, plain, wrap } from '../render/text.ts';
 import { GLYPH, type Theme } from '../render/theme.ts';
 import type { Unfollowed } from '../unfollowed.ts';
 
-/** One line of the doctor. A warning is what only some uses need. */
-export interface Checkup {
-  readonly name: string;
-  readonly verdict: 'ok' | 'warn' | 'fail';
-  readonly found: string;
-  /** What to do about it. */
-  readonly remedy?: string;
-}
-
 type Check = (context: Context) => Promise<Checkup>;
-
-const ok = (name: string, found: string): Checkup => ({ name, verdict: 'ok', found });
-const warn = (name: string, found: string, remedy: string): Checkup => ({ name, verdict: 'warn', found, remedy });
-const fail = (name: string, found: string, remedy: string): Checkup => ({ name, verdict: 'fail', found, remedy });
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message || error.name : String(error));
 
@@ -190,6 +178,11 @@ const streams = guarded('streams', async ({ terminal, place }) => {
   return fail('streams', `gone: ${missing.join(', ')}`, 'Run setup, as whoever may create streams.');
 });
 
+const limits = guarded('limits', async (context) => {
+  const { limitsCheckup } = await import('../limits-checkup.ts');
+  return limitsCheckup(await context.connection('service'), context.terminal.env);
+});
+
 const MANY_BEHIND = 100;
 
 const postgres = guarded('postgres', async (context) => {
@@ -260,7 +253,7 @@ const store = guarded('artifacts', async (context) => {
 });
 
 const MACHINE: readonly Check[] = [node, blake3, natsServer, disk, registry, secrets, scratch, stack];
-const RUNNING: readonly Check[] = [nats, streams, postgres, plans, store];
+const RUNNING: readonly Check[] = [nats, streams, limits, postgres, plans, store];
 
 const NAME_WIDTH = 12;
 

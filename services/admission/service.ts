@@ -8,10 +8,21 @@ import type { SecretResolver } from '../../shared/secrets/secrets.ts';
 import { PRINCIPAL_FORM, parseCommandSubject } from '../../shared/wire/commands.ts';
 import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import type { Limits } from '../common/config/limits.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
-import { parseCancel, parseSubmission, planOfCommand } from './command.ts';
-import { decideCancel, decideSubmit, idIsFree, ruleOn, type StoredDocument } from './decide.ts';
+import { parseCancel, parseSubmission, planOfCommand, type Submission } from './command.ts';
+import {
+  decideCancel,
+  decideSubmit,
+  idIsFree,
+  type Ruling,
+  ruleOn,
+  type StoredDocument,
+  type Submit,
+  type SubmitDecision,
+} from './decide.ts';
+import { Gate, type Place } from './gate.ts';
 import { type KnownImages, lookUpImages } from './images.ts';
 import { type KnownJudgements, lookUpJudgements } from './judgements.ts';
 import { namedSteps } from './named.ts';
@@ -29,6 +40,7 @@ export interface AdmissionDeps extends ServiceDeps {
   readonly declareLeases: boolean;
   /** Principals who may cancel plans of others. */
   readonly operators: readonly string[];
+  readonly limits: Limits;
 }
 
 const CONCURRENCY = 16;
@@ -46,12 +58,14 @@ class Admission {
   readonly #deps: AdmissionDeps;
   readonly #journal: Journal;
   readonly #order: CommandOrder;
+  readonly #gate: Gate;
   readonly #plans = new WeakMap<JsMsg, { readonly planId: string | undefined }>();
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
     this.#journal = new Journal({ ...deps, by: 'admission' });
     this.#order = new CommandOrder(deps.connection);
+    this.#gate = new Gate(deps);
   }
 
   /** The plan that a command speaks of; undefined when it names none. */
@@ -96,7 +110,33 @@ class Admission {
     const parsed = parseSubmission(data);
     if (!parsed.ok) return giveUp(parsed.fault, parsed.planId);
     const submission = parsed.value;
-    const { connection, registry, deployment, secrets, judge, declareLeases, nowMs } = this.#deps;
+    const { planId } = submission;
+    const isNew = idIsFree((await this.#journal.load(planId)).state, commandSeq);
+    // Before anything is spent on it.
+    const refused = isNew ? await this.#gate.refusesPlan(principal) : undefined;
+    if (refused !== undefined) return giveUp(refused, planId);
+    const ruling = await this.#rule(submission);
+    const place = isNew ? await this.#place(submission, ruling, principal) : undefined;
+    if (place !== undefined && 'code' in place) return giveUp(place, planId);
+    const decision = await this.#record(submission, ruling, { principal, commandSeq }).catch((error: unknown) => {
+      place?.release();
+      throw error;
+    });
+    if (decision.kind !== 'admitted') place?.release();
+    if (decision.kind === 'conflict') return giveUp(decision.fault, planId);
+    this.#deps.log.info({ plan_id: planId, decision: decision.kind }, 'submission');
+    return DONE;
+  }
+
+  /** Where there is room for what the plan leaves: itself, or its rejection. */
+  #place({ planId, body }: Submission, { admitted, faults }: Ruling, principal: string): Promise<Place | Fault> {
+    if (admitted === undefined) return this.#gate.takeRejection(principal, body.byteLength, faults[0]);
+    const { steps, predicates } = admitted.plan;
+    return this.#gate.take(planId, principal, { steps: steps.length, predicates: predicates.length });
+  }
+
+  async #rule(submission: Submission): Promise<Ruling> {
+    const { connection, registry, deployment, secrets, judge } = this.#deps;
     const steps = namedSteps(submission.document, registry);
     const plan = validatePlan(submission.document);
     const [knownSecrets, knownImages, knownJudgements] = await Promise.all([
@@ -104,14 +144,19 @@ class Admission {
       lookUpImages(connection, steps, deployment),
       plan.ok ? lookUpJudgements(judge, plan.value, registry) : NOT_ASKED,
     ]);
-    const ruling = ruleOn(submission, registry, { ...deployment, ...knownSecrets, ...knownImages, ...knownJudgements });
+    return ruleOn(submission, registry, { ...deployment, ...knownSecrets, ...knownImages, ...knownJudgements });
+  }
+
+  async #record(
+    { planId }: Submission,
+    ruling: Ruling,
+    whose: Pick<Submit, 'principal' | 'commandSeq'>,
+  ): Promise<SubmitDecision> {
+    const { declareLeases, nowMs } = this.#deps;
     await this.#put(ruling.submitted);
     if (ruling.admitted !== undefined) await this.#put(ruling.admitted.document);
-    const command = { ruling, principal, commandSeq, nowMs: nowMs(), declareLeases };
-    const { decision } = await this.#journal.append(submission.planId, decideSubmit, command);
-    if (decision.kind === 'conflict') return giveUp(decision.fault, submission.planId);
-    this.#deps.log.info({ plan_id: submission.planId, decision: decision.kind }, 'submission');
-    return DONE;
+    const command = { ruling, ...whose, nowMs: nowMs(), declareLeases };
+    return (await this.#journal.append(planId, decideSubmit, command)).decision;
   }
 
   async #cancel({ data, seq: commandSeq }: JsMsg, principal: string): Promise<Disposition> {

@@ -8,7 +8,7 @@ import {
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { oldestOpenSeq } from '../../shared/journal/oldest-open.ts';
+import { oldestOpenSeq } from '../../shared/journal/open-plans.ts';
 import { isConsumerMissing } from '../../shared/nats/missing.ts';
 import { ACK_WAIT_MS, type ConsumerSpec } from '../../shared/wire/consumers.ts';
 import { WORK_QUEUES } from '../../shared/wire/streams.ts';

@@ -5,6 +5,10 @@ import { type DeadLetter, deadSubject } from '../../shared/wire/dead.ts';
 
 /** Enough of a message to see what it was; the largest legal plan is four times this. */
 const KEPT_BODY_BYTES = 64 * 1024;
+/** Of what a limit refused: a flood must not push what others are told out of the stream. */
+const KEPT_OF_FLOOD_BYTES = 256;
+
+const FLOODED: ReadonlySet<string> = new Set(['ERR_LIMIT', 'ERR_LEDGER_FULL']);
 
 export interface Burial extends Pick<Dead, 'fault' | 'planId'> {
   /** Who is to hear of it; undefined when nobody knows. */
@@ -18,14 +22,15 @@ export async function publishDead(
   { fault, planId, principal }: Burial,
 ): Promise<void> {
   const { stream, deliveryCount } = message.info;
+  const keptBytes = FLOODED.has(fault.code) ? KEPT_OF_FLOOD_BYTES : KEPT_BODY_BYTES;
   const letter: DeadLetter = {
     fault,
     stream,
     seq: message.seq,
     subject: message.subject,
     deliveries: deliveryCount,
-    body_base64: Buffer.from(message.data.subarray(0, KEPT_BODY_BYTES)).toString('base64'),
-    body_truncated: message.data.byteLength > KEPT_BODY_BYTES,
+    body_base64: Buffer.from(message.data.subarray(0, keptBytes)).toString('base64'),
+    body_truncated: message.data.byteLength > keptBytes,
   };
   await jetstream(connection).publish(deadSubject({ stream, principal, planId }), JSON.stringify(letter), {
     msgID: `dead-${stream}-${message.seq}-${fault.code}`,

@@ -25,11 +25,13 @@ const LIMIT_OF: Readonly<Record<string, StreamLimitKey>> = {
 export const limitOfStream = (stream: string): StreamLimitKey =>
   Object.hasOwn(LIMIT_OF, stream) ? (LIMIT_OF[stream] as StreamLimitKey) : 'queuesBytes';
 
-const shareOf = (key: StreamLimitKey): number => (key === 'queuesBytes' ? QUEUE_SHARDS : 1);
+/** What one stream gets of a limit. */
+export const shareOf = (key: StreamLimitKey, bytes: number): number =>
+  key === 'queuesBytes' ? Math.floor(bytes / QUEUE_SHARDS) : bytes;
 
 export const bytesOfStream = (stream: string, limits: StreamLimits): number => {
   const key = limitOfStream(stream);
-  return Math.floor(limits[key] / shareOf(key));
+  return shareOf(key, limits[key]);
 };
 
 /** A stream beside its limit. */
@@ -48,7 +50,7 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, numbe
 /** What a stream cannot do with less: what it holds, and a little. */
 function leastOf({ stream, bytes, limitBytes }: StreamUse): number {
   const key = limitOfStream(stream);
-  return Math.min(limitBytes, Math.max(bytes, LIMITS[key].least / shareOf(key)));
+  return Math.min(limitBytes, Math.max(bytes, shareOf(key, LIMITS[key].least)));
 }
 
 /**
@@ -67,6 +69,19 @@ export function fitted(uses: readonly StreamUse[], freeBytes: number): StreamUse
     ...use,
     limitBytes: leastBytes + Math.floor((use.limitBytes - leastBytes) * part),
   }));
+}
+
+/**
+ * That streams with changed limits could not grow beyond the disk. A limit that gets smaller always fits.
+ * @throws ERR_NO_ROOM with the amounts
+ */
+export function requireRoom(uses: readonly StreamUse[], changed: readonly StreamUse[], freeBytes: number): void {
+  const before = new Map(uses.map((use) => [use.stream, use.limitBytes]));
+  if (changed.every(({ stream, limitBytes }) => limitBytes <= (before.get(stream) ?? 0))) return;
+  const after = new Map(changed.map((use) => [use.stream, use]));
+  const all = uses.map((use) => after.get(use.stream) ?? use);
+  const growth = sum(all.map(({ bytes, limitBytes }) => Math.max(0, limitBytes - bytes)));
+  if (growth + HEADROOM_BYTES > freeBytes) throw noRoom(all, growth + HEADROOM_BYTES, freeBytes);
 }
 
 /** Streams named in a message: the largest. */

@@ -10,6 +10,7 @@ import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import { planOfFact } from '../../shared/wire/facts.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
+import { LedgerRoom } from '../common/ledger-room.ts';
 import { commitsOf, decideRecord, type Fact, parseFact, refusalOf } from './decide.ts';
 
 /** Facts taken together; how many commits they fill depends on their size. */
@@ -31,8 +32,11 @@ export interface SamplerDeps extends ServiceDeps {
 export function startSampler({ tellLimit, mostFacts: most, ...deps }: SamplerDeps): Promise<Consumption> {
   const refusedOften = new OnceAMinute();
   const journal = new Journal({ ...deps, by: 'sampler' });
+  const room = new LedgerRoom(deps.connection);
   const batcher = new Batcher<Fact, PlanState>({ maxItems: FACTS_AT_ONCE, isInTurn: true }, async (planId, facts) => {
     let { state } = await journal.load(planId);
+    // What plans report must not take the room that their ends need.
+    await room.check();
     for (const commit of commitsOf(facts)) {
       ({ state } = await journal.append(planId, decideRecord, { facts: commit, most }));
     }

@@ -1,7 +1,7 @@
 import { type JetStreamManager, jetstreamManager, type StreamConfig, type StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { oldestOpenSeq } from '../../shared/journal/oldest-open.ts';
+import { oldestOpenSeq } from '../../shared/journal/open-plans.ts';
 import { isConsumerMissing, isStreamMissing, isWithoutStorage } from '../../shared/nats/missing.ts';
 import { formatAmount } from '../../shared/text/amount.ts';
 import { COMMANDS_STREAM } from '../../shared/wire/commands.ts';
@@ -11,6 +11,7 @@ import { MAX_BYTES_METADATA } from '../../shared/wire/scratch-streams.ts';
 import { RETIRED_STREAMS, STREAMS, type StreamSpec, WORK_QUEUES } from '../../shared/wire/streams.ts';
 import { DEFAULT_LIMITS, type Limits } from '../common/config/limits.ts';
 import { addConsumer, consumerConfig, findConsumer } from '../common/consumers.ts';
+import { setLimits } from '../common/limits-in-force.ts';
 import { bytesOfStream, fitted, usesOf } from '../common/stream-limits.ts';
 
 async function ensureStream(jsm: JetStreamManager, spec: StreamSpec, isThere: boolean): Promise<void> {
@@ -107,7 +108,8 @@ function limitedStreams(
 
 async function ensureStreams(jsm: JetStreamManager, options: TopologyOptions): Promise<void> {
   const present = await presentStreams(jsm);
-  const streams = limitedStreams(present, options);
+  const set = setLimits(present.get(LEDGER_STREAM)?.config.metadata);
+  const streams = limitedStreams(present, { ...options, limits: { ...DEFAULT_LIMITS, ...options.limits, ...set } });
   const isThere = ({ name }: StreamSpec): boolean => present.has(name);
   // The ledger is made first, once: where other streams are, it was, and another one in its place would be no ledger.
   const ledger = streams.filter(({ name }) => name === LEDGER_STREAM);

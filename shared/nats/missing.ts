@@ -18,7 +18,7 @@ export const isWithoutStorage = (error: unknown): boolean =>
   error instanceof JetStreamApiError && NO_STORAGE.has(error.code);
 
 /** A stream that takes nothing new has reached one of its limits. */
-const STREAM_FULL = 10077;
+export const STREAM_FULL = 10077;
 
 export const isStreamFull = (error: unknown): boolean =>
   error instanceof JetStreamApiError && error.code === STREAM_FULL;

@@ -16,6 +16,8 @@ export interface ReadOptions {
   readonly filter: string;
   /** First sequence in the stream that may be returned. */
   readonly fromSeq: number;
+  /** Nothing that was stored before this, RFC 3339; with it `fromSeq` counts from the second batch on. */
+  readonly since?: string;
 }
 
 const BATCH = 512;
@@ -28,6 +30,13 @@ interface Batch {
 }
 
 const header = (message: Msg, name: string): string => message.headers?.get(name) ?? '';
+
+const storedOf = (reply: Msg): StoredMessage => ({
+  subject: header(reply, 'Nats-Subject'),
+  seq: Number(header(reply, 'Nats-Sequence')),
+  storedAt: header(reply, 'Nats-Time-Stamp'),
+  data: reply.data,
+});
 
 /**
  * The answers to one request, until whoever reads them breaks off. The client's own `requestMany` takes an answer without
@@ -50,20 +59,16 @@ async function* answersOf(connection: NatsConnection, subject: string, query: st
  * One DIRECT.GET batch (ADR-31 of NATS). The client's own `getBatch` leaves its subscription behind and cannot tell
  * a batch that was cut off from one that ended; here an answer without its end mark is an error.
  */
-async function readBatch(connection: NatsConnection, { stream, filter, fromSeq }: ReadOptions): Promise<Batch> {
-  const query = JSON.stringify({ seq: fromSeq, next_by_subj: filter, batch: BATCH });
+async function readBatch(connection: NatsConnection, { stream, filter, fromSeq, since }: ReadOptions): Promise<Batch> {
+  const begin = since === undefined ? { seq: fromSeq } : { start_time: since };
+  const query = JSON.stringify({ ...begin, next_by_subj: filter, batch: BATCH });
   const messages: StoredMessage[] = [];
   for await (const reply of answersOf(connection, `$JS.API.DIRECT.GET.${stream}`, query)) {
     const status = reply.headers?.code ?? 0;
     if (status === 404) return { messages, pending: 0 };
     if (status === 204) return { messages, pending: Number(header(reply, 'Nats-Num-Pending') || 0) };
     if (status !== 0) throw new IsomorphError('ERR_UNAVAILABLE', `reading ${stream}: ${reply.headers?.description}`);
-    messages.push({
-      subject: header(reply, 'Nats-Subject'),
-      seq: Number(header(reply, 'Nats-Sequence')),
-      storedAt: header(reply, 'Nats-Time-Stamp'),
-      data: reply.data,
-    });
+    messages.push(storedOf(reply));
   }
   throw new IsomorphError('ERR_UNAVAILABLE', `reading ${stream}: the answer was cut off`);
 }
@@ -73,11 +78,11 @@ async function readBatch(connection: NatsConnection, { stream, filter, fromSeq }
  * @throws ERR_UNAVAILABLE when the server does not answer or its answer is cut off.
  */
 export async function* readStream(connection: NatsConnection, options: ReadOptions): AsyncGenerator<StoredMessage> {
-  let fromSeq = options.fromSeq;
+  let next = options;
   for (;;) {
     let batch: Batch;
     try {
-      batch = await readBatch(connection, { ...options, fromSeq });
+      batch = await readBatch(connection, next);
     } catch (error) {
       if (error instanceof IsomorphError) throw error;
       throw new IsomorphError('ERR_UNAVAILABLE', `reading ${options.stream}: ${(error as Error).message}`, {}, error);
@@ -85,25 +90,34 @@ export async function* readStream(connection: NatsConnection, options: ReadOptio
     yield* batch.messages;
     const last = batch.messages.at(-1);
     if (last === undefined || batch.pending === 0) return;
-    fromSeq = last.seq + 1;
+    const { stream, filter } = options;
+    next = { stream, filter, fromSeq: last.seq + 1 };
   }
 }
 
 const ANSWER_TIMEOUT_MS = 5_000;
 
 /**
- * Sequence of the last message of a stream whose subject matches `filter`; 0 when there is none.
+ * The last message of a stream whose subject matches `filter`; undefined when there is none.
  * @throws ERR_UNAVAILABLE when the server does not answer.
  */
-export async function lastSequenceOf(connection: NatsConnection, stream: string, filter: string): Promise<number> {
+export async function lastMessageOf(
+  connection: NatsConnection,
+  stream: string,
+  filter: string,
+): Promise<StoredMessage | undefined> {
   const query = JSON.stringify({ last_by_subj: filter });
   try {
     const reply = await connection.request(`$JS.API.DIRECT.GET.${stream}`, query, { timeout: ANSWER_TIMEOUT_MS });
-    return Number(reply.headers?.get('Nats-Sequence') || 0);
+    return header(reply, 'Nats-Sequence') === '' ? undefined : storedOf(reply);
   } catch (error) {
     throw new IsomorphError('ERR_UNAVAILABLE', `reading ${stream}: ${(error as Error).message}`, {}, error);
   }
 }
+
+/** Its sequence; 0 when there is none. @throws as {@link lastMessageOf} */
+export const lastSequenceOf = async (connection: NatsConnection, stream: string, filter: string): Promise<number> =>
+  (await lastMessageOf(connection, stream, filter))?.seq ?? 0;
 
 /** As the server tells it: `data` in base64, absent for an empty body. */
 interface Told {

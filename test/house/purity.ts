@@ -15,6 +15,7 @@ const PURE: readonly RegExp[] = [
   /^shared\/runtime\/(contract|fingerprint|image-identity|reports)\.ts$/,
   /^shared\/secrets\/(resolve|secret-value|values)\.ts$/,
   /^shared\/secrets\/drivers\/aws\/(faults|location)\.ts$/,
+  /^services\/common\/(stream-limits|config\/limits|config\/variable)\.ts$/,
 ];
 
 export const isPure = (path: string): boolean => isCore(path) || PURE.some((pattern) => pattern.test(path));

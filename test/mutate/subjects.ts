@@ -86,10 +86,12 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'judgements.ts': [],
       'named.ts': [],
       'needs-graph.ts': ['admission/needs-graph'],
+      'quotas.ts': ['limits/quotas'],
       'resolve-plan.ts': [],
       'resolve-step.ts': [],
       'secrets.ts': [],
       'sizes.ts': ['plan/largest'],
+      'usage.ts': ['limits/quotas'],
     },
   },
   'services/dispatcher': {

@@ -12,13 +12,15 @@ export interface Limit extends WithFallback<number> {
   readonly unit: LimitUnit;
   readonly least: number;
   readonly most: number;
+  /** What is old gives way to what is new: that it is full is how it works. */
+  readonly isRolling?: true;
 }
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const TIB = 1024 * 1024 * MIB;
 
-type Bounds = Pick<Limit, 'name' | 'meaning' | 'fallback'> & Partial<Pick<Limit, 'least' | 'most'>>;
+type Bounds = Pick<Limit, 'name' | 'meaning' | 'fallback'> & Partial<Pick<Limit, 'least' | 'most' | 'isRolling'>>;
 
 const bytes = ({ least = MIB, most = TIB, ...spec }: Bounds): Limit => ({
   ...{ ...spec, least, most, unit: 'bytes', neededBy: [] },
@@ -61,11 +63,13 @@ const STREAM_LIMITS = {
     name: 'ISOMORPH_MAX_STREAMS_BYTES',
     meaning: 'live series of all plans (STREAMS); the oldest chunks go',
     fallback: 32 * MIB,
+    isRolling: true,
   }),
   deadBytes: bytes({
     name: 'ISOMORPH_MAX_DEAD_BYTES',
     meaning: 'what was refused or given up (DEAD); the oldest goes',
     fallback: 32 * MIB,
+    isRolling: true,
   }),
   kvBytes: bytes({
     name: 'ISOMORPH_MAX_KV_BYTES',

@@ -1,0 +1,101 @@
+/** What a principal, and all together, may have under way: the rules. Pure. */
+import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
+import { formatAmount } from '../../shared/text/amount.ts';
+import { LIMITS, type LimitKey, type Limits } from '../common/config/limits.ts';
+import type { Usage } from './usage.ts';
+
+/** The ledger as its stream tells. */
+export interface LedgerRoom {
+  readonly bytes: number;
+  readonly limitBytes: number;
+}
+
+/** How much of a limit is used. */
+export interface Share {
+  readonly limit: LimitKey;
+  readonly used: number;
+  readonly most: number;
+  /** Undefined for a limit of all together. */
+  readonly principal: string | undefined;
+}
+
+const shown = (limit: LimitKey, amount: number): string =>
+  LIMITS[limit].unit === 'bytes' ? formatAmount(amount) : String(amount);
+
+const whose = ({ principal }: Share): string => (principal === undefined ? 'all together' : principal);
+
+function refusal(share: Share): Fault {
+  const { limit, used, most } = share;
+  const { name, meaning } = LIMITS[limit];
+  return fault('ERR_LIMIT', `${name} is reached: ${shown(limit, used)} of ${whose(share)} (${meaning})`, {
+    expected: `less than ${shown(limit, most)}`,
+  });
+}
+
+/** Open plans and rejected bytes of a principal, and of all. */
+export function sharesOf(usage: Usage, limits: Limits, principal: string): Share[] {
+  const [plans, rejected] = [usage.openPlans(principal), usage.rejectedBytes(principal)];
+  const share = (limit: LimitKey, used: number, of: string | undefined): Share => ({
+    ...{ limit, used, most: limits[limit] },
+    principal: of,
+  });
+  return [
+    share('openPlansOfPrincipal', plans.ofPrincipal, principal),
+    share('openPlans', plans.inAll, undefined),
+    share('rejectedBytesOfPrincipal', rejected.ofPrincipal, principal),
+    share('rejectedBytes', rejected.inAll, undefined),
+  ];
+}
+
+const PLANS: readonly LimitKey[] = ['openPlansOfPrincipal', 'openPlans'];
+const REJECTED: readonly LimitKey[] = ['rejectedBytesOfPrincipal', 'rejectedBytes'];
+
+const reached = (shares: readonly Share[], limits: readonly LimitKey[]): Fault | undefined => {
+  const full = shares.find(({ limit, used, most }) => limits.includes(limit) && used >= most);
+  return full === undefined ? undefined : refusal(full);
+};
+
+/** At this much of a limit it is told, before it is hit. */
+export const TOLD_SHARE = 0.8;
+
+/** A tenth of the ledger is kept for ends, as LedgerRoom keeps it, and more where open plans may need more. */
+const KEPT_SHARE = 0.1;
+
+export const keptBytes = ({ limitBytes }: LedgerRoom, endBytes: number): number =>
+  Math.max(limitBytes * KEPT_SHARE, endBytes);
+
+function ledgerFull(ledger: LedgerRoom, endBytes: number, plan: string): Fault | undefined {
+  const { bytes, limitBytes } = ledger;
+  const kept = keptBytes(ledger, endBytes);
+  if (limitBytes - bytes > kept) return undefined;
+  const told = `the ledger holds ${formatAmount(bytes)} of ${formatAmount(limitBytes)}, and keeps ${formatAmount(Math.ceil(kept))} for the ends of open plans`;
+  return fault('ERR_LEDGER_FULL', `${told}: ${plan}`, { expected: 'a larger ISOMORPH_MAX_LEDGER_BYTES' });
+}
+
+export interface Circumstances {
+  readonly usage: Usage;
+  readonly limits: Limits;
+  readonly ledger: LedgerRoom;
+  readonly principal: string;
+}
+
+/** Why no plan of the principal is taken now; undefined when one may be. */
+export const refusesPlan = ({ usage, limits, ledger, principal }: Circumstances): Fault | undefined =>
+  ledgerFull(ledger, usage.endBytes, 'no new plan is taken') ?? reached(sharesOf(usage, limits, principal), PLANS);
+
+/**
+ * Why the rejection of a plan is not recorded, only told to its sender; undefined when it is recorded. The reason for which the
+ * plan was rejected is told with it.
+ */
+export function refusesRejection(
+  { usage, limits, principal }: Circumstances,
+  first: Fault | undefined,
+): Fault | undefined {
+  const over = reached(sharesOf(usage, limits, principal), REJECTED);
+  if (over === undefined) return undefined;
+  const reason =
+    first === undefined
+      ? ''
+      : `; rejected for ${first.code}${first.pointer ? ` at ${first.pointer}` : ''}: ${first.message}`;
+  return { ...over, message: `${over.message}${reason}` };
+}
