@@ -204,19 +204,19 @@ function addLimits(program: Command, chosen: Chosen): void {
     .command('list')
     .description('every limit as it holds, and whoever uses most of it')
     .action(() => {
-      chosen.run = async (context) => (await import('./commands/limits.ts')).list(context);
+      chosen.run = async (context) => (await import('./commands/limits.ts')).listLimits(context);
     });
   limits
     .command('set <name> <value>')
     .description('set a limit over what is configured, while all runs')
     .action((name: string, value: string) => {
-      chosen.run = async (context) => (await import('./commands/limits.ts')).set(context, name, value);
+      chosen.run = async (context) => (await import('./commands/limits.ts')).setLimit(context, name, value);
     });
   limits
     .command('unset <name>')
     .description('let a limit be as configured again')
     .action((name: string) => {
-      chosen.run = async (context) => (await import('./commands/limits.ts')).unset(context, name);
+      chosen.run = async (context) => (await import('./commands/limits.ts')).unsetLimit(context, name);
     });
 }
 

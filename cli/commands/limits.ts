@@ -17,7 +17,7 @@ const COLUMNS = [
 ] as const;
 
 /** `isomorph limits list`: every limit as it holds, and how much of it is used. */
-export async function list(context: Context): Promise<number> {
+export async function listLimits(context: Context): Promise<number> {
   const { out, terminal } = context;
   const rows = await limitRows(await context.connection('service'), terminal.env);
   const { theme } = out;
@@ -63,7 +63,7 @@ async function change(context: Context, key: LimitKey, value: number | undefined
 }
 
 /** `isomorph limits set`. @throws ERR_USAGE; ERR_NO_ROOM for one that does not fit the disk; ERR_UNAVAILABLE when these credentials may not */
-export function set(context: Context, name: string, text: string): Promise<number> {
+export function setLimit(context: Context, name: string, text: string): Promise<number> {
   const key = keyOf(name);
   const { parse, expected } = LIMITS[key];
   const value = parse(text);
@@ -72,4 +72,4 @@ export function set(context: Context, name: string, text: string): Promise<numbe
 }
 
 /** `isomorph limits unset`: back to what the configuration says. */
-export const unset = (context: Context, name: string): Promise<number> => change(context, keyOf(name), undefined);
+export const unsetLimit = (context: Context, name: string): Promise<number> => change(context, keyOf(name), undefined);

@@ -15,7 +15,7 @@ export interface GateOptions extends TallyOptions {
 }
 
 /** The place of a plan that is about to be admitted, or of a rejection that is about to be recorded. */
-export interface Place {
+export interface PlaceInLine {
   /** It was not admitted. One that was is counted from the ledger, and needs no release. */
   release(): void;
 }
@@ -40,7 +40,7 @@ export class Gate {
    * @param bytes of the plan
    * @throws ERR_UNAVAILABLE
    */
-  async takeRejection(principal: string, bytes: number, first: Fault | undefined): Promise<Place | Fault> {
+  async takeRejection(principal: string, bytes: number, first: Fault | undefined): Promise<PlaceInLine | Fault> {
     const circumstances = await this.#circumstances(principal);
     const refused = this.#told(principal, refusesRejection(circumstances, first));
     if (refused !== undefined) return refused;
@@ -53,7 +53,7 @@ export class Gate {
     planId: string,
     principal: string,
     size: { readonly steps: number; readonly predicates: number },
-  ): Promise<Place | Fault> {
+  ): Promise<PlaceInLine | Fault> {
     const circumstances = await this.#circumstances(principal);
     const refused = this.#told(principal, refusesPlan(circumstances));
     if (refused !== undefined) return refused;

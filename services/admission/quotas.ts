@@ -5,7 +5,7 @@ import { LIMITS, type LimitKey, type Limits } from '../common/config/limits.ts';
 import type { Usage } from './usage.ts';
 
 /** The ledger as its stream tells. */
-export interface LedgerRoom {
+export interface LedgerUse {
   readonly bytes: number;
   readonly limitBytes: number;
 }
@@ -61,10 +61,10 @@ export const TOLD_SHARE = 0.8;
 /** A tenth of the ledger is kept for ends, as LedgerRoom keeps it, and more where open plans may need more. */
 const KEPT_SHARE = 0.1;
 
-export const keptBytes = ({ limitBytes }: LedgerRoom, endBytes: number): number =>
+export const keptBytes = ({ limitBytes }: LedgerUse, endBytes: number): number =>
   Math.max(limitBytes * KEPT_SHARE, endBytes);
 
-function ledgerFull(ledger: LedgerRoom, endBytes: number, plan: string): Fault | undefined {
+function ledgerFull(ledger: LedgerUse, endBytes: number, plan: string): Fault | undefined {
   const { bytes, limitBytes } = ledger;
   const kept = keptBytes(ledger, endBytes);
   if (limitBytes - bytes > kept) return undefined;
@@ -75,7 +75,7 @@ function ledgerFull(ledger: LedgerRoom, endBytes: number, plan: string): Fault |
 export interface Circumstances {
   readonly usage: Usage;
   readonly limits: Limits;
-  readonly ledger: LedgerRoom;
+  readonly ledger: LedgerUse;
   readonly principal: string;
 }
 

@@ -22,7 +22,7 @@ import {
   type Submit,
   type SubmitDecision,
 } from './decide.ts';
-import { Gate, type Place } from './gate.ts';
+import { Gate, type PlaceInLine } from './gate.ts';
 import { type KnownImages, lookUpImages } from './images.ts';
 import { type KnownJudgements, lookUpJudgements } from './judgements.ts';
 import { namedSteps } from './named.ts';
@@ -129,7 +129,7 @@ class Admission {
   }
 
   /** Where there is room for what the plan leaves: itself, or its rejection. */
-  #place({ planId, body }: Submission, { admitted, faults }: Ruling, principal: string): Promise<Place | Fault> {
+  #place({ planId, body }: Submission, { admitted, faults }: Ruling, principal: string): Promise<PlaceInLine | Fault> {
     if (admitted === undefined) return this.#gate.takeRejection(principal, body.byteLength, faults[0]);
     const { steps, predicates } = admitted.plan;
     return this.#gate.take(planId, principal, { steps: steps.length, predicates: predicates.length });

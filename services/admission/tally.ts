@@ -9,7 +9,7 @@ import { readStream, type StoredMessage } from '../../shared/nats/read.ts';
 import { commitSubject, LEDGER_STREAM, planOfSubject } from '../../shared/wire/ledger.ts';
 import type { Limits } from '../common/config/limits.ts';
 import { setLimits } from '../common/limits-in-force.ts';
-import type { LedgerRoom } from './quotas.ts';
+import type { LedgerUse } from './quotas.ts';
 import { Usage } from './usage.ts';
 
 /** Admissions before ends: a plan that did both since the last look is not open. */
@@ -29,7 +29,7 @@ export class Tally {
   readonly usage = new Usage();
   #jsm: JetStreamManager | undefined;
   #limits: Limits;
-  #ledger: LedgerRoom = { bytes: 0, limitBytes: Number.POSITIVE_INFINITY };
+  #ledger: LedgerUse = { bytes: 0, limitBytes: Number.POSITIVE_INFINITY };
   #readTo: number | undefined;
   #lookedMs = Number.NEGATIVE_INFINITY;
   #running: Promise<void> = Promise.resolve();
@@ -45,7 +45,7 @@ export class Tally {
     return this.#limits;
   }
 
-  get ledger(): LedgerRoom {
+  get ledger(): LedgerUse {
     return this.#ledger;
   }
 
