@@ -7,6 +7,7 @@ import { type Told, type Verdict, Verifier } from '../shared/ledger/verify.ts';
 import { parseAdmitted } from '../shared/plan/admitted-form.ts';
 import { audit } from '../shared/plan/audit.ts';
 import type { Context } from './context.ts';
+import { unreadable } from './local-file.ts';
 
 /**
  * The bytes of an admitted document, by what the ledger says of it.
@@ -23,7 +24,7 @@ export const worldDocuments =
 /** From a file that holds the document of one plan: its CID says of which. */
 export const fileDocument = (context: Context, file: string): Documents => {
   const read = readFile(path.resolve(context.terminal.cwd, file)).catch((error: Error) => {
-    throw new IsomorphError('ERR_NOT_FOUND', `${file}: ${error.message}`, {}, error);
+    throw unreadable(file, error);
   });
   // Awaited when the first plan asks for it.
   read.catch(() => undefined);

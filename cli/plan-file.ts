@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { fault, IsomorphError } from '../shared/errors/isomorph-error.ts';
 import { isPlanId } from '../shared/ids/ids.ts';
 import { placeInFile, readDocumentBytes } from '../shared/schema/yaml-text.ts';
+import { unreadable } from './local-file.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A plan document as far as a client must know it: admission is the one judge of the rest. */
@@ -15,7 +16,7 @@ async function readBytes(file: string, terminal: Terminal): Promise<Uint8Array> 
   try {
     return await readFile(file);
   } catch (error) {
-    throw new IsomorphError('ERR_NOT_FOUND', `${file}: ${(error as Error).message}`, {}, error);
+    throw unreadable(file, error);
   }
 }
 
@@ -41,7 +42,7 @@ export interface PlanOverrides {
 /**
  * The plan of a file (`-`: standard input), YAML or JSON, with what the command line overrides. Paths of a plan
  * that is run under several ids say `{plan_id}`, which admission expands.
- * @throws ERR_NOT_FOUND, ERR_NOT_YAML with line and column, ERR_NOT_I_JSON with its pointer, ERR_SCHEMA for no object, ERR_PLAN_ID.
+ * @throws ERR_FILE, ERR_NOT_YAML with line and column, ERR_NOT_I_JSON with its pointer, ERR_SCHEMA for no object, ERR_PLAN_ID.
  */
 export async function readPlan(file: string, terminal: Terminal, overrides: PlanOverrides): Promise<PlanDocument> {
   const parsed = parse(await readBytes(file, terminal), file);

@@ -9,6 +9,7 @@ import { canonicalWorldPath } from '../../shared/ids/world-path.ts';
 import { plural } from '../../shared/text/plural.ts';
 import type { ArtifactStat, ArtifactStore } from '../../shared/world/artifact-store.ts';
 import type { Context } from '../context.ts';
+import { unreadable } from '../local-file.ts';
 import { shownPath } from '../place.ts';
 import { bytes } from '../render/text.ts';
 import { GLYPH } from '../render/theme.ts';
@@ -51,7 +52,7 @@ async function* fileBody(file: string): AsyncGenerator<Uint8Array> {
   try {
     yield* createReadStream(file, { highWaterMark: 1024 * 1024 });
   } catch (error) {
-    throw new IsomorphError('ERR_NOT_FOUND', `${file}: ${(error as Error).message}`, {}, error);
+    throw unreadable(file, error);
   }
 }
 

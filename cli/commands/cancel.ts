@@ -29,7 +29,14 @@ export async function cancel(
   const publish = async (): Promise<void> => {
     const ack = await publishCommand(commander, 'cancel', body);
     out.lines(
-      `${out.theme.good(GLYPH.good)} cancellation of ${out.theme.bold(planId)} is stored as message ${ack.seq} of ${ack.stream}`,
+      `${out.theme.good(GLYPH.good)} the command to cancel ${out.theme.bold(planId)} is stored as message ${ack.seq} of ${ack.stream}`,
+      ...(wait
+        ? []
+        : [
+            out.theme.dim(
+              `  not judged yet: npx isomorph show ${planId}, and npx isomorph dead ${planId} if it is refused`,
+            ),
+          ]),
     );
     out.document({ type: 'cancel', plan_id: planId, ack });
   };

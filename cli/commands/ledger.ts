@@ -10,6 +10,7 @@ import { AuditedLedger, type Documents, fileDocument, worldDocuments } from '../
 import type { Context } from '../context.ts';
 import { lastSequence, readLedger, readMessages } from '../ledger-source.ts';
 import { checkPlanArgument, loadPlan } from '../load-plan.ts';
+import { unreadable } from '../local-file.ts';
 import { shownPath } from '../place.ts';
 import { table } from '../render/table.ts';
 import { GLYPH } from '../render/theme.ts';
@@ -81,7 +82,7 @@ async function* openInput(file: string, context: Context): AsyncGenerator<Uint8A
   try {
     yield* createReadStream(path.resolve(context.terminal.cwd, file));
   } catch (error) {
-    throw new IsomorphError('ERR_NOT_FOUND', `${file}: ${(error as Error).message}`, {}, error);
+    throw unreadable(file, error);
   }
 }
 

@@ -221,6 +221,11 @@ export const ERROR_TABLE = {
     'Send it without long pauses, from what is there already.',
   ),
   ERR_UNAVAILABLE: row('A server could not be reached.', true, 'Check that it runs and the URL is right.'),
+  ERR_FILE: row(
+    'A file that the command line names cannot be read.',
+    false,
+    'Check its name, and the folder that it is looked for in: that of the command.',
+  ),
   ERR_USAGE: row('The command line was not understood.', false, 'See `isomorph --help`.'),
   ERR_INTERNAL: row('A defect of Isomorph.', true, 'Report it with the log.'),
 } as const satisfies Record<string, ErrorRow>;

@@ -245,8 +245,8 @@ export const FACT_KINDS = [
 ] as const satisfies readonly EventKind[];
 export type FactKind = (typeof FACT_KINDS)[number];
 
-/** Who an event can be `by`. Other services, such as the gateway, write nothing to the ledger. */
-export const LEDGER_WRITERS = ['admission', 'dispatcher', 'settler', 'sampler', 'projector'] as const;
+/** Who an event can be `by`. Other services, such as projector and gateway, write nothing to the ledger. */
+export const LEDGER_WRITERS = ['admission', 'dispatcher', 'settler', 'sampler'] as const;
 export type LedgerWriter = (typeof LEDGER_WRITERS)[number];
 
 /** What a decider returns: the shell adds who, when and the chain. */

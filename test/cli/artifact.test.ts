@@ -78,7 +78,7 @@ test('what is not there, and what is no WorldPath, is told by its code', async (
     };
     assert.is(await codeOf('get', '/artifacts/nope'), 'ERR_NOT_FOUND');
     assert.is(await codeOf('stat', '/artifacts/nope'), 'ERR_NOT_FOUND');
-    assert.is(await codeOf('put', 'nope.csv', '/artifacts/nope'), 'ERR_NOT_FOUND');
+    assert.is(await codeOf('put', 'nope.csv', '/artifacts/nope'), 'ERR_FILE');
     assert.is(await codeOf('cat', '/elsewhere/a'), 'ERR_BAD_FACET');
     assert.is(await codeOf('cat', '/artifacts/'), 'ERR_SELECTOR_KIND_MISMATCH');
     assert.is(await codeOf('ls', '/artifacts/../a'), 'ERR_DOT_SEGMENTS');

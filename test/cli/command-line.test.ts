@@ -23,6 +23,16 @@ async function withFolder(use: (folder: string) => Promise<void>): Promise<void>
   }
 }
 
+test('a plan whose file cannot be read is told so, with what to do', async () => {
+  const missing = await runCli(['submit', 'nowhere.yaml']);
+  assert.is(missing.code, 1);
+  assert.match(
+    missing.stderr,
+    /^error ERR_FILE: .*nowhere\.yaml: there is no such file\n {2}help: Check its name, and the folder/,
+  );
+  assert.match((await runCli(['submit', '.'])).stderr, /^error ERR_FILE: .*: it is a folder/);
+});
+
 test('what the command line cannot mean is usage: exit 2, with one error', async () => {
   const wrong = [
     ['bogus'],
@@ -176,7 +186,7 @@ test('what an export alone cannot tell is said, and checked with the admitted pl
     assert.is(other.code, 1);
     assert.match(other.stdout, /line 2 \(penguins-v1 seq 2\)\n +ERR_CID_MISMATCH other\.json is not what was admitted/);
     assert.match(other.stdout, /not checked: 1 plan/);
-    assert.match((await verify('--admitted', 'nowhere.json')).stdout, /ERR_NOT_FOUND nowhere\.json/);
+    assert.match((await verify('--admitted', 'nowhere.json')).stdout, /ERR_FILE nowhere\.json: there is no such file/);
     // A World as it lies on a disk, without any server.
     const env = { ARTIFACTS_URL: pathToFileURL(path.join(cwd, 'world')).href };
     assert.match((await runCli(['ledger', 'verify', 'plan.ndjson', '--world'], { cwd, env })).stdout, /ERR_NOT_FOUND/);

@@ -76,7 +76,7 @@ export function tampered(deeds: readonly Deed[], how: number, at: number, n: num
     case 2:
       return deeds.with(place, changeField(deed, n));
     case 3:
-      return deeds.with(place, { ...deed, by: LEDGER_WRITERS[n % LEDGER_WRITERS.length] ?? 'projector' });
+      return deeds.with(place, { ...deed, by: LEDGER_WRITERS[n % LEDGER_WRITERS.length] ?? 'sampler' });
     default:
       return deeds.toSpliced(place, 1).toSpliced(n % deeds.length, 0, deed);
   }
