@@ -33,7 +33,7 @@ export function chained(planId: string, deeds: readonly Deed[]): LedgerEvent[] {
 }
 
 /** Changes of one field, by its name, to something that its schema accepts. */
-const CHANGES: Readonly<Record<string, (value: never, n: number) => unknown>> = {
+export const CHANGES: Readonly<Record<string, (value: never, n: number) => unknown>> = {
   execution_id: (id: string, n) =>
     n % 2 === 0 ? id.replace(/\d+$/, (digits) => `${Number(digits) + 1}`) : `other.${id}`,
   attempt: (attempt: number, n) => attempt + 1 + (n % 2),

@@ -2,11 +2,12 @@
  * Writes the golden ledgers and their summaries: `node --import tsx test/ledger/golden/make.ts`.
  * They are ledgers that exist: every later version must read them, and read the same out of them. A new kind of event gets a
  * new ledger here; one that is committed is never made anew. Beside them, the digests of schemas: those of versions that have none
- * are added.
+ * are added. And what is found of each ledger with one step changed (`legality.json`), of ledgers that have none yet.
  */
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { canonicalText } from '../../../shared/hash/canonical.ts';
 import { type Draft, FACT_KINDS } from '../../../shared/ledger/events.ts';
+import { goldenEvents, verdictsOf } from '../legality.ts';
 import {
   admitted,
   admittedChain,
@@ -138,6 +139,11 @@ for (const chain of [retried(), failing(), cancelled(), refused(), resubmitted()
   summaries[chain.planId] = summarize(chain.state);
 }
 await writeFile(summaryFile, `${JSON.stringify(summaries, null, 2)}\n`);
+
+const legalityFile = new URL('legality.json', import.meta.url);
+const pictures = JSON.parse(await readFile(legalityFile, 'utf8').catch(() => '{}')) as Record<string, unknown>;
+for (const [name, events] of await goldenEvents(here)) pictures[name] ??= verdictsOf(name, events);
+await writeFile(legalityFile, `${JSON.stringify(pictures, null, 2)}\n`);
 
 const schemaFile = new URL('schemas.json', import.meta.url);
 const given = JSON.parse(await readFile(schemaFile, 'utf8').catch(() => '{}')) as Digests;
