@@ -46,7 +46,7 @@ const ownSources = ({ root, read }) => ({
     });
     build.onLoad({ filter: /\.(ts|mjs)$/ }, ({ path: file }) => {
       const source = path.relative(root, file).replaceAll(path.sep, '/');
-      if (source.startsWith('node_modules/')) return undefined;
+      if (source.includes('node_modules/')) return undefined;
       const text = new TextDecoder().decode(read(source));
       return { contents: text.includes('import.meta.url') ? ownUrl(source) + text : text, loader: 'ts' };
     });
