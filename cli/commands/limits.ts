@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { LIMITS, type LimitKey } from '../../services/common/config/limits.ts';
@@ -47,7 +48,7 @@ function keyOf(name: string): LimitKey {
 async function freeBytes({ place, terminal }: Context): Promise<number | undefined> {
   if (place.source === 'environment') return undefined;
   const { freeBytesOn } = await import('../../stack/files.ts');
-  return freeBytesOn(homeOf(terminal));
+  return freeBytesOn(path.join(homeOf(terminal), 'nats'));
 }
 
 async function change(context: Context, key: LimitKey, value: number | undefined): Promise<number> {

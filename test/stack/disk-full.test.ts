@@ -1,49 +1,11 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rmdir, statfs, symlink } from 'node:fs/promises';
-import os from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
 import { delay } from '../../shared/async/delay.ts';
 import { probePlan } from '../harness/probe-plan.ts';
 import { startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
-
-const run = promisify(execFile);
-
-/** A disk of memory whose size can be changed while it is used: what root may do on Linux. */
-class Disk {
-  readonly #dir: string;
-
-  private constructor(dir: string) {
-    this.#dir = dir;
-  }
-
-  /** Where the folder of the server in `home` leads. */
-  static async behind(home: string): Promise<Disk> {
-    const dir = await mkdtemp(path.join(os.tmpdir(), 'isomorph-disk-'));
-    await run('mount', ['-t', 'tmpfs', '-o', 'size=16g', 'isomorph-test', dir]);
-    await symlink(dir, path.join(home, 'nats'));
-    return new Disk(dir);
-  }
-
-  /** Not a byte is left. */
-  async fill(): Promise<void> {
-    const { blocks, bfree, bsize } = await statfs(this.#dir);
-    await run('mount', ['-o', `remount,size=${(blocks - bfree) * bsize}`, this.#dir]);
-  }
-
-  async free(): Promise<void> {
-    await run('mount', ['-o', 'remount,size=16g', this.#dir]);
-  }
-
-  async unmount(): Promise<void> {
-    await run('umount', [this.#dir]);
-    await rmdir(this.#dir);
-  }
-}
-
-const mayMount = process.platform === 'linux' && process.getuid?.() === 0;
+import { Disk, mayMount } from './disk.ts';
 
 const test = suite('the disk of nats-server is full');
 test.skipUnless(mayMount, 'a disk can be made full by root on Linux only');
