@@ -78,7 +78,14 @@ const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   'services/admission': {
-    suites: ['admission/decide', 'admission/policy', 'admission/refusals', 'admission/secrets'],
+    suites: [
+      'admission/admitted',
+      'admission/commands',
+      'admission/decide',
+      'admission/policy',
+      'admission/refusals',
+      'admission/secrets',
+    ],
     files: {
       'check-scratch.ts': [],
       'command.ts': [],
