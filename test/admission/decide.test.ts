@@ -1,54 +1,17 @@
-import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
-import { parseCancel, parseSubmission, type Submission } from '../../services/admission/command.ts';
-import { decideCancel, decideSubmit, type Ruling, ruleOn, type Submit } from '../../services/admission/decide.ts';
-import type { Deployment } from '../../services/admission/resolve-step.ts';
+import { parseSubmission } from '../../services/admission/command.ts';
+import { decideSubmit, ruleOn } from '../../services/admission/decide.ts';
 import { canonicalText } from '../../shared/hash/canonical.ts';
 import { encodeCommit, seal } from '../../shared/ledger/chain.ts';
-import { NOTHING } from '../../shared/ledger/decider.ts';
-import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
+import { emptyState } from '../../shared/ledger/state.ts';
 import { PLAN_LIMITS } from '../../shared/plan/plan.ts';
-import { loadRegistry } from '../../shared/registry/registry.ts';
 import { probePlan } from '../harness/probe-plan.ts';
 import { suite } from '../harness/suite.ts';
 import { given } from '../ledger/given.ts';
-import { admittedChain, Chain, cancelRequested, START_MS, settled } from '../ledger/plan-history.ts';
-import { judgedHere } from './judged-here.ts';
+import { Chain, START_MS } from '../ledger/plan-history.ts';
+import { after, deployment, OPTIONS, registry, rulingOf, submission } from './ruled-plan.ts';
 
 const test = suite('admission');
-
-const registry = await loadRegistry(fileURLToPath(new URL('../fixtures/registry', import.meta.url)));
-const deployment: Deployment = {
-  pinnedImage: () => undefined,
-  faultsAt: () => [],
-  defaultAdapter: 'mock',
-  adapters: ['mock'],
-  secretExists: () => true,
-  kv: undefined,
-  queue: undefined,
-};
-const OPTIONS: Omit<Submit, 'ruling'> = {
-  principal: 'anonymous',
-  commandSeq: 7,
-  nowMs: START_MS,
-  declareLeases: false,
-};
-
-function submission(document: unknown): Submission {
-  const parsed = parseSubmission(Buffer.from(JSON.stringify(document)));
-  if (!parsed.ok) throw new Error(`${parsed.fault.code}: ${parsed.fault.message}`);
-  return parsed.value;
-}
-
-const rulingOf = (document: unknown): Ruling =>
-  ruleOn(submission(document), registry, { ...deployment, ...judgedHere(document, registry) });
-
-/** The state of a plan after what was decided. */
-function after(state: PlanState, ruling: Ruling, options = OPTIONS): PlanState {
-  const { kind, drafts } = decideSubmit(state, { ruling, ...options });
-  if (drafts.length === 0) throw new Error(kind);
-  return new Chain(state.planId).append('admission', drafts).state;
-}
 
 test('a good plan is submitted and admitted in one commit, with the documents that it names', () => {
   const ruling = rulingOf(probePlan('good', {}, { timeout_s: 60 }));
@@ -222,49 +185,6 @@ test('a command that names no plan is refused with its place', () => {
     assert.is(refusalOf(JSON.stringify({ plan_id: id })), 'ERR_PLAN_ID /plan_id', String(id));
   }
   assert.is(refusalOf(JSON.stringify({ plan_id: 'a'.repeat(63) })), 'accepted');
-});
-
-const CANCEL = { commandSeq: 9, principal: 'anonymous', operators: ['operator'] };
-
-test('a running plan is cancelled once; an ended one is left alone; an unknown one is refused', () => {
-  const chain = admittedChain('plan');
-  const first = decideCancel(chain.state, CANCEL);
-  assert.equal(first, { drafts: [cancelRequested('client')] });
-  chain.append('admission', [cancelRequested('client')]);
-  assert.equal(decideCancel(chain.state, CANCEL), NOTHING);
-  chain.append('settler', [settled('cancelled', 0)]);
-  assert.equal(decideCancel(chain.state, CANCEL), NOTHING);
-  const unknown = decideCancel(emptyState('nobody'), CANCEL);
-  assert.is(unknown.refused?.code, 'ERR_PLAN_UNKNOWN');
-  assert.equal(unknown.drafts, []);
-  assert.equal(parseCancel(Buffer.from('{"plan_id":"plan"}')), { ok: true, value: 'plan' });
-});
-
-test('a plan is cancelled by the principal whose it is, or by an operator, and by nobody else, whatever has become of it', () => {
-  const ruling = rulingOf(probePlan('plan'));
-  const chain = new Chain('plan').append(
-    'admission',
-    decideSubmit(emptyState('plan'), { ruling, ...OPTIONS, principal: 'alice' }).drafts,
-  );
-  assert.is(chain.state.submitted?.principal, 'alice');
-  const by = (principal: string) => decideCancel(chain.state, { ...CANCEL, principal });
-  const wanted = { drafts: [cancelRequested('client')] };
-  assert.equal([by('alice'), by('operator')], [wanted, wanted]);
-  for (const principal of ['bob', 'anonymous', 'alic', 'alice2']) {
-    const { refused, drafts } = by(principal);
-    assert.equal([refused?.code, drafts], ['ERR_PRINCIPAL', []], principal);
-  }
-  chain.append('settler', [settled('failed', 0)]);
-  assert.is(by('bob').refused?.code, 'ERR_PRINCIPAL');
-  assert.equal(by('alice'), NOTHING);
-});
-
-test('a cancellation that was stored before the plan, and comes late, does not end it', () => {
-  const { drafts } = decideSubmit(emptyState('plan'), { ruling: rulingOf(probePlan('plan')), ...OPTIONS });
-  const { state } = new Chain('plan').append('admission', drafts);
-  const late = decideCancel(state, { ...CANCEL, commandSeq: OPTIONS.commandSeq - 1 });
-  assert.equal([late.refused?.code, late.drafts], ['ERR_PLAN_UNKNOWN', []]);
-  assert.is(decideCancel(state, { ...CANCEL, commandSeq: OPTIONS.commandSeq + 1 }).drafts.length, 1);
 });
 
 const SCRATCH = {

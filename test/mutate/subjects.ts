@@ -82,6 +82,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'admission/admitted',
       'admission/commands',
       'admission/decide',
+      'admission/decide-cancel',
       'admission/policy',
       'admission/refusals',
       'admission/secrets',
@@ -104,7 +105,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   'services/dispatcher': {
     suites: [],
     files: {
-      'decide.ts': ['dispatcher/decide'],
+      'decide.ts': ['dispatcher/decide', 'dispatcher/decide-start', 'dispatcher/decide-end'],
       'effects.ts': ['dispatcher/effects'],
       'outcome.ts': ['dispatcher/outcome'],
       'scrub.ts': ['secrets/scrub'],
@@ -112,7 +113,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   'services/settler': {
     suites: ['settler/ends'],
-    files: { 'decide.ts': ['settler/decide'], 'receipt.ts': ['settler/receipt'] },
+    files: { 'decide.ts': ['settler/decide', 'settler/decide-plan-end'], 'receipt.ts': ['settler/receipt'] },
   },
   'services/sampler': { suites: ['sampler/decide'], files: { 'decide.ts': [] } },
   'services/projector': {

@@ -1,0 +1,66 @@
+import type { SettlePlan, StoredReceipt } from '../../services/settler/decide.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
+import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
+import type { PredicateCall } from '../../shared/plan/plan.ts';
+import type { PredicateResult } from '../../shared/plan/predicates/predicate.ts';
+import { given } from '../ledger/given.ts';
+import {
+  admittedChain,
+  type Chain,
+  scheduled,
+  settledExecution,
+  started,
+  succeeded,
+  written,
+} from '../ledger/plan-history.ts';
+import { planOf, step } from '../plan/admitted-plan.ts';
+
+export const RESERVE = 400;
+export const ID = 'plan.train.1';
+export const OUT = '/artifacts/outputs/plan/train/out.json';
+
+export const settler = (chain: Chain) => given(chain, 'settler');
+
+export function callOf(use: string, more: Readonly<Record<string, unknown>> = {}): PredicateCall {
+  const call = { use, path: OUT, ...more };
+  return call;
+}
+
+export const withPredicates = (count: number): AdmittedPlan =>
+  planOf([step('train')], {
+    predicates: Array.from({ length: count }, (_, index) => ({
+      pointer: `/predicates/${index}`,
+      call: callOf('artifact.exists@1'),
+    })),
+  });
+
+export const startedChain = (predicates = 0, steps = 1): Chain =>
+  admittedChain('plan', 10_000, { steps, predicates })
+    .append('dispatcher', scheduled('plan', 'train', 1, RESERVE))
+    .append('dispatcher', [started(ID)]);
+
+export const endedChain = (predicates = 0): Chain =>
+  startedChain(predicates).append('dispatcher', [
+    written('plan', 'train', 'out.json', ID, '{"ok":true}'),
+    succeeded(ID, 1_500),
+  ]);
+
+/** Every step succeeded, and is settled. */
+export const finishedChain = (predicates = 0): Chain =>
+  endedChain(predicates).append('settler', settledExecution('plan', ID, RESERVE, 115));
+
+export const NONE: SettlePlan['checked'] = { from: 0, results: [] };
+export const held = (count: number): PredicateResult[] =>
+  Array.from({ length: count }, () => ({ ok: true, found: 'it' }));
+
+// Executions.
+
+export const RECEIPT: StoredReceipt = {
+  path: `/artifacts/executions/plan/${ID}/determinism.json`,
+  bytes: new Uint8Array(),
+  memoKey: cidOf('memo'),
+  cid: cidOf('receipt'),
+  sha256: 'ab'.repeat(32),
+  size: 700,
+};
+export const settle = { plan: planOf([step('train')]), executionId: ID, receipt: RECEIPT };
