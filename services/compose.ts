@@ -73,6 +73,7 @@ export async function runSetup({ config, log, freeBytes }: SetUpOptions): Promis
       artifactsUrl,
       limits: config,
       freeBytes,
+      onFitted: (fit) => log.warn({ ...fit }, 'the disk has no room for all limits: the streams get less'),
     });
     log.info({ service: 'setup' }, 'done');
   } finally {

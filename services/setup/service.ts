@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { requireNewEnough } from '../../shared/nats/server-version.ts';
 import type { Limits } from '../common/config/limits.ts';
-import { ensureTopology } from './topology.ts';
+import { ensureTopology, type TopologyOptions } from './topology.ts';
 
-export interface SetupDeps {
+export interface SetupDeps extends Pick<TopologyOptions, 'onFitted'> {
   /** Of a user who may create streams. */
   readonly connection: NatsConnection;
   /** Made when it is not there. */
@@ -39,9 +39,9 @@ async function ensureKey(file: string): Promise<void> {
  * What must be there before the services start: streams and consumers, the key of the gateway, the folder of a `file:`
  * store. Safe to run again.
  */
-export async function setUp({ connection, gatewayKeyFile, artifactsUrl, limits, freeBytes }: SetupDeps): Promise<void> {
+export async function setUp({ connection, gatewayKeyFile, artifactsUrl, ...topology }: SetupDeps): Promise<void> {
   requireNewEnough(connection.info?.version);
-  await ensureTopology(connection, { limits, freeBytes });
+  await ensureTopology(connection, topology);
   if (gatewayKeyFile !== undefined) await ensureKey(gatewayKeyFile);
   if (artifactsUrl?.startsWith('file:')) await mkdir(fileURLToPath(artifactsUrl), { recursive: true });
 }

@@ -12,7 +12,7 @@ import { RETIRED_STREAMS, STREAMS, type StreamSpec, WORK_QUEUES } from '../../sh
 import { DEFAULT_LIMITS, type Limits } from '../common/config/limits.ts';
 import { addConsumer, consumerConfig, findConsumer } from '../common/consumers.ts';
 import { setLimits } from '../common/limits-in-force.ts';
-import { bytesOfStream, fitted, usesOf } from '../common/stream-limits.ts';
+import { bytesOfStream, fitted, type StreamUse, usesOf } from '../common/stream-limits.ts';
 
 async function ensureStream(jsm: JetStreamManager, spec: StreamSpec, isThere: boolean): Promise<void> {
   if (isThere) {
@@ -85,7 +85,17 @@ export interface TopologyOptions {
   readonly limits?: Limits;
   /** Free on the disk of the streams; undefined where nobody can look. */
   readonly freeBytes?: number | undefined;
+  /** Told when the streams get less than their limits, because their disk has no room for more. */
+  readonly onFitted?: (fit: Fit) => void;
 }
+
+export interface Fit {
+  readonly freeBytes: number;
+  readonly wantedBytes: number;
+  readonly givenBytes: number;
+}
+
+const totalOf = (uses: readonly StreamUse[]): number => uses.reduce((total, { limitBytes }) => total + limitBytes, 0);
 
 const boundedBy = ({ allow_msg_schedules: hasSchedules }: StreamSpec, bytes: number): Partial<StreamConfig> =>
   hasSchedules === true ? { metadata: { [MAX_BYTES_METADATA]: String(bytes) } } : { max_bytes: bytes };
@@ -93,12 +103,14 @@ const boundedBy = ({ allow_msg_schedules: hasSchedules }: StreamSpec, bytes: num
 /** Every stream with its limit. @throws ERR_NO_ROOM */
 function limitedStreams(
   present: ReadonlyMap<string, StreamInfo>,
-  { limits = DEFAULT_LIMITS, freeBytes = Number.POSITIVE_INFINITY }: TopologyOptions,
+  { limits = DEFAULT_LIMITS, freeBytes = Number.POSITIVE_INFINITY, onFitted }: TopologyOptions,
 ): StreamSpec[] {
   const holds = ({ name }: StreamSpec) => ({ name, bytes: present.get(name)?.state.bytes ?? 0 });
-  const uses = new Map(
-    fitted(usesOf(STREAMS.map(holds), limits), freeBytes).map((use) => [use.stream, use.limitBytes]),
-  );
+  const wanted = usesOf(STREAMS.map(holds), limits);
+  const given = fitted(wanted, freeBytes);
+  const [wantedBytes, givenBytes] = [totalOf(wanted), totalOf(given)];
+  if (givenBytes < wantedBytes) onFitted?.({ freeBytes, wantedBytes, givenBytes });
+  const uses = new Map(given.map((use) => [use.stream, use.limitBytes]));
   return STREAMS.map((spec) => ({
     ...spec,
     ...boundedBy(spec, uses.get(spec.name) ?? 0),

@@ -5,7 +5,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import * as assert from 'uvu/assert';
 import { DEFAULT_LIMITS } from '../../services/common/config/limits.ts';
 import { streamUses } from '../../services/common/limits-in-force.ts';
-import { ensureTopology } from '../../services/setup/topology.ts';
+import { ensureTopology, type Fit } from '../../services/setup/topology.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
 import { freeBytesOn } from '../../stack/files.ts';
@@ -47,7 +47,9 @@ const setUpOn = (noise: number) =>
     const connection = await connectNats({ url: login, name: 'setup' });
     try {
       const freeBytes = await freeBytesOn(path.join(home, 'nats'));
-      await ensureTopology(connection, { limits: DEFAULT_LIMITS, freeBytes });
+      const told: number[] = [];
+      const onFitted = ({ givenBytes }: Fit) => told.push(givenBytes);
+      await ensureTopology(connection, { limits: DEFAULT_LIMITS, freeBytes, onFitted });
       // Noise that does not compress.
       const megabyte = Buffer.from(Array.from({ length: 900_000 }, () => 32 + Math.floor(Math.random() * 90)));
       for (let at = 0; at < noise; at++) {
@@ -58,7 +60,7 @@ const setUpOn = (noise: number) =>
       }
       const uses = await streamUses(await jetstreamManager(connection));
       const ledger = uses.find(({ stream }) => stream === 'LEDGER');
-      return { freeBytes, ledger, growth: uses.reduce((sum, use) => sum + use.limitBytes - use.bytes, 0) };
+      return { told, freeBytes, ledger, growth: uses.reduce((sum, use) => sum + use.limitBytes - use.bytes, 0) };
     } finally {
       await connection.close();
     }
@@ -74,6 +76,7 @@ test('a store starts on 1 GiB, on a disk that shrank as long as its data fits, a
   assert.is(small.ledger?.bytes, large.ledger?.bytes, 'all of it is there');
   const { bytes = 0, limitBytes = 0 } = small.ledger ?? {};
   assert.ok(limitBytes > bytes && limitBytes < DEFAULT_LIMITS.ledgerBytes, `${limitBytes} of ${bytes}`);
+  assert.equal([large.told.length, small.told.length], [0, 1], 'it is told');
   assert.ok(small.growth < small.freeBytes, 'and nothing can grow beyond the disk');
 
   await disk.leave(20 * MIB);
