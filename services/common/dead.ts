@@ -1,5 +1,6 @@
 import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { boundedFaults } from '../../shared/ledger/bounded-faults.ts';
 import type { Dead } from '../../shared/nats/consume.ts';
 import { type DeadLetter, deadSubject } from '../../shared/wire/dead.ts';
 
@@ -23,8 +24,10 @@ export async function publishDead(
 ): Promise<void> {
   const { stream, deliveryCount } = message.info;
   const keptBytes = FLOODED.has(fault.code) ? KEPT_OF_FLOOD_BYTES : KEPT_BODY_BYTES;
+  // A fault quotes what it is about, and a letter that no message can hold would be tried for ever.
+  const [bounded = fault] = boundedFaults([fault]);
   const letter: DeadLetter = {
-    fault,
+    fault: bounded,
     stream,
     seq: message.seq,
     subject: message.subject,

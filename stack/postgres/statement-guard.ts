@@ -6,8 +6,8 @@
 const WORD = /[A-Za-z_\u0080-\uffff]/;
 const WORD_GOES_ON = /[\w$\u0080-\uffff]/;
 const DOLLAR_TAG = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y;
-/** Words of a statement that decide. */
-const LOOKED_AT = 3;
+/** Words of a statement that decide: `set local session authorization`. */
+const LOOKED_AT = 4;
 
 /** Where what begins at `at` ends: a text, a quoted name or a comment, as Postgres reads them; undefined when nothing of that begins. */
 function endOfQuoted(sql: string, at: number): number | undefined {
@@ -67,13 +67,23 @@ function beginnings(sql: string): string[][] {
 }
 
 /** Settings that give the power back, or change how a text is read, which would make this reading another than Postgres'. */
-const GUARDED = new Set(['session_authorization', 'standard_conforming_strings', 'client_encoding', 'names', 'u', '"']);
+const GUARDED = new Set([
+  'authorization',
+  'session_authorization',
+  'standard_conforming_strings',
+  'client_encoding',
+  'names',
+  'u',
+  '"',
+]);
 
-function isRefused([verb, first = '', second = '']: readonly string[]): boolean {
-  if (verb === 'discard') return first === 'all';
+/** For how long a setting holds; `set session session authorization` is grammar too. */
+const SCOPES = new Set(['session', 'local']);
+
+function isRefused([verb, ...rest]: readonly string[]): boolean {
+  if (verb === 'discard') return rest[0] === 'all';
   if (verb !== 'set' && verb !== 'reset') return false;
-  if (first === 'session' && second === 'authorization') return true;
-  return GUARDED.has(first === 'session' || first === 'local' ? second : first);
+  return GUARDED.has(rest.find((word) => !SCOPES.has(word)) ?? '');
 }
 
 /** Whether a text holds a statement that must not reach the session. */

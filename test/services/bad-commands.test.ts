@@ -47,6 +47,12 @@ test('a command that two readers would take differently is a dead letter with it
   assert.equal([beyond.code, beyond.pointer], ['ERR_NOT_I_JSON', '/steps/0/params/n']);
 });
 
+test('a command whose fault would be larger than a message is a dead letter with the beginning of it', async () => {
+  const fault = await deadLetter('large-fault', `{"plan_id":"large-fault","${'/'.repeat(600_000)}":1e999}`);
+  assert.is(fault.code, 'ERR_NOT_I_JSON');
+  assert.ok((fault.pointer ?? '').startsWith('/~1~1'));
+});
+
 test('a command without a usable plan_id is a dead letter that names the place', async () => {
   const fault = await deadLetter('_', JSON.stringify({ plan_id: 'Upper Case' }));
   assert.is(fault.code, 'ERR_PLAN_ID');
