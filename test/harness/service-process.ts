@@ -11,6 +11,7 @@ export class ServiceProcess {
   readonly name: ServiceName;
   readonly #env: NodeJS.ProcessEnv;
   readonly #main: string;
+  #isTold = false;
   #child: ChildProcess;
   #output = '';
   #onOutput: () => void = () => undefined;
@@ -26,8 +27,11 @@ export class ServiceProcess {
   /** SIGKILL, and a new process at once. */
   async killAndRestart(): Promise<void> {
     const killed = this.#child;
-    killed.kill('SIGKILL');
-    await once(killed, 'close');
+    this.#isTold = true;
+    if (!this.#isGone) {
+      killed.kill('SIGKILL');
+      await once(killed, 'close');
+    }
     this.#child = this.#spawn();
   }
 
@@ -35,8 +39,12 @@ export class ServiceProcess {
     return this.#child.pid;
   }
 
-  /** By itself or by somebody else. */
-  get hasEnded(): boolean {
+  /** Without having been told to. */
+  get hasEndedByItself(): boolean {
+    return this.#isGone && !this.#isTold;
+  }
+
+  get #isGone(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
@@ -50,7 +58,8 @@ export class ServiceProcess {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#isTold = true;
+    if (this.#isGone) return;
     const closed = once(this.#child, 'close');
     this.#child.kill('SIGTERM');
     // One that sleeps hears nothing.
@@ -92,6 +101,7 @@ export class ServiceProcess {
   }
 
   #spawn(): ChildProcess {
+    this.#isTold = false;
     const child = spawn(process.execPath, [this.#main, 'service', this.name], {
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],

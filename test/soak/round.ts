@@ -19,6 +19,7 @@ import { plansOf, type SoakPlan } from './plans.ts';
 import { type Given, poisonRound } from './poison.ts';
 import { randomOf } from './random.ts';
 import { submitPlan } from './submit.ts';
+import { Supervisor } from './supervisor.ts';
 import * as verdict from './verdict.ts';
 
 /** No harmless plan got an event for so long, and nothing was done to anybody: it will get none. Longer than a run may take. */
@@ -55,6 +56,7 @@ export interface RoundReport {
   /** Of the round's plans the one that took longest from submission to end. */
   readonly slowest: string;
   readonly plans: number;
+  /** In all rounds so far, as are the events. */
   readonly poison: number;
   readonly events: number;
 }
@@ -88,6 +90,19 @@ export class Rounds {
   async run(plan: RoundPlan): Promise<RoundReport> {
     for (const one of plan.plans) this.#plans.set(one.id, one);
     const conductor = new Conductor(this.#deployment, this.#options.tell);
+    const supervisor = new Supervisor(this.#deployment, plan.faults.length === 0, this.#options.tell);
+    const running = this.#run(plan, conductor);
+    // When somebody ended for good, what waits for it does not matter any more.
+    running.catch(() => undefined);
+    const ended = supervisor.finding.then((finding) => this.#report(plan, [finding], undefined));
+    try {
+      return await Promise.race([running, ended]);
+    } finally {
+      supervisor.stop();
+    }
+  }
+
+  async #run(plan: RoundPlan, conductor: Conductor): Promise<RoundReport> {
     const poisoning = poisonRound(this.#deployment, plan.round, plan.poisonSeed);
     const conducting = conductor.run(plan.faults);
     await Promise.all(plan.plans.map((one) => submitPlan(this.#deployment, one)));
@@ -97,9 +112,19 @@ export class Rounds {
     const findings = await this.#judge(plan);
     const measures = findings.length > 0 ? undefined : await measuresOf(this.#deployment);
     if (measures !== undefined) findings.push(...this.#measured(measures));
+    return this.#report(plan, findings, measures);
+  }
+
+  #report({ plans }: RoundPlan, findings: readonly string[], measures: Measures | undefined): RoundReport {
     const events = [...this.#chains.byPlan.values()].reduce((sum, chain) => sum + chain.events.length, 0);
-    const slowest = this.#slowest(plan.plans);
-    return { findings, measures, slowest, plans: plan.plans.length, poison: given.length, events };
+    return {
+      findings,
+      measures,
+      slowest: this.#slowest(plans),
+      plans: plans.length,
+      poison: this.#given.length,
+      events,
+    };
   }
 
   #slowest(plans: readonly SoakPlan[]): string {
@@ -119,10 +144,6 @@ export class Rounds {
     return stored;
   }
 
-  #ended(): string[] {
-    return [...this.#deployment.copies].filter(([, copy]) => copy.hasEnded).map(([name]) => `${name} ended by itself`);
-  }
-
   async #readLedger(): Promise<Stored[]> {
     const stored = await this.#new('LEDGER');
     this.#chains.take(stored);
@@ -139,8 +160,7 @@ export class Rounds {
     for (let lastMs = performance.now(); ; await delay(LOOK_AGAIN_MS)) {
       const stored = await this.#readLedger();
       if (stored.some(({ subject }) => this.#plans.has(subject.split('.')[1] ?? ''))) lastMs = performance.now();
-      const [ended, left] = [this.#ended(), open()];
-      if (ended.length > 0) return ended;
+      const left = open();
       if (left.length === 0) return [];
       if (performance.now() - lastMs < scaledMs(STUCK_MS)) continue;
       return left.map(({ id }) => {
@@ -229,8 +249,6 @@ export class Rounds {
       for (const untilMs = performance.now() + scaledMs(DRAINED_WITHIN_MS); ; await delay(LOOK_AGAIN_MS)) {
         const late = await behind(pool, chains).catch((error: Error) => [`Postgres cannot be asked: ${error.message}`]);
         if (late.length === 0) break;
-        const ended = this.#ended();
-        if (ended.length > 0) return ended;
         if (performance.now() > untilMs) return [`the projector does not come to the end of ${late.join(', ')}`];
       }
       return await rowFindings(pool, chains);

@@ -73,7 +73,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       findings = done.findings;
       sums.rounds += 1;
       sums.plans += done.plans;
-      sums.poison += done.poison;
+      sums.poison = done.poison;
       sums.faults += plan.faults.length;
       sums.events = done.events;
       tell(`  ${done.slowest}`);

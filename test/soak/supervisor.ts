@@ -1,0 +1,45 @@
+/** Starts services again that ended by themselves, as compose does: one may end while it starts and its servers are away. */
+import type { Deployment } from './deployment.ts';
+import type { Copy } from './faults.ts';
+
+const LOOK_AGAIN_MS = 300;
+/** In a round where somebody is killed a service may end this often. */
+const MAY_END = 2;
+
+export class Supervisor {
+  /** What is wrong, once something is. */
+  readonly finding: Promise<string>;
+  readonly #deployment: Deployment;
+  readonly #isCalm: boolean;
+  readonly #tell: (line: string) => void;
+  readonly #ends = new Map<Copy, number>();
+  readonly #timer: NodeJS.Timeout;
+  #found: (finding: string) => void = () => undefined;
+
+  constructor(deployment: Deployment, isCalm: boolean, tell: (line: string) => void) {
+    this.#deployment = deployment;
+    this.#isCalm = isCalm;
+    this.#tell = tell;
+    this.finding = new Promise((resolve) => {
+      this.#found = resolve;
+    });
+    this.#timer = setInterval(() => this.#look(), LOOK_AGAIN_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    for (const [name, copy] of this.#deployment.copies) {
+      if (!copy.hasEndedByItself) continue;
+      const ends = (this.#ends.get(name) ?? 0) + 1;
+      this.#ends.set(name, ends);
+      const last = copy.log.trim().split('\n').at(-1) ?? '';
+      const told = `${name} ended by itself: ${last.slice(0, 300)}`;
+      this.#tell(told);
+      if (this.#isCalm || ends > MAY_END) this.#found(told);
+      void copy.restart();
+    }
+  }
+}
