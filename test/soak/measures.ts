@@ -1,4 +1,5 @@
 /** What processes hold when nothing is to be done: memory, descriptors, children, files. */
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -64,6 +65,12 @@ async function strangers({ home, copies }: Deployment): Promise<string[]> {
 
 const UNDER_WAY = ['tmp', 'world/.isomorph/temporary', 'world/.isomorph/staging', 'mock/runs'] as const;
 
+/** What a killed process was writing carries its pid, and stays until a sweep. */
+export function isOfTheLiving(file: string): boolean {
+  const pid = /\/temporary\/(\d+)-/.exec(file)?.[1];
+  return pid === undefined || existsSync(`/proc/${pid}`);
+}
+
 export async function measuresOf(deployment: Deployment): Promise<Measures> {
   const { home, copies } = deployment;
   const probes = path.join(home, 'probes');
@@ -73,7 +80,10 @@ export async function measuresOf(deployment: Deployment): Promise<Measures> {
   const files = await Promise.all(UNDER_WAY.map((folder) => filesBelow(path.join(home, folder))));
   return {
     copies: new Map(measured),
-    temporary: files.flat().map((file) => path.relative(home, file)),
+    temporary: files
+      .flat()
+      .filter(isOfTheLiving)
+      .map((file) => path.relative(home, file)),
     leftBehind: await strangers(deployment),
   };
 }

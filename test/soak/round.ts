@@ -14,7 +14,7 @@ import { type Deployment, filesBelow, SECRET } from './deployment.ts';
 import { type Copy, type Fault, faultsOf } from './faults.ts';
 import { History } from './growth.ts';
 import { isOn, type KnownLimit } from './known.ts';
-import { type Measures, measuresOf } from './measures.ts';
+import { isOfTheLiving, type Measures, measuresOf } from './measures.ts';
 import { plansOf, type SoakPlan } from './plans.ts';
 import { type Given, poisonRound } from './poison.ts';
 import { randomOf } from './random.ts';
@@ -281,7 +281,9 @@ export class Rounds {
     return [
       ...grown,
       ...leftBehind.map((one) => `a process was left behind: ${one}`),
-      ...temporary.map((file) => `a file was left behind: ${file}`),
+      ...temporary
+        .filter((file) => isOfTheLiving(file) || isOn(this.#on, 'killed-writes'))
+        .map((file) => `a file was left behind: ${file}`),
     ];
   }
 }
