@@ -36,7 +36,8 @@ export type Fault =
   | { readonly what: 'delete work'; readonly on: Trigger }
   | { readonly what: 'delete a consumer'; readonly durable: string; readonly stream: string; readonly on: Trigger };
 
-const CONSUMERS = [
+/** Whichever is deleted is there again when the round ends. */
+export const CONSUMERS = [
   ['LEDGER', 'dispatcher-2'],
   ['LEDGER', 'settler-2'],
   ['COMMANDS', 'admission-2'],
@@ -46,6 +47,7 @@ const CONSUMERS = [
 
 const KINDS = ['plan.admitted', 'execution.started', 'execution.succeeded', 'execution.settled'] as const;
 
+const KILLS = 3;
 /** A dispatcher is killed this often right behind a claim: only then nobody knows whether the run began. */
 const KILLS_AT_CLAIMS = 3;
 
@@ -64,7 +66,7 @@ export function faultsOf(random: Random, on: readonly KnownLimit[]): Fault[] {
   const [stream, durable] = random.pick(CONSUMERS);
   const pausable = touchable.filter((copy) => copy.endsWith('-1'));
   const faults: Fault[] = [
-    ...random.shuffled(kills).slice(0, 4),
+    ...random.shuffled(kills).slice(0, KILLS),
     ...claims,
     { what: 'pause', copy: random.pick(pausable), on: trigger() },
     { what: 'cut', copy: random.pick(touchable), seconds: random.between(1, 3), on: trigger() },

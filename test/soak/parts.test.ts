@@ -9,7 +9,7 @@ import { canonical, cidOfText, type Json } from './checker/canonical.ts';
 import { Chains, type Event } from './checker/chains.ts';
 import { folded } from './checker/fold.ts';
 import type { Sight, Stored } from './checker/stored.ts';
-import { faultText } from './faults.ts';
+import { CONSUMERS, faultText } from './faults.ts';
 import { grows, History } from './growth.ts';
 import { KNOWN_NAMES } from './known.ts';
 import { checkApplies, patchNames, reasonOf } from './patches.ts';
@@ -175,11 +175,13 @@ test('poison that nobody answered for is found', () => {
 
 test('what is left and what is delivered again and again is found', () => {
   const sight = (left: number, deliveries: number, ...subjects: string[]): Sight => ({
-    consumers: [{ stream: 'FACTS', name: 'sampler-2', left, deliveries }],
+    consumers: CONSUMERS.map(([stream, name]) => ({ stream, name, left, deliveries })),
     streams: [{ name: 'SCRATCH_QUEUE_1', subjects }],
   });
   assert.equal(leftFindings(sight(0, 0), sight(0, 10, 'scratch.queue.1.p.t.lease.4'), 0, []), []);
   assert.match(leftFindings(sight(0, 0), sight(0, 500), 0, []).join(), /again and again/);
+  const none: Sight = { consumers: [], streams: [] };
+  assert.match(leftFindings(none, none, 0, []).join(), /FACTS has no consumer sampler-2/);
   assert.match(leftFindings(sight(0, 0), sight(1, 1), 0, []).join(), /has 1 messages left/);
   assert.match(
     leftFindings(sight(0, 0), sight(0, 0, 'scratch.queue.1.p.t'), 0, []).join(),

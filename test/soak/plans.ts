@@ -13,8 +13,8 @@ export interface SoakPlan {
   readonly ending: Ending;
   /** Sent right behind the plan, or once so many of its executions have started. */
   readonly cancel?: 'at once' | 'running';
-  /** Sent twice under message ids that others use too. */
-  readonly twice?: true;
+  /** Sent twice; or under a message id that somebody else used a second before. */
+  readonly sent?: 'twice' | 'under a used id';
   /** Whether another one than its principal cancels it, in vain. */
   readonly meddled?: true;
   /** Its reserves leave no room for a run that is lost, and charged whole. */
@@ -147,7 +147,8 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   }),
   daemon: () => ({ steps: [step('a', { mode: 'daemon' })], ending: SUCCEEDED }),
   loud: (random) => ({ steps: [step('a', { log_lines: random.between(2_000, 6_000) })], ending: SUCCEEDED }),
-  twice: (random) => ({ steps: [step('a', work(random))], twice: true, ending: SUCCEEDED }),
+  twice: (random) => ({ steps: [step('a', work(random))], sent: 'twice', ending: SUCCEEDED }),
+  named: (random) => ({ steps: [step('a', work(random))], sent: 'under a used id', ending: SUCCEEDED }),
   meddled: (random) => ({
     steps: [step('a', { work_ms: random.between(800, 1_500) })],
     meddled: true,

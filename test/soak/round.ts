@@ -174,7 +174,7 @@ export class Rounds {
     const open = await this.#settled(plans);
     const folds = this.#folds();
     const ends = plans.flatMap((plan) => verdict.endingFindings(plan, folds.get(plan.id) ?? folded([])));
-    if (open.length > 0) return [...open, ...verdict.forkFindings(this.#chains.foreign, this.#plans)];
+    if (open.length > 0) return [...verdict.forkFindings(this.#chains.foreign, this.#plans), ...open];
     const left = await this.#drained();
     this.#letters.push(...(await this.#new('DEAD')).map(verdict.letterOf));
     const after = this.#folds();

@@ -48,16 +48,16 @@ export async function submitPlan(deployment: Deployment, plan: SoakPlan): Promis
     await send(bob, 'plans.bob.cancel', { plan_id: id });
     return send(client, 'plans.cancel', { plan_id: id });
   }
-  if (plan.twice === true) {
+  if (plan.sent === 'under a used id') {
     await publishPoison(client, {
       subject: 'plans.submit',
       body: new Uint8Array([123]),
       headers: { 'Nats-Msg-Id': id },
     });
     await delay(FORGOTTEN_MS);
-    await send(client, 'plans.submit', body, id);
-    return submit();
+    return send(client, 'plans.submit', body, id);
   }
+  if (plan.sent === 'twice') await submit();
   if (plan.cancel === undefined) return submit();
   if (plan.cancel === 'running') await started(client, id, submit);
   else await submit();

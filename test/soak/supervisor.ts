@@ -1,10 +1,9 @@
 /** Starts services again that ended by themselves, as compose does: one may end while it starts and its servers are away. */
 import type { Deployment } from './deployment.ts';
-import type { Copy } from './faults.ts';
 
 const LOOK_AGAIN_MS = 300;
-/** In a round where somebody is killed a service may end this often. */
-const MAY_END = 2;
+/** Why a service may end while it starts, where somebody kills its servers. One that never comes back leaves plans open. */
+const PASSING = /ERR_UNAVAILABLE/;
 
 export class Supervisor {
   /** What is wrong, once something is. */
@@ -12,7 +11,6 @@ export class Supervisor {
   readonly #deployment: Deployment;
   readonly #isCalm: boolean;
   readonly #tell: (line: string) => void;
-  readonly #ends = new Map<Copy, number>();
   readonly #timer: NodeJS.Timeout;
   #found: (finding: string) => void = () => undefined;
 
@@ -33,12 +31,10 @@ export class Supervisor {
   #look(): void {
     for (const [name, copy] of this.#deployment.copies) {
       if (!copy.hasEndedByItself) continue;
-      const ends = (this.#ends.get(name) ?? 0) + 1;
-      this.#ends.set(name, ends);
       const last = copy.log.trim().split('\n').at(-1) ?? '';
       const told = `${name} ended by itself: ${last.slice(0, 300)}`;
       this.#tell(told);
-      if (this.#isCalm || ends > MAY_END) this.#found(told);
+      if (this.#isCalm || !PASSING.test(last)) this.#found(told);
       void copy.restart();
     }
   }

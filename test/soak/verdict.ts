@@ -2,6 +2,7 @@
 import type { Foreign } from './checker/chains.ts';
 import type { Folded } from './checker/fold.ts';
 import type { Sight, Stored } from './checker/stored.ts';
+import { CONSUMERS } from './faults.ts';
 import { isOn, type KnownLimit } from './known.ts';
 import type { SoakPlan } from './plans.ts';
 import type { Given } from './poison.ts';
@@ -107,7 +108,10 @@ const FEW_DELIVERIES = 150;
 
 /** What is still to be done although nothing is. @param kept events that nobody of this version may answer */
 export function leftFindings(before: Sight, now: Sight, kept: number, on: readonly KnownLimit[]): string[] {
-  const findings: string[] = [];
+  const has = (durable: string): boolean => now.consumers.some(({ name }) => name === durable);
+  const findings = CONSUMERS.filter(([, name]) => !has(name)).map(
+    ([stream, name]) => `${stream} has no consumer ${name}`,
+  );
   for (const { stream, name, left, deliveries } of now.consumers) {
     const earlier = before.consumers.find((one) => one.stream === stream && one.name === name);
     if (earlier !== undefined && deliveries - earlier.deliveries > FEW_DELIVERIES) {
