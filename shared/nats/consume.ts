@@ -227,7 +227,11 @@ class Loop {
   }
 }
 
-/** @throws ERR_UNAVAILABLE when it does not exist, and could not be made anew */
+/** A server that says nothing has not said that anything is gone. */
+const unanswered = (stream: string, error: unknown): IsomorphError =>
+  new IsomorphError('ERR_UNAVAILABLE', `NATS does not answer for ${stream}: ${(error as Error).message}`, {}, error);
+
+/** @throws ERR_UNAVAILABLE when it does not exist, and could not be made anew, or nobody answers */
 async function findConsumer(options: ConsumeOptions, reachedSeq: number | undefined): Promise<Consumer> {
   const { connection, log, remake } = options;
   const { stream, durable } = options.consumer;
@@ -239,7 +243,8 @@ async function findConsumer(options: ConsumeOptions, reachedSeq: number | undefi
       const who = 'run setup, as whoever may create streams';
       throw new IsomorphError('ERR_UNAVAILABLE', `the stream ${stream} is gone: ${who}`, {}, error);
     }
-    if (!isConsumerMissing(error) || remake === undefined) {
+    if (!isConsumerMissing(error)) throw unanswered(stream, error);
+    if (remake === undefined) {
       throw new IsomorphError('ERR_UNAVAILABLE', `no consumer ${durable} on ${stream}`, {}, error);
     }
   }
@@ -254,11 +259,9 @@ async function findConsumer(options: ConsumeOptions, reachedSeq: number | undefi
  * @throws ERR_UNAVAILABLE when the consumer does not exist: the topology was not set up.
  */
 export async function consume(options: ConsumeOptions): Promise<Consumption> {
-  const { stream, durable } = options.consumer;
+  const { stream } = options.consumer;
   const consumer = await findConsumer(options, undefined);
-  const info = await consumer.info(true).catch((error: unknown) => {
-    throw new IsomorphError('ERR_UNAVAILABLE', `no consumer ${durable} on ${stream}`, {}, error);
-  });
+  const info = await consumer.info(true).catch((error: unknown) => Promise.reject(unanswered(stream, error)));
   const loop = new Loop(options, info.config.ack_wait ?? DEFAULT_ACK_WAIT_NS);
   loop.start(consumer);
   return loop;

@@ -1,6 +1,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import pino from 'pino';
 import * as assert from 'uvu/assert';
+import { consumeFor } from '../../services/common/consume.ts';
 import { remakeConsumer } from '../../services/common/consumers.ts';
 import { tellOfConnection } from '../../services/common/tell-connection.ts';
 import { ensureTopology } from '../../services/setup/topology.ts';
@@ -13,7 +14,8 @@ import { LEDGER_STREAM } from '../../shared/wire/ledger.ts';
 import { watchTopology } from '../../stack/topology-watch.ts';
 import { suite } from '../harness/suite.ts';
 import { withLive } from '../ledger/live.ts';
-import { CONSUMER, gate, withConsumer } from './live-consumer.ts';
+import { Relay } from '../scratch/relay.ts';
+import { CONSUMER, gate, silent, withConsumer } from './live-consumer.ts';
 
 const test = suite('consumers and streams that are gone');
 
@@ -44,6 +46,29 @@ test('a consumer that is deleted under a loop is told and made anew by the loop;
     await its.send('after');
     await second.promise;
     assert.match(await line, CONSUMER.durable);
+  }));
+
+test('a server that says nothing when a service starts is not taken for one without the consumer', () =>
+  withConsumer(async (_, server) => {
+    const relay = new Relay();
+    relay.targetPort = server.port;
+    const connection = await server.connect(Number((await relay.listen()).split(':')[1]));
+    relay.isSilent = true;
+    const keyOf = () => '';
+    const handle = async () => DONE;
+    const started = consumeFor(
+      { connection, log: silent },
+      { consumer: CONSUMER, keyOf, handle, concurrency: 1, principalOf: async () => undefined },
+    );
+    await started.then(
+      () => assert.unreachable('nobody answered'),
+      (error: IsomorphError) => {
+        assert.is(error.code, 'ERR_UNAVAILABLE');
+        assert.match(error.message, /^NATS does not answer for FACTS: /);
+      },
+    );
+    relay.isSilent = false;
+    await relay.close();
   }));
 
 test('a stream that is deleted under a loop is told, and the loop goes on when setup has made it anew', () =>

@@ -2,8 +2,11 @@
 import type { Deployment } from './deployment.ts';
 
 const LOOK_AGAIN_MS = 300;
+/** What a process writes of its end; its log may come behind it. */
+const END = /^error .*$/m;
+const LAST_CHARACTERS = 4_000;
 /** Why a service may end while it starts, where somebody kills its servers. One that never comes back leaves plans open. */
-const PASSING = /ERR_UNAVAILABLE/;
+const PASSING = /^error ERR_UNAVAILABLE/;
 
 export class Supervisor {
   /** What is wrong, once something is. */
@@ -31,10 +34,11 @@ export class Supervisor {
   #look(): void {
     for (const [name, copy] of this.#deployment.copies) {
       if (!copy.hasEndedByItself) continue;
-      const last = copy.log.trim().split('\n').at(-1) ?? '';
-      const told = `${name} ended by itself: ${last.slice(0, 300)}`;
+      const last = copy.log.slice(-LAST_CHARACTERS);
+      const reason = last.match(END)?.[0] ?? last.trim().split('\n').at(-1) ?? '';
+      const told = `${name} ended by itself: ${reason.slice(0, 300)}`;
       this.#tell(told);
-      if (this.#isCalm || !PASSING.test(last)) this.#found(told);
+      if (this.#isCalm || !PASSING.test(reason)) this.#found(told);
       void copy.restart();
     }
   }
