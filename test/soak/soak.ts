@@ -66,7 +66,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const sums = { rounds: 0, plans: 0, poison: 0, faults: 0, events: 0 };
   let findings: readonly string[] = [];
   try {
-    while (findings.length === 0 && sinceS() < minutes * 60) {
+    do {
       const plan = roundPlan(seed, sums.rounds, on);
       tell(`round ${sums.rounds}: ${plan.plans.length} plans, ${plan.faults.length} faults`);
       const done = await rounds.run(plan);
@@ -78,7 +78,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       sums.events = done.events;
       tell(`  ${done.slowest}`);
       if (done.measures !== undefined) tell(`  ${table(done.measures)}`);
-    }
+    } while (findings.length === 0 && sinceS() < minutes * 60);
   } finally {
     await deployment.stop(findings.length > 0);
   }
