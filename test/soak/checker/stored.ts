@@ -16,10 +16,10 @@ interface Answer {
   readonly error?: { readonly err_code: number; readonly description: string };
 }
 
-/** All messages of a stream from `fromSeq` on, in order. */
-export async function storedIn(connection: NatsConnection, stream: string, fromSeq = 1): Promise<Stored[]> {
+/** All messages of a stream from `firstSeq` on, in order. */
+export async function storedIn(connection: NatsConnection, stream: string, firstSeq = 1): Promise<Stored[]> {
   const stored: Stored[] = [];
-  for (let seq = fromSeq; ; seq = (stored.at(-1)?.seq ?? 0) + 1) {
+  for (let seq = firstSeq; ; seq = (stored.at(-1)?.seq ?? 0) + 1) {
     const asked = JSON.stringify({ seq, next_by_subj: '>' });
     const reply = await connection.request(`$JS.API.STREAM.MSG.GET.${stream}`, asked, { timeout: TIMEOUT_MS });
     const { message, error } = reply.json<Answer>();
