@@ -16,7 +16,7 @@ interface Answer {
   readonly error?: { readonly err_code: number; readonly description: string };
 }
 
-/** All messages of a stream from `firstSeq` on, in order. */
+/** All messages of a stream in order, those before `firstSeq` left out. */
 export async function storedIn(connection: NatsConnection, stream: string, firstSeq = 1): Promise<Stored[]> {
   const stored: Stored[] = [];
   for (let seq = firstSeq; ; seq = (stored.at(-1)?.seq ?? 0) + 1) {
