@@ -7,6 +7,7 @@ import pLimit from 'p-limit';
 import { plural } from '../shared/text/plural.ts';
 import { fastSuites } from './fast.ts';
 import { buildSuites } from './harness/build-suites.ts';
+import { readCosts, writeCosts } from './harness/costs.ts';
 import { runSuite, type SuiteResult } from './harness/run-suite.ts';
 import { KERNEL_REFUSES } from './harness/servers/docker-proof.ts';
 import { scaledMs } from './harness/slowness.ts';
@@ -21,8 +22,11 @@ import type { Summary } from './harness/summary.ts';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 
-/** Suites of many processes, kills and deadlines of their own: two at once would starve each other of the machine. */
-const ALONE =
+/**
+ * Suites of many processes, kills and deadlines of their own, much of which is waiting: one after the other beside the
+ * others, since two at once would starve each other of the machine.
+ */
+const IN_TURN =
   /^crash\/|^canary\/|^soak\/soak|^images\/|runtime\/local|-processes\.test|scratch\/modal-(model|faults)|fsck|s3-crash/;
 
 /** No suite may hold up the run. */
@@ -39,7 +43,7 @@ interface Chosen {
 async function listSuites({ root, filters, fast }: Chosen): Promise<string[]> {
   const entries = await readdir(root, { recursive: true });
   const all = entries.map(String).filter((file) => file.endsWith('.test.ts'));
-  const suites = fast ? [...(await fastSuites(root))].filter((file) => !ALONE.test(file)) : all;
+  const suites = fast ? [...(await fastSuites(root, await readCosts()))].filter((file) => !IN_TURN.test(file)) : all;
   return suites.filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter))).sort();
 }
 
@@ -70,7 +74,7 @@ async function runAll(root: string, files: readonly string[], interrupted: Abort
   const atOnce = Math.max(1, os.availableParallelism());
   const minutes = SUITE_TIMEOUT_MS / 60_000;
   process.stdout.write(
-    `${plural(files.length, 'suite')}, ${atOnce} at once; each may take ${plural(minutes, 'minute')}\n`,
+    `${plural(files.length, 'suite')}, ${atOnce} at once, and one of those that take turns; each may take ${plural(minutes, 'minute')}\n`,
   );
   const suites = await buildSuites(root, files);
   const limit = pLimit(atOnce);
@@ -85,8 +89,8 @@ async function runAll(root: string, files: readonly string[], interrupted: Abort
     results.push(result);
   };
   try {
-    await Promise.all(files.filter((file) => !ALONE.test(file)).map((file) => limit(() => run(file))));
-    for (const file of files.filter((one) => ALONE.test(one))) await run(file);
+    const turns = pLimit(1);
+    await Promise.all(files.map((file) => (IN_TURN.test(file) ? turns : limit)(() => run(file))));
     return results;
   } finally {
     await suites.remove();
@@ -105,6 +109,7 @@ async function main(): Promise<number> {
   const interrupted = interruption();
   const files = await listSuites({ root, filters: positionals, fast: values.fast === true });
   const results = await runAll(root, files, interrupted);
+  if (forbidSkips) await writeCosts(results);
 
   const sum = (of: (result: Summary) => number): number => results.reduce((total, one) => total + of(one), 0);
   const [passed, failed, skipped] = [sum((one) => one.passed), sum((one) => one.failed), sum((one) => one.skipped)];
