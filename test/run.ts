@@ -74,7 +74,7 @@ async function runAll(root: string, files: readonly string[], interrupted: Abort
   const atOnce = Math.max(1, os.availableParallelism());
   const minutes = SUITE_TIMEOUT_MS / 60_000;
   process.stdout.write(
-    `${plural(files.length, 'suite')}, ${atOnce} at once, and one of those that take turns; each may take ${plural(minutes, 'minute')}\n`,
+    `${plural(files.length, 'suite')}, ${atOnce} at once; each may take ${plural(minutes, 'minute')}\n`,
   );
   const suites = await buildSuites(root, files);
   const limit = pLimit(atOnce);
