@@ -47,7 +47,10 @@ export interface ConsumeOptions {
   planOf?(message: JsMsg): string | undefined;
   /** Handlers at once. */
   readonly concurrency: number;
-  /** Messages held at once; those above `concurrency` wait here, where no other instance can take them. */
+  /**
+   * Messages held unanswered at once, {@link PREFETCH} by default; those above `concurrency` wait here, where no other
+   * instance can take them. After a lost connection the client may ask once more for what it had asked for.
+   */
   readonly prefetch?: number;
   /** A message that has waited longer than this for what may pass is given up. Default: none is. */
   readonly patienceS?: number;
@@ -70,6 +73,8 @@ export interface Consumption {
   /** Takes no more messages, waits for the handlers under way, then resolves. */
   stop(): Promise<void>;
 }
+
+const PREFETCH = 256;
 
 const RETRY = { baseMs: 200, maxMs: 15_000 } as const;
 
@@ -97,6 +102,8 @@ class Loop {
   #nextSeq: number | undefined;
   #messages: ConsumerMessages | undefined;
   #loop: Promise<void> | undefined;
+  /** Called when a message was answered, and when the loop ends. */
+  #madeRoom: () => void = () => undefined;
 
   constructor(options: ConsumeOptions, ackWaitNs: number) {
     this.#options = options;
@@ -111,6 +118,7 @@ class Loop {
   async stop(): Promise<void> {
     this.#abort.abort();
     this.#messages?.stop();
+    this.#madeRoom();
     await this.#loop;
     await Promise.all(this.#running);
   }
@@ -121,23 +129,36 @@ class Loop {
     for (let round = 0; !this.#abort.signal.aborted; round++) {
       try {
         if (round > 0) consumer = await findConsumer(this.#options, this.#reachedSeq());
-        this.#messages = await consumer.consume({
-          max_messages: this.#options.prefetch ?? 256,
-          expires: 10_000,
-          idle_heartbeat: 5_000,
-          // Else the client asks for a consumer that is gone for ever, and says nothing.
-          abort_on_missing_resource: true,
-        });
-        if (this.#abort.signal.aborted) this.#messages.stop();
-        for await (const message of this.#messages) {
+        while (!this.#abort.signal.aborted) {
+          for await (const message of await this.#ask(consumer)) {
+            round = 0;
+            this.#accept(message);
+          }
           round = 0;
-          this.#accept(message);
         }
       } catch (error) {
         this.#tell('consuming was interrupted', error);
       }
       await delay(backoffMs(round, { ...RETRY, random: Math.random }), this.#abort.signal).catch(() => undefined);
     }
+  }
+
+  /**
+   * Asks for as many messages as there is room for, once there is: what is asked for and what is held are never more
+   * than the prefetch together. While any of them is outstanding the server sends the next message at once.
+   */
+  async #ask(consumer: Consumer): Promise<ConsumerMessages> {
+    const { prefetch = PREFETCH } = this.#options;
+    while (this.#running.size >= prefetch && !this.#abort.signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#madeRoom = resolve;
+      });
+    }
+    const room = Math.max(1, prefetch - this.#running.size);
+    const messages = await consumer.fetch({ max_messages: room, expires: 10_000, idle_heartbeat: 5_000 });
+    this.#messages = messages;
+    if (this.#abort.signal.aborted) messages.stop();
+    return messages;
   }
 
   /** Once a minute for each reason: what a server that is away does to one message it does to all. */
@@ -165,6 +186,7 @@ class Loop {
       .finally(() => {
         clearInterval(heartbeat);
         this.#running.delete(task);
+        this.#madeRoom();
       });
     this.#running.add(task);
   }

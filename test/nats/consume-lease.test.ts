@@ -50,6 +50,50 @@ live('stopping waits for the handler under way and gives back what was not begun
   assert.equal(again.sort(), ['second', 'third']);
 });
 
+/** A handler that answers only when it is told to, and what it holds meanwhile. */
+function holding() {
+  const held: ((answer: Disposition) => void)[] = [];
+  let arrived: () => void = () => undefined;
+  return {
+    held,
+    handle: () =>
+      new Promise<Disposition>((resolve) => {
+        held.push(resolve);
+        arrived();
+      }),
+    async until(count: number): Promise<void> {
+      while (held.length < count) {
+        await new Promise<void>((resolve) => {
+          arrived = resolve;
+        });
+      }
+    },
+  };
+}
+
+live(
+  'a loop holds no more than its prefetch; the rest is for others, and for it as soon as it has room',
+  async (its) => {
+    const [first, second] = [holding(), holding()];
+    const few = { prefetch: 4, concurrency: 4 };
+    await its.send(...Array.from({ length: 40 }, String));
+    await its.start(first.handle, few);
+    await first.until(4);
+    await its.connection.flush();
+    const full = await its.info();
+    // Nothing is asked for, so nothing more can come.
+    assert.equal([full.num_ack_pending, full.num_waiting], [4, 0]);
+    await its.start(second.handle, few);
+    await second.until(4);
+    // What is handed back for later is held by nobody.
+    first.held[0]?.({ kind: 'later', delayMs: 3_600_000 });
+    await first.until(5);
+    first.held[1]?.(DONE);
+    await first.until(6);
+    for (const { held } of [first, second]) for (const answer of held) answer(DONE);
+  },
+);
+
 live('a message whose key is not told is not held for ever: it comes again', async (its) => {
   const jsm = await jetstreamManager(its.connection);
   await jsm.consumers.update(CONSUMER.stream, CONSUMER.durable, { ack_wait: 1_000 * NS_PER_MS });
