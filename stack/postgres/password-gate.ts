@@ -30,7 +30,9 @@ export function guardSocket(socket: Socket, password: string, admit: (socket: So
   let startup: Buffer | undefined;
   const patience = setTimeout(() => socket.destroy(), PATIENCE_MS);
   const refuse = (code: string, message: string): void => {
-    socket.end(refusal(code, message));
+    socket.write(refusal(code, message));
+    // Not only its own half: a client that never closes would keep the descriptor.
+    socket.destroySoon();
   };
   const end = (): void => {
     clearTimeout(patience);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { connect as connectSocket } from 'node:net';
+import { type AddressInfo, connect as connectSocket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert';
 import type { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { ensureDataFolder } from '../../stack/postgres/data-folder.ts';
 import { openPostgres } from '../../stack/postgres/open.ts';
+import { guardSocket } from '../../stack/postgres/password-gate.ts';
 import { type PgliteHandle, startPglite } from '../../stack/postgres/pglite.ts';
 import { type ChildEnd, isAlive } from '../../stack/process.ts';
 import { suite } from '../harness/suite.ts';
@@ -148,6 +149,28 @@ function frontendMessage(type: string, body: string): Buffer {
   length.writeInt32BE(4 + Buffer.byteLength(body, 'latin1'));
   return Buffer.concat([Buffer.from(type, 'latin1'), length, Buffer.from(body, 'latin1')]);
 }
+
+test('a client with a wrong password that never closes keeps no connection', async () => {
+  const closed: Promise<unknown>[] = [];
+  const gate = createServer((socket) => {
+    closed.push(once(socket, 'close'));
+    guardSocket(socket, 'right', () => assert.unreachable('it was let in'));
+  });
+  await once(gate.listen(0, '127.0.0.1'), 'listening');
+  const stranger = connectSocket({
+    port: (gate.address() as AddressInfo).port,
+    host: '127.0.0.1',
+    allowHalfOpen: true,
+  });
+  stranger.write(frontendMessage('', '\0\x03\0\0user\0postgres\0\0'));
+  await once(stranger, 'data');
+  stranger.write(frontendMessage('p', 'wrong\0'));
+  const [refusal] = (await once(stranger, 'data')) as [Buffer];
+  assert.match(refusal.toString(), '28P01');
+  await Promise.all(closed);
+  stranger.destroy();
+  gate.close();
+});
 
 test('it asks for a password, and refuses whatever only a superuser may', async () => {
   const { url } = server;
