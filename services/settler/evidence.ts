@@ -1,9 +1,10 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import type { Judge } from '../../shared/judge/judge.ts';
+import type { Judge, JudgedPredicate } from '../../shared/judge/judge.ts';
 import type { SentEvidence } from '../../shared/judge/question.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPredicate } from '../../shared/plan/admitted.ts';
-import { predicateOf } from '../../shared/plan/predicates/index.ts';
+import type { PredicateCall } from '../../shared/plan/plan.ts';
+import { type BoundPredicate, predicateOf } from '../../shared/plan/predicates/index.ts';
 import type { ArtifactEvidence, EvidenceRead, PredicateResult } from '../../shared/plan/predicates/predicate.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { isEvidence } from './decide.ts';
@@ -53,7 +54,25 @@ async function evidenceOf(sight: Sight, reads: readonly EvidenceRead[]): Promise
 /** A plan that has so many predicates too costly to judge is not asked for more: each costs seconds. */
 const MAX_COSTLY = 5;
 
-/** Reads what predicates look at, then lets each be judged. */
+/**
+ * The judgement of one predicate. A plan that is cancelled or past its deadline is not kept open by a store or a judge
+ * that cannot be asked: what is missing is then what was found.
+ */
+async function check(sight: Sight, predicate: BoundPredicate, call: PredicateCall): Promise<JudgedPredicate> {
+  try {
+    return await sight.judge.predicate(sight.state.planId, call, await evidenceOf(sight, predicate.reads(call)));
+  } catch (error) {
+    const mustEnd = sight.state.cancelRequested !== undefined;
+    if (!mustEnd || !(error instanceof IsomorphError) || !error.retryable) throw error;
+    const found = `could not be judged before the plan had to end: ${error.code}: ${error.message}`;
+    return { ok: false, found, isTooCostly: false };
+  }
+}
+
+/**
+ * Reads what predicates look at, then lets each be judged.
+ * @throws errors that pass, such as ERR_UNAVAILABLE and ERR_REFUSED, while nothing asks the plan to end
+ */
 export async function checkPredicates(
   sight: Sight,
   predicates: readonly AdmittedPredicate[],
@@ -66,8 +85,7 @@ export async function checkPredicates(
     else if (costly >= MAX_COSTLY && predicate.hasProgram) {
       results.push({ ok: false, found: `too costly to judge: ${MAX_COSTLY} predicates before it were` });
     } else {
-      const evidence = await evidenceOf(sight, predicate.reads(call));
-      const { ok, found, isTooCostly } = await sight.judge.predicate(sight.state.planId, call, evidence);
+      const { ok, found, isTooCostly } = await check(sight, predicate, call);
       results.push({ ok, found });
       if (isTooCostly) costly += 1;
     }
