@@ -29,7 +29,7 @@ const NEW_KIND: readonly Patch[] = [
     anchor: `  'lease.declared': {`,
     before: `  'plan.reviewed': { by: ['settler'], in: RUNNING, rules: [plan.nothingHeld] },\n`,
   },
-  { file: 'shared/ledger/evolve.ts', anchor: `    case 'lease.declared':\n`, before: `    case 'plan.reviewed':\n` },
+  { file: 'shared/ledger/state.ts', anchor: `    case 'lease.declared':\n`, before: `    case 'plan.reviewed':\n` },
   {
     file: 'services/settler/decide.ts',
     anchor: '  return ending(drafts,',
