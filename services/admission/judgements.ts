@@ -31,15 +31,23 @@ export function questionsOf(plan: Plan, { processors }: Pick<Registry, 'processo
   return [...ofSteps, ...ofCalls(plan.predicates, '')];
 }
 
-/** Asks the judge, until there is enough to refuse the plan. @throws ERR_UNAVAILABLE */
-export async function lookUpJudgements(judge: Judge, plan: Plan, registry: Registry): Promise<KnownJudgements> {
+/**
+ * Asks the judge for a principal, until there is enough to refuse the plan: one that costs too much is enough, since each costs
+ * seconds. @throws ERR_UNAVAILABLE, also when too many of the principal wait already for what is costly
+ */
+export async function lookUpJudgements(
+  judge: Pick<Judge, 'faults'>,
+  principal: string,
+  plan: Plan,
+  registry: Registry,
+): Promise<KnownJudgements> {
   const known = new Map<string, readonly Fault[]>();
   let found = 0;
   for (const question of questionsOf(plan, registry)) {
-    const faults = await judge.faults(plan.plan_id, question);
+    const faults = await judge.faults(principal, question);
     known.set(question.pointer, faults);
     found += faults.length;
-    if (found >= ENOUGH_FAULTS) break;
+    if (found >= ENOUGH_FAULTS || faults.some(({ code }) => code === 'ERR_TOO_COSTLY')) break;
   }
   return { faultsAt: (pointer) => known.get(pointer) ?? [] };
 }

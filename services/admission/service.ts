@@ -115,7 +115,7 @@ class Admission {
     // Before anything is spent on it.
     const refused = isNew ? await this.#gate.refusesPlan(principal) : undefined;
     if (refused !== undefined) return giveUp(refused, planId);
-    const ruling = await this.#rule(submission);
+    const ruling = await this.#rule(submission, principal);
     const place = isNew ? await this.#place(submission, ruling, principal) : undefined;
     if (place !== undefined && 'code' in place) return giveUp(place, planId);
     const decision = await this.#record(submission, ruling, { principal, commandSeq }).catch((error: unknown) => {
@@ -135,14 +135,14 @@ class Admission {
     return this.#gate.take(planId, principal, { steps: steps.length, predicates: predicates.length });
   }
 
-  async #rule(submission: Submission): Promise<Ruling> {
+  async #rule(submission: Submission, principal: string): Promise<Ruling> {
     const { connection, registry, deployment, secrets, judge } = this.#deps;
     const steps = namedSteps(submission.document, registry);
     const plan = validatePlan(submission.document);
     const [knownSecrets, knownImages, knownJudgements] = await Promise.all([
       lookUpSecrets(secrets, steps),
       lookUpImages(connection, steps, deployment),
-      plan.ok ? lookUpJudgements(judge, plan.value, registry) : NOT_ASKED,
+      plan.ok ? lookUpJudgements(judge, principal, plan.value, registry) : NOT_ASKED,
     ]);
     return ruleOn(submission, registry, { ...deployment, ...knownSecrets, ...knownImages, ...knownJudgements });
   }

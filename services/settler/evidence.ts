@@ -1,5 +1,5 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import type { Judge, JudgedPredicate } from '../../shared/judge/judge.ts';
+import { type Judge, type JudgedPredicate, TOO_COSTLY } from '../../shared/judge/judge.ts';
 import type { SentEvidence } from '../../shared/judge/question.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPredicate } from '../../shared/plan/admitted.ts';
@@ -78,12 +78,13 @@ export async function checkPredicates(
   predicates: readonly AdmittedPredicate[],
 ): Promise<PredicateResult[]> {
   const results: PredicateResult[] = [];
-  let costly = 0;
+  // The ones of commits before count too: a plan has so many, not a commit.
+  let costly = sight.state.predicates.filter(({ found }) => found.startsWith(TOO_COSTLY)).length;
   for (const { call } of predicates) {
     const predicate = predicateOf(call);
     if (predicate === undefined) results.push({ ok: false, found: `this version knows no ${call.use}` });
     else if (costly >= MAX_COSTLY && predicate.hasProgram) {
-      results.push({ ok: false, found: `too costly to judge: ${MAX_COSTLY} predicates before it were` });
+      results.push({ ok: false, found: `${TOO_COSTLY}: ${MAX_COSTLY} predicates before it were` });
     } else {
       const { ok, found, isTooCostly } = await check(sight, predicate, call);
       results.push({ ok, found });

@@ -12,15 +12,18 @@ import {
   type SentEvidence,
 } from './question.ts';
 
+/** How what was found begins where a limit ended it. */
+export const TOO_COSTLY = 'too costly to judge';
+
 /** For a person: which limit, and what it is. */
 function costText(limit: JudgeLimit): string {
   switch (limit) {
     case 'time':
-      return `too costly to judge: more than ${MAX_CPU_MS / 1_000} s of computing`;
+      return `${TOO_COSTLY}: more than ${MAX_CPU_MS / 1_000} s of computing`;
     case 'memory':
-      return 'too costly to judge: more memory than a judge has';
+      return `${TOO_COSTLY}: more memory than a judge has`;
     case 'depth':
-      return 'too costly to judge: too deep, or a schema that refers to itself without end';
+      return `${TOO_COSTLY}: too deep, or a schema that refers to itself without end`;
     default:
       return unreachable(limit);
   }

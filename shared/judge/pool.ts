@@ -6,6 +6,8 @@ import { JudgeWorker } from './worker.ts';
 const QUICK_CPU_MS = 100;
 /** What a question may cost at most. */
 export const MAX_CPU_MS = 2_000;
+/** Of one asker in the slow lane: whoever asks waits with what it holds, such as a slot of admission. */
+export const MAX_SLOW = 6;
 
 /** A question in line. */
 interface Queued {
@@ -40,13 +42,17 @@ class Turns {
 class Lane {
   readonly #limitMs: number;
   readonly #exceeded: (asker: string, one: Queued, answer: Answer) => void;
+  readonly #most: number;
+  readonly #unanswered = new Map<string, number>();
   readonly #turns = new Turns();
   #worker: JudgeWorker | undefined;
   #isBusy = false;
   #isClosed = false;
 
-  constructor(limitMs: number, exceeded: (asker: string, one: Queued, answer: Answer) => void) {
+  /** @param most questions of one asker at once */
+  constructor(limitMs: number, most: number, exceeded: (asker: string, one: Queued, answer: Answer) => void) {
     this.#limitMs = limitMs;
+    this.#most = most;
     this.#exceeded = exceeded;
   }
 
@@ -61,6 +67,12 @@ class Lane {
       one.reject(new IsomorphError('ERR_UNAVAILABLE', 'the judge is closed'));
       return;
     }
+    const unanswered = this.#unanswered.get(asker) ?? 0;
+    if (unanswered >= this.#most) {
+      one.reject(new IsomorphError('ERR_UNAVAILABLE', `${unanswered} costly questions of ${asker} are being judged`));
+      return;
+    }
+    this.#unanswered.set(asker, unanswered + 1);
     this.#turns.add(asker, one);
     if (!this.#isBusy) void this.#run();
   }
@@ -82,10 +94,17 @@ class Lane {
       } catch (error) {
         one.reject(error);
       }
+      this.#answered(asker);
       // A killed worker is replaced at once, so that the next question finds a warm one.
       if (!this.#isClosed) this.warm();
     }
     this.#isBusy = false;
+  }
+
+  #answered(asker: string): void {
+    const left = (this.#unanswered.get(asker) ?? 1) - 1;
+    if (left > 0) this.#unanswered.set(asker, left);
+    else this.#unanswered.delete(asker);
   }
 }
 
@@ -94,14 +113,14 @@ class Lane {
  * within a lane the askers take turns. A question that ends its worker costs nobody else's.
  */
 export class JudgePool {
-  readonly #slow = new Lane(MAX_CPU_MS, (_asker, one, answer) => one.resolve(answer));
-  readonly #quick = new Lane(QUICK_CPU_MS, (asker, one) => this.#slow.add(asker, one));
+  readonly #slow = new Lane(MAX_CPU_MS, MAX_SLOW, (_asker, one, answer) => one.resolve(answer));
+  readonly #quick = new Lane(QUICK_CPU_MS, Number.POSITIVE_INFINITY, (asker, one) => this.#slow.add(asker, one));
 
   constructor() {
     this.#quick.warm();
   }
 
-  /** @param asker whose question it is, such as a plan: askers take turns */
+  /** @param asker whose question it is, such as a plan: askers take turns, and have at most `MAX_SLOW` costly ones at once */
   ask(asker: string, question: Question): Promise<Answer> {
     return new Promise((resolve, reject) => this.#quick.add(asker, { question, resolve, reject }));
   }

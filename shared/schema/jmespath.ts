@@ -119,29 +119,45 @@ const parses = (text: string): string | undefined => {
   }
 };
 
-/** Where an expression that does not parse goes wrong: the library does not say, so its beginnings are tried. */
-function faultyIndex(expression: string): number {
-  let tokens: readonly { readonly start: number }[];
+/** The first of `count` at which `fails`, which it does from there on; `count` when it never does. */
+function firstAt(count: number, fails: (index: number) => boolean): number {
+  let [least, most] = [0, count];
+  while (least < most) {
+    const middle = (least + most) >> 1;
+    if (fails(middle)) most = middle;
+    else least = middle + 1;
+  }
+  return least;
+}
+
+const isLexical = (text: string): boolean => {
   try {
-    tokens = tokenize(expression) as readonly { readonly start: number }[];
+    tokenize(text);
+    return true;
   } catch {
-    // Not even tokens: the longest beginning that has them ends before the fault.
-    for (let end = expression.length - 1; end > 0; end--) {
-      try {
-        tokenize(expression.slice(0, end));
-        return end;
-      } catch {
-        // A shorter one, then.
-      }
-    }
-    return 0;
+    return false;
   }
-  for (const [index] of tokens.entries()) {
-    const end = tokens[index + 1]?.start ?? expression.length;
-    const message = parses(expression.slice(0, end));
-    if (message !== undefined && !/EOF/.test(message)) return tokens[index]?.start ?? 0;
+};
+
+/** A quoted part, all of which are closed, or one character: at the start of each, what stands before it can be cut off. */
+const PART = /(['"`])(?:\\[\s\S]|(?!\1)[\s\S])*\1|[\s\S]/g;
+
+/**
+ * Where an expression that does not parse goes wrong: the library does not say, so beginnings are tried. One that is wrong stays
+ * wrong however it goes on, so they are halved: trying each of them took seconds.
+ */
+function faultyIndex(expression: string): number {
+  if (!isLexical(expression)) {
+    const starts = [...expression.matchAll(PART)].map(({ index }) => index);
+    const endOf = (index: number): number => starts[index + 1] ?? expression.length;
+    return starts[firstAt(starts.length, (index) => !isLexical(expression.slice(0, endOf(index))))] ?? 0;
   }
-  return expression.length;
+  const tokens = tokenize(expression) as readonly { readonly start: number }[];
+  const wrong = firstAt(tokens.length, (index) => {
+    const message = parses(expression.slice(0, tokens[index + 1]?.start ?? expression.length));
+    return message !== undefined && !/EOF/.test(message);
+  });
+  return tokens[wrong]?.start ?? expression.length;
 }
 
 interface Usable {

@@ -151,6 +151,10 @@ export function readYaml(text: string): ReadResult<unknown> {
     intAsBigInt: false,
     logLevel: 'error',
   });
+  if (document.directives?.yaml.explicit === true && document.directives.yaml.version !== '1.2') {
+    const place = { pointer: 'line 1, column 1', expected: 'YAML 1.2: another version reads the same text otherwise' };
+    reading.faults.push(fault('ERR_NOT_YAML', `%YAML ${document.directives.yaml.version}`, place));
+  }
   for (const { message, pos } of [...document.errors, ...document.warnings].slice(0, MAX_FAULTS)) {
     const { line, col } = lines.linePos(pos[0]);
     const place = { pointer: `line ${line}, column ${col}`, expected: 'YAML 1.2, or JSON' };

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import type { Fault, IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { Judge } from '../../shared/judge/judge.ts';
+import { MAX_SLOW } from '../../shared/judge/pool.ts';
 import type { SentEvidence } from '../../shared/judge/question.ts';
 import type { PredicateCall } from '../../shared/plan/plan.ts';
 import { suite } from '../harness/suite.ts';
@@ -144,6 +145,38 @@ test('askers take turns: many costly questions of one do not keep another waitin
   assert.is(usual.ok, true);
   assert.ok(ended < costly.length);
   for (const { isTooCostly } of await Promise.all(costly)) assert.ok(isTooCostly);
+});
+
+test('where a long expression goes wrong is found within what judging may cost', async () => {
+  const call = (expression: string) =>
+    judge.faults('p', { kind: 'call', call: holds(expression), pointer: '/predicates/0' });
+  for (const expression of [
+    `[${'a,'.repeat(2_040)})]`,
+    `${'['.repeat(2_000)}a${']'.repeat(2_000)})`,
+    `${'a.'.repeat(2_040)}b # c`,
+  ]) {
+    const [found] = await call(expression);
+    assert.is(found?.code, 'ERR_PREDICATE');
+    assert.match(found?.message ?? '', new RegExp(`^column ${expression.search(/[#)]/) + 1}: `));
+  }
+});
+
+test('of one asker a few costly questions wait and no more: it holds not all that waits for answers', async () => {
+  const own = new Judge();
+  const asked = Array.from({ length: 2 * MAX_SLOW }, () =>
+    own.predicate('bad', STALLS, LONG_A).then(
+      () => 'judged',
+      ({ code, message }: IsomorphError) => `${code} ${message}`,
+    ),
+  );
+  try {
+    await Promise.any(
+      asked.map(async (one) => assert.match(await one, /^ERR_UNAVAILABLE \d+ costly questions of bad/)),
+    );
+  } finally {
+    await own.close();
+  }
+  await Promise.all(asked);
 });
 
 test('a judge that somebody else ends has not judged: the question fails as one that may pass, and the next is answered', async () => {

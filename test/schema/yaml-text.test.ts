@@ -84,4 +84,12 @@ test('a file of JSON is judged by the rules of JSON, as on NATS', () => {
   assert.equal(codes('{a: 1, a: 2}'), ['ERR_NOT_YAML line 1, column 8']);
 });
 
+test('another version of YAML is refused, since it reads the same text otherwise', () => {
+  const read = readYaml('%YAML 1.1\n---\nnetwork: no\nlimit: 0100\nday: 2001-12-14\n');
+  assert.equal(read.ok ? [] : read.faults.map(({ code, pointer }) => [code, pointer]), [
+    ['ERR_NOT_YAML', 'line 1, column 1'],
+  ]);
+  assert.equal(readYaml('%YAML 1.2\n---\nnetwork: no\n'), { ok: true, value: { network: 'no' } });
+});
+
 test.run();

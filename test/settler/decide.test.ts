@@ -13,6 +13,7 @@ import { Judge } from '../../shared/judge/judge.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import type { PredicateResult } from '../../shared/plan/predicates/predicate.ts';
+import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { suite } from '../harness/suite.ts';
 import { dataOf } from '../ledger/given.ts';
 import {
@@ -196,6 +197,29 @@ test('a predicate does not judge bytes that the ledger names otherwise: they are
     await judge.close();
     await dispose();
   }
+});
+
+test('costly predicates count by plan, also those of commits before', async () => {
+  const { state } = finishedChain();
+  const found = 'too costly to judge: more than 2 s of computing';
+  const checked = Array.from({ length: 5 }, (_, at) => ({
+    pointer: `/predicates/${at}`,
+    predicate: 'artifact.jmespath_ok@1',
+    ok: false,
+    found,
+  }));
+  const asked: string[] = [];
+  const judge = {
+    predicate: async (asker: string) => {
+      asked.push(asker);
+      return { ok: false, found, isTooCostly: true };
+    },
+  };
+  const store = { stat: async () => undefined } as unknown as ArtifactStore;
+  const due = [{ pointer: '/predicates/5', call: callOf('artifact.jmespath_ok@1', { expression: 'ok' }) }];
+  const results = await checkPredicates({ store, judge, state: { ...state, predicates: checked } }, due);
+  assert.equal(asked, []);
+  assert.match(results[0]?.found ?? '', /^too costly to judge: 5 predicates before it/);
 });
 
 test.run();
