@@ -8,6 +8,7 @@ import {
   TYPE_ARRAY_NUMBER,
   TYPE_ARRAY_STRING,
   TYPE_EXPREF,
+  TYPE_NUMBER,
   TYPE_OBJECT,
   TYPE_STRING,
 } from '@jmespath-community/jmespath';
@@ -89,7 +90,45 @@ function toNumber(value: Json): Json {
     : null;
 }
 
+/** @throws Error where an optional or needed number is none that counts */
+function whole(value: Json | undefined, least = Number.NEGATIVE_INFINITY): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least) return value;
+  throw new Error(`invalid-value: expecting a ${least === 0 ? 'non-negative ' : ''}integer.`);
+}
+
+/** Where a text stands in another, in code points as `length` and slices count; null where it does not. */
+function find([subject, search, start, end]: readonly Json[], direction: 'indexOf' | 'lastIndexOf'): Json {
+  if (!subject || !search) return null;
+  const points = [...String(subject)];
+  const from = Math.max(whole(start || 0), 0);
+  const window = points.slice(from, Math.min(whole(end || points.length), points.length)).join('');
+  const found = window[direction](String(search));
+  return found === -1 ? null : from + [...window.slice(0, found)].length;
+}
+
+/** What a text lacks to its width in code points. */
+function padOf(name: string, [subject, width, padding]: readonly Json[]): string {
+  const pad = String(padding || ' ');
+  if ([...pad].length > 1) throw new Error(`${name} expects its 'pad' parameter to be a single code point`);
+  const missing = whole(width, 0) - [...String(subject)].length;
+  // An empty text stays empty, as in the library.
+  return subject === '' ? '' : pad.repeat(Math.max(0, missing));
+}
+
+function split([subject, search, count]: readonly Json[]): Json {
+  const [text, by] = [String(subject), String(search)];
+  const parts = by === '' ? [...text] : text.split(by);
+  if (count === undefined || count === null || (text === '' && by === '')) return parts;
+  const most = whole(count, 0);
+  return most === 0 ? [text] : [...parts.slice(0, most), parts.slice(most).join(by)];
+}
+
 const ANY: InputSignature = { types: [TYPE_ANY] };
+const TEXT: InputSignature = { types: [TYPE_STRING] };
+const NUMBER: InputSignature = { types: [TYPE_NUMBER] };
+const optional = (one: InputSignature): InputSignature => ({ ...one, optional: true });
+const FINDING: InputSignature[] = [TEXT, TEXT, optional(NUMBER), optional(NUMBER)];
+const PADDING: InputSignature[] = [TEXT, NUMBER, optional(TEXT)];
 const LIST: InputSignature = { types: [TYPE_ARRAY] };
 const ORDERED: InputSignature = { types: [TYPE_ARRAY_NUMBER, TYPE_ARRAY_STRING] };
 const BY_KEY: InputSignature[] = [LIST, { types: [TYPE_EXPREF] }];
@@ -104,6 +143,8 @@ const FUNCTIONS: Readonly<Record<string, readonly [signature: InputSignature[], 
     [{ types: [TYPE_STRING, TYPE_ARRAY] }, ANY],
     ([subject = null, search = null]) => contains(subject, search),
   ],
+  find_first: [FINDING, (args) => find(args, 'indexOf')],
+  find_last: [FINDING, (args) => find(args, 'lastIndexOf')],
   group_by: [BY_KEY, ([values], keyOf) => group(list(values), keyOf)],
   max: [[ORDERED], ([values]) => extreme(list(values), itself, 1)],
   max_by: [BY_KEY, ([values], keyOf) => extreme(list(values), keyOf, 1)],
@@ -113,7 +154,10 @@ const FUNCTIONS: Readonly<Record<string, readonly [signature: InputSignature[], 
   ],
   min: [[ORDERED], ([values]) => extreme(list(values), itself, -1)],
   min_by: [BY_KEY, ([values], keyOf) => extreme(list(values), keyOf, -1)],
+  pad_left: [PADDING, (args) => `${padOf('pad_left', args)}${args[0]}`],
+  pad_right: [PADDING, (args) => `${args[0]}${padOf('pad_right', args)}`],
   sort: [[ORDERED], ([values]) => [...list(values)].sort(compare)],
+  split: [[TEXT, TEXT, optional(NUMBER)], split],
   to_number: [[ANY], ([value = null]) => toNumber(value)],
 };
 

@@ -156,4 +156,21 @@ test('a fault tells its column', () => {
   assert.is(place('a.b'), undefined);
 });
 
+test('texts are of code points in every function', () => {
+  const text = 'a😀b';
+  for (const [expression, document, result] of [
+    ["split(@, '')", text, ['a', '😀', 'b']],
+    ["split(@, '', `1`)", text, ['a', '😀b']],
+    ["find_first(@, 'b')", text, 2],
+    ["find_first(@, 'b', `2`)", text, 2],
+    ["find_first(@, 'b', `0`, `2`)", text, null],
+    ["find_last(@, 'b')", text, 2],
+    ["pad_left(@, `5`, '-')", text, '--a😀b'],
+    ["pad_right(@, `5`, '-')", text, 'a😀b--'],
+    ["pad_left(@, `2`, '😀')", 'a', '😀a'],
+  ] as const) {
+    assert.equal(judged(expression, document), { value: result }, expression);
+  }
+});
+
 test.run();
