@@ -65,9 +65,32 @@ function checkPattern({ code, faults }: Walk, source: unknown, pointer: string):
   }
 }
 
+/** The tokens of a reference `#/…`; undefined for an anchor or another whole schema, which the library finds where keywords hold one. */
+function pointerOf(reference: string): readonly string[] | undefined {
+  const fragment = reference.slice(reference.indexOf('#') + 1);
+  return reference.includes('#') && fragment.startsWith('/') ? fragment.slice(1).split('/') : undefined;
+}
+
+/** Whether tokens lead to where a keyword holds a schema, which is checked: the library follows a reference anywhere. */
+function leadToSchema(tokens: readonly string[]): boolean {
+  for (let at = 0; at < tokens.length; at++) {
+    const holds = KEYWORDS.get(tokens[at] ?? '');
+    if (holds === undefined || holds === 'value') return false;
+    // The name or the position behind the keyword.
+    if (holds !== 'schema') at += 1;
+    if (at === tokens.length) return false;
+  }
+  return true;
+}
+
 function checkValue(walk: Walk, name: string, value: unknown, pointer: string): void {
   const { code, faults } = walk;
   if (name === 'pattern' && typeof value === 'string') checkPattern(walk, value, pointer);
+  // An encoded slash would be another place to another reader.
+  if (name === '$ref' && typeof value === 'string' && (/%2f/i.test(value) || !leadToSchema(pointerOf(value) ?? []))) {
+    const expected = 'a reference to a schema that a keyword holds, such as #/$defs/name';
+    faults.push(fault(code, `$ref ${value.slice(0, 100)} leads to what is no schema`, { pointer, expected }));
+  }
   if (name === 'format' && typeof value === 'string' && !FORMATS.includes(value)) {
     faults.push(fault(code, `no format "${value}"`, { pointer, expected: `one of ${FORMATS.join(', ')}` }));
   }
@@ -85,9 +108,8 @@ function heldBy(holds: Holds, value: unknown, pointer: string): [unknown, string
     case 'schema':
       return [[value, pointer]];
     case 'schemas':
-      return Array.isArray(value) ? value.map((one, index) => [one, `${pointer}/${index}`]) : [];
     case 'named':
-      return isObject(value)
+      return typeof value === 'object' && value !== null
         ? Object.entries(value).map(([name, one]) => [one, `${pointer}/${escapePointer(name)}`])
         : [];
   }

@@ -67,4 +67,30 @@ test('at most 3 % are refused, each with its reason', () => {
   assert.ok(refused / tally.tried <= 0.03, `${refused} of ${tally.tried}`);
 });
 
+const reasons = (schema: unknown): unknown[] => {
+  const compiled = compileSchema(schema, 'ERR_PREDICATE', '');
+  return compiled.ok ? [] : compiled.faults.map(({ pointer }) => pointer);
+};
+
+test('what a $ref reaches is checked like the rest of the schema', () => {
+  for (const schema of [
+    { $ref: '#/x-order', 'x-order': { requried: ['total'] } },
+    { $ref: '#/x-order', 'x-order': { dependencies: { a: ['b'] } } },
+    { $ref: '#/examples/0', examples: [{ maximun: 3 }] },
+    { $ref: '#/%65xamples/0', examples: [{ maximun: 3 }] },
+    { $ref: '#%2Fx-order', 'x-order': { requried: ['total'] } },
+    { $ref: '#/$defs/a%2Fexamples', $defs: { a: { examples: { maximun: 3 } } } },
+    { $ref: '#/properties', properties: { maximun: 3 } },
+  ]) {
+    assert.ok(reasons(schema).length > 0, JSON.stringify(schema));
+  }
+  assert.equal(reasons({ $ref: '#/$defs/0', $defs: [{ maximun: 3 }] }), ['/$defs/0/maximun']);
+  assert.equal(reasons({ $ref: '#/$defs/a/items', $defs: { a: { items: { maximum: 3 } } } }), []);
+});
+
+test('schemas that are refused beside those of unknown keywords are the ones that docs/plans.md names', () => {
+  assert.ok(reasons({ type: 'object', minLength: 1 }).length > 0);
+  assert.ok(reasons({ required: ['a'], properties: {}, additionalProperties: false }).length > 0);
+});
+
 test.run();
