@@ -38,27 +38,39 @@ class Turns {
   }
 }
 
+type Worker = Pick<JudgeWorker, 'ask' | 'end' | 'isAlive'>;
+
+/** Starts a process that judges. @throws when the system has no room for one */
+type StartWorker = () => Worker;
+
 /** One worker and those who wait for it. */
 class Lane {
+  readonly #start: StartWorker;
   readonly #limitMs: number;
   readonly #exceeded: (asker: string, one: Queued, answer: Answer) => void;
   readonly #most: number;
   readonly #unanswered = new Map<string, number>();
   readonly #turns = new Turns();
-  #worker: JudgeWorker | undefined;
+  #worker: Worker | undefined;
   #isBusy = false;
   #isClosed = false;
 
   /** @param most questions of one asker at once */
-  constructor(limitMs: number, most: number, exceeded: (asker: string, one: Queued, answer: Answer) => void) {
+  constructor(
+    start: StartWorker,
+    limitMs: number,
+    most: number,
+    exceeded: (asker: string, one: Queued, answer: Answer) => void,
+  ) {
+    this.#start = start;
     this.#limitMs = limitMs;
     this.#most = most;
     this.#exceeded = exceeded;
   }
 
   /** Starts the worker ahead of the first question. */
-  warm(): JudgeWorker {
-    if (this.#worker?.isAlive !== true) this.#worker = new JudgeWorker();
+  warm(): Worker {
+    if (this.#worker?.isAlive !== true) this.#worker = this.#start();
     return this.#worker;
   }
 
@@ -95,10 +107,18 @@ class Lane {
         one.reject(error);
       }
       this.#answered(asker);
-      // A killed worker is replaced at once, so that the next question finds a warm one.
-      if (!this.#isClosed) this.warm();
+      this.#replace();
     }
     this.#isBusy = false;
+  }
+
+  /** A killed worker is replaced at once, so that the next question finds a warm one. */
+  #replace(): void {
+    try {
+      if (!this.#isClosed) this.warm();
+    } catch {
+      // No process can be started just now: the next question tries again, and whoever asks it is told.
+    }
   }
 
   #answered(asker: string): void {
@@ -113,10 +133,12 @@ class Lane {
  * within a lane the askers take turns. A question that ends its worker costs nobody else's.
  */
 export class JudgePool {
-  readonly #slow = new Lane(MAX_CPU_MS, MAX_SLOW, (_asker, one, answer) => one.resolve(answer));
-  readonly #quick = new Lane(QUICK_CPU_MS, Number.POSITIVE_INFINITY, (asker, one) => this.#slow.add(asker, one));
+  readonly #slow: Lane;
+  readonly #quick: Lane;
 
-  constructor() {
+  constructor(start: StartWorker = () => new JudgeWorker()) {
+    this.#slow = new Lane(start, MAX_CPU_MS, MAX_SLOW, (_asker, one, answer) => one.resolve(answer));
+    this.#quick = new Lane(start, QUICK_CPU_MS, Number.POSITIVE_INFINITY, (asker, one) => this.#slow.add(asker, one));
     this.#quick.warm();
   }
 
