@@ -53,14 +53,21 @@ live('stopping waits for the handler under way and gives back what was not begun
 /** A handler that answers only when it is told to, and what it holds meanwhile. */
 function holding() {
   const held: ((answer: Disposition) => void)[] = [];
+  let isReleased = false;
   let arrived: () => void = () => undefined;
   return {
     held,
     handle: () =>
       new Promise<Disposition>((resolve) => {
         held.push(resolve);
+        if (isReleased) resolve(DONE);
         arrived();
       }),
+    /** A loop that is stopped waits for its handlers. */
+    release(): void {
+      isReleased = true;
+      for (const answer of held) answer(DONE);
+    },
     async until(count: number): Promise<void> {
       while (held.length < count) {
         await new Promise<void>((resolve) => {
@@ -76,21 +83,24 @@ live(
   async (its) => {
     const [first, second] = [holding(), holding()];
     const few = { prefetch: 4, concurrency: 4 };
-    await its.send(...Array.from({ length: 40 }, String));
-    await its.start(first.handle, few);
-    await first.until(4);
-    await its.connection.flush();
-    const full = await its.info();
-    // Nothing is asked for, so nothing more can come.
-    assert.equal([full.num_ack_pending, full.num_waiting], [4, 0]);
-    await its.start(second.handle, few);
-    await second.until(4);
-    // What is handed back for later is held by nobody.
-    first.held[0]?.({ kind: 'later', delayMs: 3_600_000 });
-    await first.until(5);
-    first.held[1]?.(DONE);
-    await first.until(6);
-    for (const { held } of [first, second]) for (const answer of held) answer(DONE);
+    try {
+      await its.send(...Array.from({ length: 40 }, String));
+      await its.start(first.handle, few);
+      await first.until(4);
+      await its.connection.flush();
+      const full = await its.info();
+      // Nothing is asked for, so nothing more can come.
+      assert.equal([full.num_ack_pending, full.num_waiting], [4, 0]);
+      await its.start(second.handle, few);
+      await second.until(4);
+      // What is handed back for later is held by nobody.
+      first.held[0]?.({ kind: 'later', delayMs: 3_600_000 });
+      await first.until(5);
+      first.held[1]?.(DONE);
+      await first.until(6);
+    } finally {
+      for (const loop of [first, second]) loop.release();
+    }
   },
 );
 
