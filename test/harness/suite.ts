@@ -20,8 +20,6 @@ const DEFAULT_TIMEOUT_MS = 120_000;
 const AFTERWARDS_MS = 5_000;
 const GRACE_MS = 2_000;
 
-process.once('exit', tellCpuTime);
-
 /** uvu's queue of suites, read while it is run. */
 declare global {
   var UVU_QUEUE: (null | (() => Promise<readonly [true | string, number, number, number]>))[][];
@@ -64,6 +62,8 @@ function withTimeout<T>(what: string, run: Callback<T>, limitMs: () => number): 
 
 /** uvu's suite with a timeout a test and a hook, and skips that carry their reason. */
 export function suite<T = Context>(name: string, context?: T, options: SuiteOptions = {}): Suite<T> {
+  // Not where the harness is only loaded: what other programs print is theirs.
+  if (!process.listeners('exit').includes(tellCpuTime)) process.once('exit', tellCpuTime);
   const timeoutMs = scaledMs(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const inner = uvuSuite<T>(name, context);
   let skipReason: string | undefined;
