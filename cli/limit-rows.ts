@@ -1,11 +1,12 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { sharesOf, TOLD_SHARE } from '../services/admission/quotas.ts';
+import { sharesOf } from '../services/admission/quotas.ts';
 import { Tally } from '../services/admission/tally.ts';
 import { readConfig } from '../services/common/config/config.ts';
 import { LIMITS, type Limit, type LimitKey, type LimitUnit } from '../services/common/config/limits.ts';
 import { setLimits, streamUses } from '../services/common/limits-in-force.ts';
 import { limitOfStream, type StreamUse } from '../services/common/stream-limits.ts';
+import { TOLD_SHARE } from '../shared/async/limit-notice.ts';
 import { formatAmount } from '../shared/text/amount.ts';
 import { COMMANDS_STREAM, parseCommandSubject } from '../shared/wire/commands.ts';
 import { LEDGER_STREAM } from '../shared/wire/ledger.ts';

@@ -2,6 +2,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
+import { lookEvery } from '../shared/async/look-every.ts';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
 import { LEDGER_STREAM } from '../shared/wire/ledger.ts';
 import { STREAMS } from '../shared/wire/streams.ts';
@@ -36,18 +37,5 @@ export function watchTopology(options: TopologyWatchOptions): { stop(): Promise<
     log.error({ missing }, 'streams were gone: they are made anew');
     await setUp();
   };
-  let looking: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    looking ??= look()
-      .catch((error: unknown) => log.debug({ err: error }, 'the streams could not be looked at'))
-      .finally(() => {
-        looking = undefined;
-      });
-  }, everyMs);
-  return {
-    async stop() {
-      clearInterval(timer);
-      await looking;
-    },
-  };
+  return lookEvery(everyMs, look, (error: unknown) => log.debug({ err: error }, 'the streams could not be looked at'));
 }

@@ -1,9 +1,10 @@
 /** Takes no more than the limits allow, and tells of limits that are near. */
 import type { Logger } from 'pino';
+import { TOLD_SHARE } from '../../shared/async/limit-notice.ts';
 import { OnceAMinute } from '../../shared/async/once-a-minute.ts';
 import type { Fault } from '../../shared/errors/isomorph-error.ts';
 import { LIMITS } from '../common/config/limits.ts';
-import { type Circumstances, keptBytes, refusesPlan, refusesRejection, sharesOf, TOLD_SHARE } from './quotas.ts';
+import { type Circumstances, keptBytes, refusesPlan, refusesRejection, sharesOf } from './quotas.ts';
 import { Tally, type TallyOptions } from './tally.ts';
 import { endBytesOf } from './usage.ts';
 

@@ -2,6 +2,7 @@
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { formatAmount } from '../../shared/text/amount.ts';
 import { LIMITS, type LimitKey, type Limits } from '../common/config/limits.ts';
+import { KEPT_SHARE } from '../common/stream-limits.ts';
 import type { Usage } from './usage.ts';
 
 /** The ledger as its stream tells. */
@@ -55,12 +56,7 @@ const reached = (shares: readonly Share[], limits: readonly LimitKey[]): Fault |
   return full === undefined ? undefined : refusal(full);
 };
 
-/** At this much of a limit it is told, before it is hit. */
-export const TOLD_SHARE = 0.8;
-
-/** A tenth of the ledger is kept for ends, as LedgerRoom keeps it, and more where open plans may need more. */
-const KEPT_SHARE = 0.1;
-
+/** More than the share that is always kept where open plans may need more. */
 export const keptBytes = ({ limitBytes }: LedgerUse, endBytes: number): number =>
   Math.max(limitBytes * KEPT_SHARE, endBytes);
 

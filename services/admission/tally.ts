@@ -10,12 +10,11 @@ import { commitSubject, LEDGER_STREAM, planOfSubject } from '../../shared/wire/l
 import type { Limits } from '../common/config/limits.ts';
 import { setLimits } from '../common/limits-in-force.ts';
 import type { LedgerUse } from './quotas.ts';
-import { Usage } from './usage.ts';
+import { DAY_MS, Usage } from './usage.ts';
 
 /** Admissions before ends: a plan that did both since the last look is not open. */
 const COUNTED = ['plan.admitted', 'plan.settled', 'plan.rejected'] as const;
 
-const DAY_MS = 86_400_000;
 const LOOK_EVERY_MS = 1_000;
 
 export interface TallyOptions {

@@ -1,7 +1,6 @@
 /** What those who command have under way, folded from the ledger. Pure: the same messages give the same amounts. */
 
-import type { LedgerEvent } from '../../shared/ledger/events.ts';
-import { ANONYMOUS } from '../../shared/ledger/events.ts';
+import { ANONYMOUS, type LedgerEvent } from '../../shared/ledger/events.ts';
 
 /** A plan that was admitted and has not ended. */
 export interface OpenPlan {
@@ -34,7 +33,8 @@ export const endBytesOf = ({
   readonly predicates: number | null;
 }): number => END_BYTES.plan + steps * END_BYTES.step + (predicates ?? 0) * END_BYTES.predicate;
 
-const DAY_MS = 86_400_000;
+/** Rejections count for so long. */
+export const DAY_MS = 86_400_000;
 
 /** One number by principal, and its sum. */
 class Sums {

@@ -2,11 +2,12 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
+import { TOLD_SHARE } from '../../shared/async/limit-notice.ts';
+import { lookEvery } from '../../shared/async/look-every.ts';
 import { OnceAMinute } from '../../shared/async/once-a-minute.ts';
 import { LIMITS, type Limit } from '../common/config/limits.ts';
 import { streamUses } from '../common/limits-in-force.ts';
 import { limitOfStream } from '../common/stream-limits.ts';
-import { TOLD_SHARE } from './quotas.ts';
 
 /** One request. */
 const LOOK_EVERY_MS = 5_000;
@@ -31,18 +32,5 @@ export function watchStreams(connection: NatsConnection, log: Logger, everyMs: n
       if (times !== undefined) log.warn(about, isHit ? 'a stream is at its limit' : 'a stream is near its limit');
     }
   };
-  let looking: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    looking ??= look()
-      .catch((error: unknown) => log.debug({ err: error }, 'the streams could not be looked at'))
-      .finally(() => {
-        looking = undefined;
-      });
-  }, everyMs);
-  return {
-    async stop() {
-      clearInterval(timer);
-      await looking;
-    },
-  };
+  return lookEvery(everyMs, look, (error: unknown) => log.debug({ err: error }, 'the streams could not be looked at'));
 }

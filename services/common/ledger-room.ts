@@ -3,9 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { formatAmount } from '../../shared/text/amount.ts';
 import { LEDGER_STREAM } from '../../shared/wire/ledger.ts';
-
-/** Of the ledger: what is left beyond the rest is for the ends of open plans. */
-export const KEPT_SHARE = 0.1;
+import { KEPT_SHARE } from './stream-limits.ts';
 
 const LOOK_EVERY_MS = 1_000;
 

@@ -21,6 +21,9 @@ const LIMIT_OF: Readonly<Record<string, StreamLimitKey>> = {
   [KV_STREAM]: 'kvBytes',
 };
 
+/** Of the ledger, for the ends of open plans: nothing else is written into it. */
+export const KEPT_SHARE = 0.1;
+
 /** Queues share theirs. */
 export const limitOfStream = (stream: string): StreamLimitKey =>
   Object.hasOwn(LIMIT_OF, stream) ? (LIMIT_OF[stream] as StreamLimitKey) : 'queuesBytes';

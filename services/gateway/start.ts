@@ -6,7 +6,7 @@ import type { Opened, Opening } from '../common/opening.ts';
 import { BoundedFacts } from './bounded-facts.ts';
 import { NatsFactSink } from './facts.ts';
 import { startGatewayService } from './service.ts';
-import type { TrafficLimits } from './traffic.ts';
+import { trafficLimits } from './traffic.ts';
 
 /** The store that the gateway serves: one of another kind signs URLs of its own server. */
 async function servedStore(opening: Opening): Promise<FileArtifactStore | undefined> {
@@ -33,16 +33,6 @@ function listenAt(text: string): { readonly host: string; readonly port: number 
   const { hostname, port } = new URL(`tcp://${text}`);
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
-
-const trafficLimits = (config: Limits): TrafficLimits => ({
-  connections: config.gatewayConnections,
-  connectionsOfOne: config.gatewayConnectionsOfExecution,
-  inFlight: config.gatewayInFlight,
-  inFlightOfOne: config.gatewayInFlightOfExecution,
-  bytesPerS: config.gatewayBytes,
-  bytesPerSOfOne: config.gatewayBytesOfExecution,
-  requestsPerSOfOne: config.gatewayRequestsOfExecution,
-});
 
 const scratchLimits = (config: Limits): ScratchLimits => ({
   kvKeys: config.kvKeys,

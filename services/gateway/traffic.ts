@@ -3,6 +3,7 @@ import { delay } from '../../shared/async/delay.ts';
 import type { TellLimit } from '../../shared/async/limit-notice.ts';
 import { TokenBucket } from '../../shared/async/token-bucket.ts';
 import type { ErrorCode } from '../../shared/errors/codes.ts';
+import { DEFAULT_LIMITS, type Limits } from '../common/config/limits.ts';
 
 /** What one execution, and all together, may have of a gateway at once. */
 export interface TrafficLimits {
@@ -17,18 +18,18 @@ export interface TrafficLimits {
   readonly requestsPerSOfOne: number;
 }
 
-const MIB = 2 ** 20;
+export const trafficLimits = (config: Limits): TrafficLimits => ({
+  connections: config.gatewayConnections,
+  connectionsOfOne: config.gatewayConnectionsOfExecution,
+  inFlight: config.gatewayInFlight,
+  inFlightOfOne: config.gatewayInFlightOfExecution,
+  bytesPerS: config.gatewayBytes,
+  bytesPerSOfOne: config.gatewayBytesOfExecution,
+  requestsPerSOfOne: config.gatewayRequestsOfExecution,
+});
 
 /** For a gateway that no configuration is read for. */
-export const TRAFFIC_LIMITS: TrafficLimits = {
-  connections: 1_024,
-  connectionsOfOne: 64,
-  inFlight: 512,
-  inFlightOfOne: 32,
-  bytesPerS: 512 * MIB,
-  bytesPerSOfOne: 64 * MIB,
-  requestsPerSOfOne: 1_000,
-};
+export const DEFAULT_TRAFFIC: TrafficLimits = trafficLimits(DEFAULT_LIMITS);
 
 /** When who was refused for want of room may ask again. */
 export const RETRY_AFTER = { 'retry-after': '1' } as const;
@@ -72,7 +73,7 @@ export class Traffic {
   readonly #busy = new Map<Socket, Party>();
   #inFlight = 0;
 
-  constructor({ limits = TRAFFIC_LIMITS, tell = () => undefined }: TrafficOptions = {}) {
+  constructor({ limits = DEFAULT_TRAFFIC, tell = () => undefined }: TrafficOptions = {}) {
     this.#limits = limits;
     this.#tell = tell;
     this.#bytes = new TokenBucket(limits.bytesPerS);

@@ -1,3 +1,6 @@
+/** From this much of a limit on whoever operates it is told, while there is time to raise it. */
+export const TOLD_SHARE = 0.8;
+
 /** How much of a limit is used, for whoever tells an operator of it. */
 export interface LimitNotice {
   /** What is limited, in words of one line of the log. */

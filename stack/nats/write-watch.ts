@@ -3,6 +3,7 @@
  * to its clients, until it is started anew. ADR 88.
  */
 import type { Logger } from 'pino';
+import { lookEvery } from '../../shared/async/look-every.ts';
 import { OnceAMinute } from '../../shared/async/once-a-minute.ts';
 import { freeBytesOn } from '../files.ts';
 import { writeFault } from './readiness.ts';
@@ -46,18 +47,7 @@ export function watchWrites(options: WriteWatchOptions): { stop(): Promise<void>
     restartedMs = performance.now();
     onTrouble('there is room again, and nats-server was started anew');
   };
-  let looking: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    looking ??= look()
-      .catch((error: unknown) => log.warn({ err: error }, 'whether nats-server can write is not known'))
-      .finally(() => {
-        looking = undefined;
-      });
-  }, LOOK_EVERY_MS);
-  return {
-    async stop() {
-      clearInterval(timer);
-      await looking;
-    },
-  };
+  return lookEvery(LOOK_EVERY_MS, look, (error: unknown) =>
+    log.warn({ err: error }, 'whether nats-server can write is not known'),
+  );
 }

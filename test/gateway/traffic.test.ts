@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url';
 import * as assert from 'uvu/assert';
 import { type Gateway, startGateway } from '../../services/gateway/artifact-server.ts';
 import { scratchHandler } from '../../services/gateway/scratch-handler.ts';
-import { TRAFFIC_LIMITS, Traffic, type TrafficLimits } from '../../services/gateway/traffic.ts';
+import { DEFAULT_TRAFFIC, Traffic, type TrafficLimits } from '../../services/gateway/traffic.ts';
 import type { LimitNotice } from '../../shared/async/limit-notice.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
@@ -47,7 +47,7 @@ async function beside(
     notices.push(notice);
     setImmediate(() => uses.emit('use'));
   };
-  const traffic = new Traffic({ limits: { ...TRAFFIC_LIMITS, ...limits }, tell });
+  const traffic = new Traffic({ limits: { ...DEFAULT_TRAFFIC, ...limits }, tell });
   const served = await openFileStore(pathToFileURL(folder));
   const scratch = scratchHandler({ kv, queue, secret: SECRET, traffic, leastRate: LEAST_RATE });
   const gateway = await startGateway({
