@@ -129,7 +129,7 @@ class Loop {
     for (let round = 0; !this.#abort.signal.aborted; round++) {
       try {
         if (round > 0) consumer = await findConsumer(this.#options, this.#reachedSeq());
-        while (!this.#abort.signal.aborted) {
+        while (await this.#hasRoom()) {
           for await (const message of await this.#ask(consumer)) {
             round = 0;
             this.#accept(message);
@@ -143,19 +143,26 @@ class Loop {
     }
   }
 
-  /**
-   * Asks for as many messages as there is room for, once there is: what is asked for and what is held are never more
-   * than the prefetch together. While any of them is outstanding the server sends the next message at once.
-   */
-  async #ask(consumer: Consumer): Promise<ConsumerMessages> {
-    const { prefetch = PREFETCH } = this.#options;
-    while (this.#running.size >= prefetch && !this.#abort.signal.aborted) {
+  /** Resolves once there is room for a message, or with false when the loop ends: nothing is asked for then. */
+  async #hasRoom(): Promise<boolean> {
+    while (this.#room <= 0 && !this.#abort.signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#madeRoom = resolve;
       });
     }
-    const room = Math.max(1, prefetch - this.#running.size);
-    const messages = await consumer.fetch({ max_messages: room, expires: 10_000, idle_heartbeat: 5_000 });
+    return !this.#abort.signal.aborted;
+  }
+
+  get #room(): number {
+    return (this.#options.prefetch ?? PREFETCH) - this.#running.size;
+  }
+
+  /**
+   * Asks for as many messages as there is room for: what is asked for and what is held are never more than the prefetch
+   * together. While any of them is outstanding the server sends the next message at once.
+   */
+  async #ask(consumer: Consumer): Promise<ConsumerMessages> {
+    const messages = await consumer.fetch({ max_messages: this.#room, expires: 10_000, idle_heartbeat: 5_000 });
     this.#messages = messages;
     if (this.#abort.signal.aborted) messages.stop();
     return messages;
