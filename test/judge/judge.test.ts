@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import type { Fault, IsomorphError } from '../../shared/errors/isomorph-error.ts';
@@ -203,8 +204,8 @@ test('a judge that somebody else ends has not judged: the question fails as one 
     await new Promise((resolve) => setImmediate(resolve));
   }
   assert.is(await asked, 'ERR_UNAVAILABLE');
-  // Else the next question may be asked of one that is dead and does not know it yet.
-  for (const pid of killed) await gone(pid);
+  // Else the next question may be asked of one that is dead and not known to be: they are known once they are reaped.
+  while ([...killed].some((pid) => existsSync(`/proc/${pid}`))) await new Promise((resolve) => setImmediate(resolve));
   assert.is((await judge.predicate('p', holds('a'), documentOf('{"a": 1}'))).ok, true);
 });
 
