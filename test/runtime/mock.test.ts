@@ -88,6 +88,25 @@ test('pids that were given out since a run began are known when they are counted
   assert.equal(pidsSince([1, 5, 9], 9, 1), [1, 9]);
 });
 
+test('what a run told is heard even if it ended before anybody followed it', async () => {
+  const stateDir = await mkdtemp(path.join(os.tmpdir(), 'isomorph-mock-'));
+  const runtime = await openRuntime('mock', { processorsDir: PROCESSORS, stateDir });
+  const its = processor({
+    ref: 'test/actor@1',
+    entrypoint: ['sh', '-c', `echo '{"isomorph":"progress","fraction":0.5}'`],
+  });
+  const id = executionId('short', 's', 1);
+  const deadlineMs = Date.now() + 60_000;
+  const run = await runtime.run({ executionId: id, processor: its, job: {} as Job, secrets: {}, deadlineMs });
+  await run.wait();
+  const heard: unknown[] = [];
+  const found = await runtime.find(id, deadlineMs, (report) => void heard.push(report));
+  assert.equal((await found?.wait())?.outcome, { kind: 'exited', exitCode: 0 });
+  assert.equal(heard, [{ isomorph: 'progress', fraction: 0.5 }]);
+  await runtime.close();
+  await rm(stateDir, { recursive: true, force: true });
+});
+
 test('a flood of progress costs its own run alone, and hides no error', async () => {
   const stateDir = await mkdtemp(path.join(os.tmpdir(), 'isomorph-mock-'));
   const runtime = await openRuntime('mock', { processorsDir: PROCESSORS, stateDir });

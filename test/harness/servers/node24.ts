@@ -3,7 +3,7 @@ import { type DebianFolder, ensureFolder, rootOf } from './debian-folder.ts';
 
 const FOLDER: DebianFolder = {
   name: 'node24',
-  packages: ['nodejs', 'dash', 'coreutils', 'findutils', 'grep', 'sed', 'mawk', 'jq', 'b3sum'],
+  packages: ['nodejs', 'dash', 'coreutils', 'findutils', 'grep', 'sed', 'mawk', 'mount', 'jq', 'b3sum'],
   program: 'usr/bin/node',
 };
 

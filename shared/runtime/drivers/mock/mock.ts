@@ -149,7 +149,6 @@ export class MockRuntime implements RuntimeAdapter {
     const child = this.#children.get(executionId);
     const exited =
       child === undefined ? undefined : new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    if (child !== undefined && child.exitCode !== null) return this.#result(folder);
     let offset = 0;
     const reports = new ReportReader(executionId, this.#options.limits);
     const report = async (): Promise<void> => {
