@@ -6,6 +6,8 @@ import {
   outputPrefix,
   PROCESSOR_REF,
   processorFolder,
+  receiptPath,
+  stepOfExecution,
 } from '../../shared/ids/ids.ts';
 import { parseImageReference } from '../../shared/ids/image-reference.ts';
 import { parseSelector, selectorMatches } from '../../shared/ids/selector.ts';
@@ -48,6 +50,11 @@ test('each thing has its place', () => {
   assert.is(processorFolder('my-ns/long-name-x@12'), 'my_ns_long_name_x');
   assert.is(outputPrefix('iris', 'profile'), '/artifacts/outputs/iris/profile/');
   assert.is(executionFolder('iris', 'iris.profile.2'), '/artifacts/executions/iris/iris.profile.2/');
+  assert.is(receiptPath('iris', 'iris.profile.2'), '/artifacts/executions/iris/iris.profile.2/determinism.json');
+});
+
+test('an execution names its step; what is no execution names none', () => {
+  assert.equal(['iris.profile.2', 'iris', ''].map(stepOfExecution), ['profile', '', '']);
 });
 
 test('a key of a store is a path without its first slash, or none of ours', () => {

@@ -165,6 +165,26 @@ const BROKEN: Readonly<Record<string, readonly [given: readonly Deed[], when: re
   recordedOnce: [[...ADMITTED, ...by('sampler', fact(0))], by('sampler', fact(0)), /fact f0 is already recorded/],
 };
 
+const reserved = (id: string): Draft => ({ kind: 'budget.reserved', data: { execution_id: id, usd_micro: 1 } });
+const LATER = by('dispatcher', written('plan', 'fetch', 'later', ID));
+
+/** The other ways to break rules that can be broken in several. */
+const BROKEN_OTHERWISE: readonly (readonly [given: readonly Deed[], when: readonly Deed[], then: RegExp])[] = [
+  [ADMITTED, by('dispatcher', reserved('plan.fetch.2')), /plan\.fetch\.2 is not the next attempt/],
+  [ADMITTED, by('dispatcher', reserved('plan.fetch.1.1')), /plan\.fetch\.1\.1 is not the next attempt/],
+  [STARTED, again(2), /plan\.fetch\.1 has not ended/],
+  [FAILED, again(2), /plan\.fetch\.1 failed for good/],
+  [SCHEDULED, LATER, /plan\.fetch\.1 has not started/],
+  [SUCCEEDED, LATER, /plan\.fetch\.1 has already ended as succeeded/],
+  [settledAfter(SUCCEEDED), LATER, /plan\.fetch\.1 is settled/],
+  [STARTED, by('settler', RECEIPT), /plan\.fetch\.1 has not ended/],
+  [
+    [...settledAfter(SUCCEEDED), ...by('settler', checked(0, false))],
+    by('settler', settled('succeeded', 40)),
+    /predicate \/predicates\/0 does not hold/,
+  ],
+];
+
 /** The findings of a history that links and hashes, whatever it tells. */
 function findingsOf(deeds: readonly Deed[]): { place: string; message: string }[] {
   const verifier = new Verifier();
@@ -179,6 +199,15 @@ for (const [name, [given, when, then]] of Object.entries(BROKEN)) {
     assert.is(findings.length, 1);
     assert.match(findings[0]?.message ?? '', then);
     assert.is(findings[0]?.place, `line ${given.length + 1}`);
+  });
+}
+
+for (const [given, when, then] of BROKEN_OTHERWISE) {
+  test(`found as well: ${then.source}`, () => {
+    assert.equal(findingsOf(given), [], 'what is given is legal');
+    const [finding] = findingsOf([...given, ...when]);
+    assert.match(finding?.message ?? '', then);
+    assert.is(finding?.place, `line ${given.length + 1}`);
   });
 }
 

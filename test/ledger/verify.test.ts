@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { canonicalText } from '../../shared/hash/canonical.ts';
-import { seal } from '../../shared/ledger/chain.ts';
-import { decodeText, hashEvent } from '../../shared/ledger/envelope.ts';
+import { headOf, seal } from '../../shared/ledger/chain.ts';
+import { decodeText, hashEvent, parseLine } from '../../shared/ledger/envelope.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { type Verdict, Verifier } from '../../shared/ledger/verify.ts';
 import { suite } from '../harness/suite.ts';
@@ -200,6 +200,65 @@ test('a message that is no event is told with its place, and hides nothing', () 
     [['line 2', 'ERR_NOT_AN_EVENT']],
   );
   assert.is(verdict.plans[0]?.complete, true);
+});
+
+test('what could not be told without the admitted document is said, until it was compared', () => {
+  const verifier = new Verifier();
+  for (const line of linesOf(admittedChain('plan'))) verifier.line(line, 'somewhere');
+  for (const line of linesOf(historyOf('rejected', [7]))) verifier.line(line, 'somewhere');
+  assert.equal(verifier.verdict().notChecked, [
+    '1 plan against what was admitted: steps and their needs, retries, amounts, inputs, paths and predicates',
+  ]);
+  const finding = { place: 'line 1', planId: 'plan', seq: 1, code: 'ERR_X', message: 'odd', expected: undefined };
+  verifier.audited('plan', [finding]);
+  const { notChecked, findings } = verifier.verdict();
+  assert.equal([notChecked, findings], [[], [finding]]);
+});
+
+/** Commits of the stream, as a verifier that reads one takes them: what it answers to each, and what it heard. */
+function verifyCommits(commits: readonly (readonly LedgerEvent[])[]) {
+  const heard: string[] = [];
+  const verifier = new Verifier(({ event, place }) => heard.push(`${place}: ${event.kind}`));
+  const taken = commits.map((events, index) =>
+    verifier.commit(
+      events.map((event) => parseLine(canonicalText(event))),
+      `message ${index + 1}`,
+    ),
+  );
+  return { taken, heard, verdict: verifier.verdict() };
+}
+
+test('a commit that does not link is told and is none of the chain, which goes on behind it', () => {
+  const chain = admittedChain('plan', 100);
+  const links = { planId: 'plan', by: 'dispatcher', nowMs: Date.now() } as const;
+  const foreign = seal({ ...chain.state.head, seq: 9 }, scheduled('plan', 'fetch', 1, 60), links);
+  const own = seal(chain.state.head, scheduled('plan', 'fetch', 1, 60), links);
+  const { taken, heard, verdict } = verifyCommits([chain.events, foreign, own, []]);
+  assert.equal(taken, [true, false, true, false]);
+  assert.equal(heard.slice(-2), ['message 3: budget.reserved', 'message 3: execution.scheduled']);
+  assert.equal(
+    verdict.findings.map(({ place, planId, seq, code }) => [place, planId, seq, code]),
+    [['message 2', 'plan', 10, 'ERR_CHAIN_BROKEN']],
+  );
+  assert.equal([verdict.events, verdict.plans[0]?.events], [4, 4]);
+});
+
+test('an illegal commit is told once, at its first illegal event; what follows it is heard no more', () => {
+  const chain = admittedChain('plan', 100);
+  const links = { planId: 'plan', by: 'dispatcher', nowMs: Date.now() } as const;
+  const illegal = seal(chain.state.head, [...scheduled('plan', 'fetch', 1, 60), started('plan.train.1')], links);
+  const after = seal(headOf(illegal.at(-1) as LedgerEvent), [started('plan.fetch.1')], links);
+  const { taken, heard, verdict } = verifyCommits([chain.events, illegal, after]);
+  assert.equal(taken, [true, true, true]);
+  assert.is(
+    heard.some((told) => told.includes('execution.started')),
+    false,
+  );
+  assert.equal(
+    verdict.findings.map(({ place, seq, code }) => [place, seq, code]),
+    [['message 2', 5, 'ERR_COMMIT_INVALID']],
+  );
+  assert.is(verdict.plans[0]?.standing.kind, 'quarantined');
 });
 
 test.run();

@@ -17,6 +17,8 @@ const artifact = (content: string | Uint8Array): ArtifactEvidence => {
 
 const WORLD: Readonly<Record<string, ArtifactEvidence>> = {
   '/artifacts/report.json': artifact('{"rows":344,"tags":[],"name":"","none":null,"columns":[{"missing":2}]}'),
+  '/artifacts/deep': artifact('['.repeat(500) + ']'.repeat(500)),
+  '/artifacts/deeper': artifact('['.repeat(501) + ']'.repeat(501)),
   '/artifacts/empty': artifact(''),
   '/artifacts/text': artifact('not { json'),
   '/artifacts/latin1': artifact(Uint8Array.of(0x22, 0xe4, 0x22)),
@@ -69,6 +71,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     [{ path: '/artifacts/empty', expression: '@' }, false, /is no JSON/],
     [{ path: '/artifacts/largest', expression: '@' }, true, /rows/],
     [{ path: '/artifacts/huge', expression: '@' }, false, /16777217 bytes: too large to judge/],
+    [{ path: '/artifacts/deep', expression: '@[0]' }, true, /^\[\[/],
+    [{ path: '/artifacts/deeper', expression: '@[0]' }, false, /^too costly to judge: more than 500 levels/],
     [{ path: '/artifacts/nothing', expression: '@' }, false, /nothing at/],
   ],
   'json.schema_ok@1': [

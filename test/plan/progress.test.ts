@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { processorOf } from '../../shared/plan/admitted.ts';
-import { MAX_LOST, type PlanProgress, progressOf } from '../../shared/plan/progress.ts';
+import { MAX_LOST, type PlanProgress, progressOf, statusAtEnd } from '../../shared/plan/progress.ts';
 import { suite } from '../harness/suite.ts';
 import {
   admittedChain,
@@ -229,6 +229,22 @@ test('a step runs the image that was frozen for it; without one, that of the reg
   assert.equal(tagged, plan.processors['test/probe@1']);
   assert.equal(pinned, { ...plan.processors['test/probe@1'], image: 'probe@sha256:1' });
   assert.throws(() => processorOf(plan, step('odd', { processor: 'test/none@1' })), 'plan lacks processor test/none@1');
+});
+
+test('a plan ends by its steps first, then by its predicates', () => {
+  const plan = planOf([step('one'), step('two')]);
+  const chain = attempt(admittedChain('plan', 10_000), 'one', 1, 'succeeded');
+  const half = progressOf(chain.state, plan);
+  const holds = { ok: true };
+  const fails = { ok: false };
+  assert.is(statusAtEnd(chain.state, half, [holds]), 'failed', 'a step is missing');
+  const whole = progressOf(attempt(chain, 'two', 1, 'succeeded').state, plan);
+  assert.is(statusAtEnd(chain.state, whole, []), 'succeeded');
+  assert.is(statusAtEnd(chain.state, whole, [holds, fails]), 'failed', 'one predicate fails');
+  const cancelled = (reason: 'client' | 'deadline') => ({ ...chain.state, cancelRequested: { reason } });
+  assert.is(statusAtEnd(cancelled('client'), half, []), 'cancelled');
+  assert.is(statusAtEnd(cancelled('deadline'), half, []), 'failed');
+  assert.is(statusAtEnd(cancelled('client'), whole, [holds]), 'succeeded', 'the cancel came too late');
 });
 
 test.run();
