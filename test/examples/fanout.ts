@@ -90,7 +90,7 @@ export const EVERYWHERE = { memory: () => 'memory:scratch', nats: () => 'nats:',
 
 /** A suite with a Modal control plane of its own. */
 export function onModal(name: string): ReturnType<typeof suite> {
-  const test = suite(name);
+  const test = suite(name, undefined, { timeoutMs: 300_000 });
   const plane = new ControlPlane();
   test.before(async () => {
     await plane.start();

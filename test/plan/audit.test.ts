@@ -221,6 +221,26 @@ test('an execution that is lost and one that fails are counted apart', () => {
   assert.equal(foundIn(history), { chain: [], document: [] });
 });
 
+test('a step that the document has not is told when it is scheduled; what it does then is told no more', () => {
+  const id = 'plan.more.1';
+  const history = [
+    ...ADMISSION,
+    ...by(
+      'dispatcher',
+      other(SCHEDULE, { step_id: 'more', execution_id: id }),
+      other(startOf(ID), { execution_id: id }),
+      succeeded(id, 1_000),
+    ),
+    ...by('settler', ...settledExecution('plan', id, 0, 0)),
+  ];
+  const { chain, document } = foundIn(history);
+  assert.equal(chain, []);
+  assert.equal(
+    document.map(({ place, message }) => [place, /no step more/.test(message)]),
+    [[`line ${ADMISSION.length + 1}`, true]],
+  );
+});
+
 test('a plan has no more predicates than it was admitted with', () => {
   const one = { ...PLAN, predicates: PLAN.predicates.slice(0, 1) };
   assert.equal(
