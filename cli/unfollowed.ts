@@ -41,6 +41,26 @@ async function fromPostgres(pool: Pool): Promise<Unfollowed[] | undefined> {
   }));
 }
 
+/** A plan whose admitted document the projector cannot read. */
+export interface Undocumented {
+  readonly planId: string;
+  readonly fault: string;
+}
+
+/** From the projection; empty without one, or where it was made by a version that does not tell. */
+export async function undocumentedPlans(context: Context): Promise<Undocumented[]> {
+  const pool = await context.pool();
+  const columns = await pool?.query(
+    `select from information_schema.columns
+     where table_schema = 'isomorph' and table_name = 'plans' and column_name = 'document_fault'`,
+  );
+  if (pool === undefined || columns?.rowCount === 0) return [];
+  const { rows } = await pool.query<{ plan_id: string; document_fault: string }>(
+    'select plan_id, document_fault from isomorph.plans where document_fault is not null order by submitted_at, plan_id',
+  );
+  return rows.map(({ plan_id: planId, document_fault: fault }) => ({ planId, fault }));
+}
+
 async function fromLedger(context: Context): Promise<Unfollowed[] | undefined> {
   const connection = await context.connection('auditor');
   if ((await lastSequence(connection)) > FEW_MESSAGES) return undefined;

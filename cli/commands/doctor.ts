@@ -11,7 +11,7 @@ import { lastSequence } from '../ledger-source.ts';
 import { homeOf, registryOf, runningStack } from '../place.ts';
 import { bytes, duration, plain, wrap } from '../render/text.ts';
 import { GLYPH, type Theme } from '../render/theme.ts';
-import type { Unfollowed } from '../unfollowed.ts';
+import type { Undocumented, Unfollowed } from '../unfollowed.ts';
 
 type Check = (context: Context) => Promise<Checkup>;
 
@@ -218,12 +218,26 @@ function unfollowedText(plans: readonly Unfollowed[], standing: Unfollowed['stan
   return [`${standing}: ${named.join(', ')}${more === 0 ? '' : `, and ${more} more`}`];
 }
 
-/** Plans that this version cannot follow to their end, the oldest first. Pure. */
-export function plansCheckup(plans: readonly Unfollowed[] | undefined, nowMs: number): Checkup {
+/** Pure. */
+function undocumentedText(plans: readonly Undocumented[]): string[] {
+  if (plans.length === 0) return [];
+  const named = plans.slice(0, NAMED_PLANS).map(({ planId, fault }) => `${planId} (${fault})`);
+  const more = plans.length - named.length;
+  return [`projected without their steps: ${named.join(', ')}${more === 0 ? '' : `, and ${more} more`}`];
+}
+
+/** Plans that this version cannot follow to their end, or whose documents cannot be read, the oldest first. Pure. */
+export function plansCheckup(
+  plans: readonly Unfollowed[] | undefined,
+  nowMs: number,
+  undocumented: readonly Undocumented[] = [],
+): Checkup {
   if (plans === undefined) return ok('plans', 'not looked at without a projection: `npx isomorph ledger verify` does');
-  if (plans.length === 0) return ok('plans', `all can be followed to their end; ${NO_WAY_BACK}`);
+  if (plans.length === 0 && undocumented.length === 0)
+    return ok('plans', `all can be followed to their end; ${NO_WAY_BACK}`);
   const newer = unfollowedText(plans, 'newer', nowMs);
   const quarantined = unfollowedText(plans, 'quarantined', nowMs);
+  const bare = undocumentedText(undocumented);
   const remedies = [
     ...(newer.length === 0
       ? []
@@ -231,13 +245,16 @@ export function plansCheckup(plans: readonly Unfollowed[] | undefined, nowMs: nu
     ...(quarantined.length === 0
       ? []
       : ['Quarantined plans get no event any more: `npx isomorph ledger verify` says which rule is broken.']),
+    ...(bare.length === 0
+      ? []
+      : ['Let the projector read their admitted documents: their steps appear by themselves.']),
   ];
-  return warn('plans', [...newer, ...quarantined].join('; '), remedies.join(' '));
+  return warn('plans', [...newer, ...quarantined, ...bare].join('; '), remedies.join(' '));
 }
 
 const plans = guarded('plans', async (context) => {
-  const { unfollowedPlans } = await import('../unfollowed.ts');
-  return plansCheckup(await unfollowedPlans(context), Date.now());
+  const { undocumentedPlans, unfollowedPlans } = await import('../unfollowed.ts');
+  return plansCheckup(await unfollowedPlans(context), Date.now(), await undocumentedPlans(context));
 });
 
 const PROBE = { worldPath: '/artifacts/doctor/probe.txt', text: 'isomorph doctor was here\n' } as const;

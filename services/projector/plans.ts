@@ -1,13 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import type pg from 'pg';
-import type { Logger } from 'pino';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
+import type { NamedDocument } from '../../shared/journal/admitted-plans.ts';
 import { decodeLine } from '../../shared/ledger/envelope.ts';
 import { beginningOf, ChainReader, type Reading } from '../../shared/ledger/reading.ts';
 import { rowsOf } from '../../shared/projection/rows.ts';
 import type { Rows } from '../../shared/projection/tables.ts';
-import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import type { Documents } from './documents.ts';
 
 /** A plan as it stands in Postgres. `rows` is undefined when it was read from its events, so its rows are not known. */
 export interface Projected {
@@ -43,18 +42,16 @@ function rebuild(planId: string, lines: readonly string[]): Reading {
 /** States and rows of plans, between batches. */
 export class Plans {
   readonly #pool: pg.Pool;
-  readonly #log: Logger;
-  readonly #documents: AdmittedPlans;
+  readonly #documents: Documents;
   readonly #cache = new LRUCache<string, Projected>({
     max: MAX_PLANS,
     maxSize: MAX_ROWS,
     sizeCalculation: rowCount,
   });
 
-  constructor(pool: pg.Pool, store: ArtifactStore, log: Logger) {
+  constructor(pool: pg.Pool, documents: Documents) {
     this.#pool = pool;
-    this.#log = log;
-    this.#documents = new AdmittedPlans(store);
+    this.#documents = documents;
   }
 
   /** Plans as of `position`; those without events are left out. */
@@ -80,6 +77,14 @@ export class Plans {
     return rows.map(({ plan_id: planId }) => planId);
   }
 
+  /** Plans that were projected without their documents, by this projector or another one. */
+  async undocumented(): Promise<NamedDocument[]> {
+    const { rows } = await this.#pool.query<{ plan_id: string; admitted_path: string; admitted_cid: string }>(
+      'select plan_id, admitted_path, admitted_cid from isomorph.plans where document_fault is not null',
+    );
+    return rows.map(({ plan_id: planId, ...admitted }) => ({ planId, admitted }));
+  }
+
   keep(planId: string, projected: Projected): void {
     this.#cache.set(planId, projected);
   }
@@ -90,23 +95,13 @@ export class Plans {
   }
 
   /**
-   * What the tables shall hold of a plan. An admitted document that the World does not hold (any more) costs its steps,
-   * not the projection.
-   * @throws ERR_UNAVAILABLE when the store cannot be asked
+   * What the tables shall hold of a plan. An admitted document that cannot be read costs its steps, not the projection.
+   * @throws what the store says when it is away as a whole, such as ERR_UNAVAILABLE
    */
   async rows(reading: Reading): Promise<Rows> {
-    const { state } = reading;
-    if (state.admitted === undefined) return rowsOf(reading, undefined);
-    try {
-      return rowsOf(reading, await this.#documents.of(state));
-    } catch (error) {
-      if (error instanceof IsomorphError && error.retryable) throw error;
-      this.#log.warn(
-        { err: error, plan_id: state.planId, path: state.admitted.admitted_path },
-        'the admitted document cannot be used: the plan is projected without its steps',
-      );
-      return rowsOf(reading, undefined);
-    }
+    if (reading.state.admitted === undefined) return rowsOf(reading, undefined);
+    const { plan, fault } = await this.#documents.of(reading.state);
+    return rowsOf(reading, plan, fault);
   }
 
   async #read(planIds: readonly string[], position: number): Promise<Reading[]> {

@@ -1,5 +1,4 @@
 import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
-import pLimit from 'p-limit';
 import type pg from 'pg';
 import { backoffMs, delay } from '../../shared/async/delay.ts';
 import { OnceAMinute, reasonOf } from '../../shared/async/once-a-minute.ts';
@@ -15,6 +14,7 @@ import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { changesOf, mergeChanges } from './changes.ts';
 import { decide, type FollowedMessages, type Halted, plansOf } from './decide.ts';
+import { Documents } from './documents.ts';
 import { Plans } from './plans.ts';
 import { Waker } from './waker.ts';
 import { readPosition, writeBatch } from './write.ts';
@@ -45,11 +45,11 @@ const NO_MESSAGE = 10037;
 class Projector implements Projection {
   readonly failure: Promise<never>;
   readonly #deps: ProjectorDeps;
+  readonly #documents: Documents;
   readonly #plans: Plans;
   readonly #waker: Waker;
   readonly #abort = new AbortController();
   readonly #often = new OnceAMinute();
-  readonly #documentsAtOnce = pLimit(16);
   #reject: (error: IsomorphError) => void = () => undefined;
   #loop: Promise<void> | undefined;
   /** What Postgres is believed to hold; undefined when that has to be read. */
@@ -59,7 +59,8 @@ class Projector implements Projection {
 
   constructor(deps: ProjectorDeps) {
     this.#deps = deps;
-    this.#plans = new Plans(deps.pool, deps.store, deps.log);
+    this.#documents = new Documents(deps.store, deps.log);
+    this.#plans = new Plans(deps.pool, this.#documents);
     this.#waker = new Waker(deps.connection);
     this.failure = new Promise<never>((_, reject) => {
       this.#reject = reject;
@@ -75,6 +76,7 @@ class Projector implements Projection {
   async stop(): Promise<void> {
     this.#abort.abort();
     await this.#loop;
+    await this.#documents.stop();
     this.#waker.close();
   }
 
@@ -118,8 +120,10 @@ class Projector implements Projection {
   async #catchUp(): Promise<boolean> {
     if (this.#position === undefined || this.#waker.takeReconnected()) {
       this.#position = await this.#confirmedPosition();
-      await this.#judgeAnew(this.#position);
+      await this.#judgeAnew(this.#position, await this.#unfollowed());
+      this.#documents.resume(await this.#plans.undocumented());
     }
+    await this.#judgeAnew(this.#position, this.#documents.takeReadable());
     const source = { stream: LEDGER_STREAM, filter: WHOLE_LEDGER, fromSeq: this.#position + 1 };
     let batch: StoredMessage[] = [];
     let bytes = 0;
@@ -191,11 +195,7 @@ class Projector implements Projection {
   }
 
   #rowsOf(readings: readonly Reading[]): Promise<{ reading: Reading; rows: Rows }[]> {
-    return Promise.all(
-      readings.map((reading) =>
-        this.#documentsAtOnce(async () => ({ reading, rows: await this.#plans.rows(reading) })),
-      ),
-    );
+    return Promise.all(readings.map(async (reading) => ({ reading, rows: await this.#plans.rows(reading) })));
   }
 
   #noteHalted(judged: readonly { readonly reading: Reading }[]): void {
@@ -206,15 +206,19 @@ class Projector implements Projection {
    * What an earlier version could not follow may be plain to this one: looked at whenever another projector may have
    * written, since that can be one of an earlier version which runs beside this one.
    */
-  async #judgeAnew(position: number): Promise<void> {
-    const anew = (await this.#plans.unfollowed()).filter((planId) => !this.#halted.has(planId));
+  async #unfollowed(): Promise<string[]> {
+    return (await this.#plans.unfollowed()).filter((planId) => !this.#halted.has(planId));
+  }
+
+  async #judgeAnew(position: number, anew: readonly string[]): Promise<void> {
     if (anew.length === 0) return;
     const loaded = await this.#plans.load(anew, position);
     const after = await this.#rowsOf([...loaded.values()].map(({ reading }) => reading));
     const changes = mergeChanges(after.map(({ rows }) => changesOf(undefined, rows)));
     await writeBatch(this.#deps.pool, { from: position, to: position, events: [], foreign: [], changes, anew });
+    for (const one of after) this.#plans.keep(one.reading.state.planId, one);
     this.#noteHalted(after);
-    this.#deps.log.info({ plans: anew.length }, 'plans that could not be followed before were judged anew');
+    this.#deps.log.info({ plans: anew.length }, 'plans that were not projected whole were judged anew');
   }
 }
 

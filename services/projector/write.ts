@@ -102,6 +102,13 @@ async function insertForeign(client: pg.PoolClient, foreign: readonly ForeignMes
   );
 }
 
+/** What was known of steps while the document could be read is no longer true once the plan has gone on without it. */
+async function removeUnknownSteps(client: pg.PoolClient, { plans }: Changes): Promise<void> {
+  const undocumented = plans.flatMap(({ plan_id: planId, document_fault: fault }) => (fault == null ? [] : planId));
+  if (undocumented.length === 0) return;
+  await client.query('delete from isomorph.steps where plan_id = any($1)', [undocumented]);
+}
+
 /**
  * Everything that a batch says and the new position, or nothing.
  * @throws ERR_APPEND_CONTENDED when the position is not `from` any more, ERR_CHAIN_BROKEN when Postgres holds an event
@@ -113,6 +120,7 @@ export const writeBatch = (pool: pg.Pool, batch: Batch): Promise<void> =>
     await insertEvents(client, batch.events);
     if (batch.anew !== undefined)
       await client.query('delete from isomorph.standings where plan_id = any($1)', [batch.anew]);
+    await removeUnknownSteps(client, batch.changes);
     for (const table of TABLE_NAMES) await upsert(client, table, batch.changes[table]);
     await insertForeign(client, batch.foreign);
   });

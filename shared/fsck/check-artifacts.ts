@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import type { Cid } from '../hash/cid.ts';
 import type { ArtifactStore } from '../world/artifact-store.ts';
+import { isAway } from '../world/away.ts';
 import { hashBody } from '../world/content.ts';
 import type { Findings } from './finding.ts';
 import type { NamedArtifact } from './named-artifacts.ts';
@@ -55,8 +56,8 @@ async function check(store: ArtifactStore, named: NamedArtifact, hash: HashMode)
   try {
     return judge(named, await contentOf(store, named.path, hash));
   } catch (error) {
-    // Whoever cannot ask cannot find; anything else the store says is said of this artifact.
-    if (!(error instanceof IsomorphError) || error.retryable) throw error;
+    // Whoever cannot ask cannot find; what a store says that answers others is said of this artifact.
+    if (!(error instanceof IsomorphError) || (await isAway(store, error))) throw error;
     return {
       code: error.code,
       message: error.message,
@@ -75,7 +76,7 @@ export interface ArtifactCheckOptions {
 /**
  * Whether every artifact that the ledger names is in the World with that content. Live series are not: they do not last.
  * @returns how many were checked
- * @throws ERR_UNAVAILABLE when the store cannot be asked
+ * @throws what the store says when it is away as a whole, such as ERR_UNAVAILABLE
  */
 export async function checkArtifacts(
   artifacts: Iterable<NamedArtifact>,

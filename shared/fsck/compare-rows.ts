@@ -15,7 +15,8 @@ import {
   type TableName,
 } from '../projection/tables.ts';
 import type { ArtifactStore } from '../world/artifact-store.ts';
-import { differences, type EncodedRow, extraRow, type Findings, missingRow, pick } from './finding.ts';
+import { isAway } from '../world/away.ts';
+import { cellFinding, differences, type EncodedRow, extraRow, type Findings, missingRow, pick } from './finding.ts';
 import type { LedgerReader } from './ledger-reader.ts';
 
 /** Plans that are compared at once. */
@@ -80,19 +81,24 @@ const byKey = (table: TableName, rows: readonly EncodedRow[]): Map<string, Encod
 /** What is expected of one plan. */
 interface Expected {
   readonly rows: Rows;
-  /** False when the admitted document cannot be read: its steps and title are not known then. */
+  /** False when the admitted document could not be read, now or by the projector: what it says is not compared then. */
   readonly whole: boolean;
 }
+
+/** What only the admitted document tells of a plan, beside its steps. */
+const OF_DOCUMENT: ReadonlySet<string> = new Set(['title', 'document_fault']);
 
 /** Compares all tables that are derived from states of plans with what the ledger says now. */
 export class RowComparison {
   readonly #pool: pg.Pool;
+  readonly #store: ArtifactStore;
   readonly #documents: AdmittedPlans;
   readonly #findings: Findings;
   #rows = 0;
 
   constructor(pool: pg.Pool, store: ArtifactStore, findings: Findings) {
     this.#pool = pool;
+    this.#store = store;
     this.#documents = new AdmittedPlans(store);
     this.#findings = findings;
   }
@@ -126,11 +132,12 @@ export class RowComparison {
     const { plans } = reader.verifier.verdict();
     // What a version before could not follow is not what this one expects; that it is quarantined is told already.
     const broken = new Set(plans.flatMap(({ planId, standing }) => (standing.kind === 'quarantined' ? planId : [])));
+    const faults = new Map((rows.get('plans') ?? []).map((row) => [row.plan_id, row.document_fault]));
     const expected = new Map<string, Expected>();
     for (const { planId } of plans) {
       const reading = reader.verifier.reading(planId);
       if (reading === undefined || broken.has(planId) || !inRange(planId, range)) continue;
-      expected.set(planId, await this.#expected(reading));
+      expected.set(planId, this.#asProjected(await this.#expected(reading), planId, faults.get(planId) ?? null));
     }
     for (const table of TABLE_NAMES) {
       const found = (rows.get(table) ?? []).map((row) => decodeRow(table, row));
@@ -151,7 +158,7 @@ export class RowComparison {
         const key = keyOf(table, cells);
         const row = found.get(JSON.stringify(key));
         found.delete(JSON.stringify(key));
-        const known = whole ? cells : new Map([...cells].filter(([column]) => column !== 'title'));
+        const known = whole ? cells : new Map([...cells].filter(([column]) => !OF_DOCUMENT.has(column)));
         if (row === undefined) this.#findings.add(missingRow(table, key));
         else this.#findings.add(...differences(table, keyColumns(table), known, row));
       }
@@ -162,6 +169,16 @@ export class RowComparison {
     }
   }
 
+  /** A document that can be read here and could not be read by the projector is told once, not step by step. */
+  #asProjected({ rows, whole }: Expected, planId: string, fault: string | null): Expected {
+    if (fault === null || !whole) return { rows, whole };
+    this.#findings.add({
+      ...cellFinding({ table: 'plans', key: { plan_id: planId }, column: 'document_fault' }, null, fault),
+      message: 'the plan is projected without its steps: the projector could not read its admitted document',
+    });
+    return { rows, whole: false };
+  }
+
   async #expected(reading: Reading): Promise<Expected> {
     const { state } = reading;
     if (state.admitted === undefined) return { rows: rowsOf(reading, undefined), whole: true };
@@ -169,7 +186,7 @@ export class RowComparison {
       return { rows: rowsOf(reading, await this.#documents.of(state)), whole: true };
     } catch (error) {
       // That it is missing or altered is told where the artifacts are checked.
-      if (!(error instanceof IsomorphError) || error.retryable) throw error;
+      if (!(error instanceof IsomorphError) || (await isAway(this.#store, error))) throw error;
       return { rows: rowsOf(reading, undefined), whole: false };
     }
   }

@@ -7,6 +7,11 @@ import type { ArtifactStore } from '../world/artifact-store.ts';
 
 const CACHED_PLANS = 500;
 
+/** A plan, and where its ledger says that its admitted document is. */
+export interface NamedDocument extends Pick<PlanState, 'planId'> {
+  readonly admitted: Pick<NonNullable<PlanState['admitted']>, 'admitted_path' | 'admitted_cid'> | undefined;
+}
+
 /** Reads the admitted documents that ledgers name, each once: an artifact under its CID never changes. */
 export class AdmittedPlans {
   readonly #store: ArtifactStore;
@@ -17,9 +22,8 @@ export class AdmittedPlans {
   }
 
   /** @throws ERR_NOT_FOUND, ERR_CID_MISMATCH when the World does not hold what the ledger says. */
-  async of(state: PlanState): Promise<AdmittedPlan> {
-    const { admitted } = state;
-    if (admitted === undefined) throw new IsomorphError('ERR_INTERNAL', `${state.planId} is not admitted`);
+  async of({ planId, admitted }: NamedDocument): Promise<AdmittedPlan> {
+    if (admitted === undefined) throw new IsomorphError('ERR_INTERNAL', `${planId} is not admitted`);
     const cached = this.#cache.get(admitted.admitted_cid);
     if (cached !== undefined) return cached;
     const plan = this.#read(admitted.admitted_path, admitted.admitted_cid as Cid);

@@ -31,6 +31,8 @@ export interface PlanSubject {
   readonly state: PlanState;
   /** Absent where its document is not to be had. */
   readonly plan: AdmittedPlan | undefined;
+  /** Why it is not to be had; undefined also where nobody tried. */
+  readonly documentFault: string | undefined;
   /** Of the chain, also beyond what is known of it. */
   readonly head: Head;
 }
@@ -79,6 +81,7 @@ export const PLAN_COLUMNS = {
   head_seq: { type: 'bigint', of: ({ head }) => head.seq },
   head_hash: { type: 'text', of: ({ head }) => head.hash },
   head_ts: { type: 'timestamptz', of: ({ head }) => head.ts },
+  document_fault: { type: 'text', of: ({ documentFault }) => documentFault },
 } as const satisfies Columns<PlanSubject>;
 
 /** What a row of `executions` is of. */

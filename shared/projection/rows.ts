@@ -99,8 +99,13 @@ function standingRows({ planId, head }: PlanState, standing: Standing): Row<'sta
  * as a plan goes on (that of its standing goes when another version reads it), and of a value that did not change the same object is given.
  * @param reading of its chain; of one that is not known to its end the rows are as far as it is, and say so
  * @param plan its admitted document; without it there are no rows of steps and no title
+ * @param documentFault why that document cannot be read
  */
-export function rowsOf({ state, head, standing }: Reading, plan: AdmittedPlan | undefined): Rows {
+export function rowsOf(
+  { state, head, standing }: Reading,
+  plan: AdmittedPlan | undefined,
+  documentFault?: string,
+): Rows {
   const progress = plan === undefined ? undefined : progressOf(state, plan);
   const steps = (plan?.steps ?? []).map((step, position) =>
     stepRow(state, step, position, progress?.steps.get(step.id) ?? { status: 'waiting' }),
@@ -113,7 +118,7 @@ export function rowsOf({ state, head, standing }: Reading, plan: AdmittedPlan | 
     spent_usd_micro: spent,
   };
   return {
-    plans: [planRow({ state, plan, head })],
+    plans: [planRow({ state, plan, documentFault, head })],
     steps,
     executions: [...state.executions.values()].map((execution) => executionRow(state.planId, execution)),
     artifacts: artifactRows(state),

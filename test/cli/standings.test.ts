@@ -129,6 +129,10 @@ test('the doctor names the oldest of many, and what to do', () => {
   assert.ok(one !== undefined);
   const quarantined = plansCheckup([{ ...one, standing: 'quarantined', sinceMs: undefined }], START_MS);
   assert.is(quarantined.found, 'quarantined: p0 from seq 4 on (a kind)');
+  const bare = Array.from({ length: 6 }, (_, index) => ({ planId: `b${index}`, fault: 'ERR_UNAVAILABLE: EACCES' }));
+  const unread = plansCheckup([], START_MS, bare);
+  assert.match(unread.found, /^projected without their steps: b0 \(ERR_UNAVAILABLE: EACCES\), b1 .*, and 1 more$/);
+  assert.match(unread.remedy ?? '', /appear by themselves/);
   assert.match(plansCheckup(undefined, START_MS).found, /ledger verify/);
 });
 

@@ -56,7 +56,7 @@ export interface TestWorld {
   readonly logged: readonly LogLine[];
   readonly foreign: ForeignMessage[];
   /** Ended with the world, if it was not before. */
-  startProjector(changed?: { readonly pool?: pg.Pool }): Promise<Projection>;
+  startProjector(changed?: { readonly pool?: pg.Pool; readonly store?: ArtifactStore }): Promise<Projection>;
   /** Another pool on the same database. */
   newPool(): pg.Pool;
   /** With these variables a service of its own process joins. */
