@@ -21,7 +21,7 @@ async function readBytes(file: string, terminal: Terminal): Promise<Uint8Array> 
 }
 
 function parse(source: Uint8Array, file: string): Record<string, unknown> {
-  const read = readDocumentBytes(source);
+  const read = readDocumentBytes(source, file);
   if (!read.ok) {
     const { code, message, pointer = '', expected } = read.faults[0] ?? fault('ERR_NOT_YAML', 'it cannot be read');
     throw new IsomorphError(code, message, {
@@ -42,7 +42,7 @@ export interface PlanOverrides {
 /**
  * The plan of a file (`-`: standard input), YAML or JSON, with what the command line overrides. Paths of a plan
  * that is run under several ids say `{plan_id}`, which admission expands.
- * @throws ERR_FILE, ERR_NOT_YAML with line and column, ERR_NOT_I_JSON with its pointer, ERR_SCHEMA for no object, ERR_PLAN_ID.
+ * @throws ERR_FILE, ERR_NOT_YAML and ERR_NOT_JSON with line and column, ERR_NOT_I_JSON with its pointer, ERR_SCHEMA for no object, ERR_PLAN_ID.
  */
 export async function readPlan(file: string, terminal: Terminal, overrides: PlanOverrides): Promise<PlanDocument> {
   const parsed = parse(await readBytes(file, terminal), file);

@@ -49,7 +49,7 @@ async function readDocument(file: string): Promise<ReadResult<unknown>> {
   } catch (error) {
     return { ok: false, faults: [fault('ERR_CONFIG', `it cannot be read: ${because(error)}`)] };
   }
-  return readDocumentBytes(bytes);
+  return readDocumentBytes(bytes, file);
 }
 
 async function namesIn(folder: string, faults: RegistryFault[]): Promise<string[]> {

@@ -11,6 +11,7 @@ import {
   visit,
 } from 'yaml';
 import { type Fault, fault } from '../errors/isomorph-error.ts';
+import { endOfJson } from './json-place.ts';
 import { MAX_JSON_DEPTH, type ReadResult, readJson, survivesDouble } from './json-text.ts';
 
 /** Nodes that aliases may stand for in all, each counted as often as it stands there. */
@@ -165,15 +166,26 @@ export function readYaml(text: string): ReadResult<unknown> {
   return { ok: true, value: document.toJS({ maxAliasCount: -1 }) };
 }
 
-/** A file of JSON is judged as the same bytes on NATS are: by JSON's rules, with JSON's pointers. */
-function readText(text: string): ReadResult<unknown> {
-  if (!/^\s*[{[]/.test(text)) return readYaml(text);
+/** What begins so was meant as JSON: the braces of YAML, `{plan_id: x}`, need no quotes. */
+const BEGINS_AS_JSON = /^\s*(?:\{\s*["}]|\[)/;
+
+/** JSON of a file, judged as the same bytes on NATS are; where it stops being JSON is told as editors find it. */
+function readJsonText(text: string): ReadResult<unknown> {
   const read = readJson(text);
-  return read.ok || read.faults.every(({ code }) => code !== 'ERR_NOT_JSON') ? read : readYaml(text);
+  if (read.ok) return read;
+  const before = text.slice(0, endOfJson(text)).split('\n');
+  const place = `line ${before.length}, column ${1 + (before.at(-1)?.length ?? 0)}`;
+  const expected = 'JSON: no comment, no comma before } or ], no number such as 01 or .5';
+  const faults = read.faults.map((one) => (one.code === 'ERR_NOT_JSON' ? { ...one, pointer: place, expected } : one));
+  return { ok: false, faults };
 }
 
-/** Reads a file of JSON or YAML. */
-export function readDocumentBytes(bytes: Uint8Array): ReadResult<unknown> {
+/**
+ * Reads a file of JSON or YAML. What is called `.json` or begins as JSON does is JSON and nothing else, so that it is
+ * taken, or refused, as the same bytes on NATS are.
+ * @param name of the file, if it has one
+ */
+export function readDocumentBytes(bytes: Uint8Array, name = ''): ReadResult<unknown> {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -183,7 +195,7 @@ export function readDocumentBytes(bytes: Uint8Array): ReadResult<unknown> {
       faults: [fault('ERR_NOT_YAML', 'it is not UTF-8', { expected: 'YAML 1.2, or JSON, in UTF-8' })],
     };
   }
-  return readText(text);
+  return /\.json$/i.test(name) || BEGINS_AS_JSON.test(text) ? readJsonText(text) : readYaml(text);
 }
 
 /** Where a fault is, as editors open it where there is a line: `file:2:7`, else `file#/pointer`. */

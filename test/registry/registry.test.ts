@@ -37,6 +37,8 @@ const BAD: Readonly<Record<string, readonly [content: string | Uint8Array, told:
   'processors/bad-names.yaml': ['constructor: 1\n__proto__: 2\n', /bad-names\.yaml#\/__proto__: /],
   'processors/bad-nothing.yaml': ['', /bad-nothing\.yaml: must be object/],
   'policies/bad-documents.yaml': ['name: a\n---\nname: b\n', /bad-documents\.yaml:\d+:\d+: /],
+  'processors/bad-comma.yaml': ['{\n  "ref": "a/b@1",\n}\n', /bad-comma\.yaml:3:1: /],
+  'policies/bad-comment.yaml': ['{"name": "a" # mine\n}\n', /bad-comment\.yaml:1:14: .*expected JSON/],
   'policies/bad-list.yaml': ['[1]', /bad-list\.yaml: must be object/],
   'policies/bad-character.yaml': ['name: "\\ud800"\n', /bad-character\.yaml:1:7: a text with half a character/],
 };
@@ -94,6 +96,7 @@ test('a plan is read by the same door, from a file and from standard input', asy
   for (const [stdin, words] of [
     [half, /ERR_NOT_YAML[\s\S]*-:2:8[\s\S]*lone surrogates/],
     ['plan_id: a\nn: 0xFFFFFFFFFFFFFFFF\n', /-:2:4/],
+    ['{"plan_id": "a",}', /ERR_NOT_JSON[\s\S]*-:1:17[\s\S]*no comma before }/],
     [`plan_id: a\nb: ${ALIASES.slice(3)}`, /ERR_NOT_YAML/],
   ] as const) {
     const told = await runCli(['submit', '-'], { stdin });
@@ -103,6 +106,8 @@ test('a plan is read by the same door, from a file and from standard input', asy
   await writeFile(path.join(root, 'plan.yaml'), Uint8Array.of(0x70, 0x6c, 0xff));
   const told = await runCli(['submit', path.join(root, 'plan.yaml')]);
   assert.match(told.stderr, /ERR_NOT_YAML: it is not UTF-8/);
+  await writeFile(path.join(root, 'plan.json'), 'plan_id: a\n');
+  assert.match((await runCli(['submit', path.join(root, 'plan.json')])).stderr, /ERR_NOT_JSON[\s\S]*plan\.json:1:1/);
 });
 
 test.run();

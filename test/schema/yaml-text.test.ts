@@ -1,4 +1,7 @@
+import fc from 'fast-check';
 import * as assert from 'uvu/assert';
+import { endOfJson } from '../../shared/schema/json-place.ts';
+import { readJson } from '../../shared/schema/json-text.ts';
 import { readDocumentBytes, readYaml } from '../../shared/schema/yaml-text.ts';
 import { suite } from '../harness/suite.ts';
 
@@ -82,6 +85,68 @@ test('a file of JSON is judged by the rules of JSON, as on NATS', () => {
   assert.equal(codes('{"a": "\\ud800"}'), ['ERR_NOT_I_JSON /a']);
   assert.equal(codes('{a: 1, b: [2]}'), { a: 1, b: [2] }, 'the braces of YAML');
   assert.equal(codes('{a: 1, a: 2}'), ['ERR_NOT_YAML line 1, column 8']);
+});
+
+const NEAR_JSON: readonly [text: string, place: string][] = [
+  ['{"a": 1,}', 'line 1, column 9'],
+  ['[1, 2,]', 'line 1, column 7'],
+  ['{\n  "a": 01\n}', 'line 2, column 9'],
+  ['{"a": .5}', 'line 1, column 7'],
+  ['{"a": 1.}', 'line 1, column 8'],
+  ['{"a": +1}', 'line 1, column 7'],
+  ['{"a": 1 // of a person\n}', 'line 1, column 9'],
+  ['{\n  "a": 1\n  # of a person\n}', 'line 3, column 3'],
+  ['{"a": x}', 'line 1, column 7'],
+  ['{"a": \'x\'}', 'line 1, column 7'],
+  ['{"a": "x\ny"}', 'line 1, column 9'],
+  ['{"a": "\\x"}', 'line 1, column 8'],
+  ['{"a": 1, b: 2}', 'line 1, column 10'],
+  ['{"a" 1}', 'line 1, column 6'],
+  ['{"a": [1}', 'line 1, column 9'],
+  ['{"a": 1', 'line 1, column 8'],
+  ['{"a": 1}\n---\n{"a": 2}', 'line 2, column 1'],
+];
+
+test('what begins as JSON is JSON and nothing else, whatever the file is called: near JSON is refused as on NATS', () => {
+  for (const [text, place] of NEAR_JSON) {
+    assert.is(readJson(text).ok, false, text);
+    for (const name of ['plan.json', 'plan.yaml', '-']) {
+      const read = readDocumentBytes(new TextEncoder().encode(text), name);
+      assert.equal(read.ok || read.faults.map(({ code, pointer }) => [code, pointer]), [['ERR_NOT_JSON', place]], text);
+    }
+  }
+});
+
+test('a file called .json is JSON whatever it begins with', () => {
+  const codes = (text: string, name: string) => {
+    const read = readDocumentBytes(new TextEncoder().encode(text), name);
+    return read.ok || read.faults.map(({ code, pointer }) => `${code} ${pointer}`);
+  };
+  for (const text of ['plan_id: x', '{plan_id: x}', '# a comment\n{}']) {
+    assert.is(codes(text, 'plan.yaml'), true, text);
+    assert.match(String(codes(text, 'plan.JSON')), /^ERR_NOT_JSON line 1, column [12]$/, text);
+  }
+  assert.equal(codes('', 'plan.json'), ['ERR_NOT_JSON line 1, column 1']);
+});
+
+test('where a text stops being JSON is where the parser of the machine stops, if it says so', () => {
+  const mangled = fc.tuple(fc.jsonValue(), fc.nat(), fc.constantFrom('', ',', ']', '}', '"', '.', '0', '#', '\\', ' '));
+  const property = fc.property(mangled, ([value, where, what]) => {
+    const whole = JSON.stringify(value, null, 1);
+    const at = where % (whole.length + 1);
+    const text = `${whole.slice(0, at)}${what}${whole.slice(at + 1)}`;
+    try {
+      JSON.parse(text);
+      assert.is(endOfJson(text), text.length);
+    } catch (error) {
+      const { message } = error as Error;
+      const [, position] = /at position (\d+)/.exec(message) ?? [];
+      const end = endOfJson(text);
+      // A bad escape or number is told at its end by some parsers, at its beginning by others.
+      if (position !== undefined) assert.ok(Math.abs(end - Number(position)) <= 6, `${message}: ${end} in ${text}`);
+    }
+  });
+  fc.assert(property, { numRuns: 2_000, seed: 20_261_128 });
 });
 
 test('another version of YAML is refused, since it reads the same text otherwise', () => {
