@@ -16,7 +16,7 @@ const PATIENCE: Patience = { leastMs: 500, mostMs: 60_000 };
 const A_LOOK = 16;
 
 /** The admitted document of a plan, or why it cannot be had. */
-export type Document =
+export type AdmittedDocument =
   | { readonly plan: AdmittedPlan; readonly fault?: undefined }
   | { readonly plan?: undefined; readonly fault: string };
 
@@ -38,7 +38,7 @@ const faultOf = (error: unknown): string => {
  * give costs its own plan its steps and nobody else anything. They are asked for again beside the projection, which hears
  * of those that can be read since.
  */
-export class Documents {
+export class DocumentReader {
   readonly #store: ArtifactStore;
   readonly #log: Logger;
   readonly #plans: AdmittedPlans;
@@ -61,7 +61,7 @@ export class Documents {
   }
 
   /** @throws what the store says when it is away as a whole, such as ERR_UNAVAILABLE */
-  async of(named: NamedDocument): Promise<Document> {
+  async of(named: NamedDocument): Promise<AdmittedDocument> {
     const unread = this.#unread.get(named.planId);
     if (unread !== undefined && unread.dueMs > performance.now()) return { fault: unread.fault };
     return this.#atOnce(() => this.#read(named));
@@ -87,7 +87,7 @@ export class Documents {
     return this.#looks.stop();
   }
 
-  async #read(named: NamedDocument): Promise<Document> {
+  async #read(named: NamedDocument): Promise<AdmittedDocument> {
     const { planId } = named;
     try {
       const plan = await this.#plans.of(named);

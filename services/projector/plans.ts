@@ -6,7 +6,7 @@ import { decodeLine } from '../../shared/ledger/envelope.ts';
 import { beginningOf, ChainReader, type Reading } from '../../shared/ledger/reading.ts';
 import { rowsOf } from '../../shared/projection/rows.ts';
 import type { Rows } from '../../shared/projection/tables.ts';
-import type { Documents } from './documents.ts';
+import type { DocumentReader } from './documents.ts';
 
 /** A plan as it stands in Postgres. `rows` is undefined when it was read from its events, so its rows are not known. */
 export interface Projected {
@@ -42,14 +42,14 @@ function rebuild(planId: string, lines: readonly string[]): Reading {
 /** States and rows of plans, between batches. */
 export class Plans {
   readonly #pool: pg.Pool;
-  readonly #documents: Documents;
+  readonly #documents: DocumentReader;
   readonly #cache = new LRUCache<string, Projected>({
     max: MAX_PLANS,
     maxSize: MAX_ROWS,
     sizeCalculation: rowCount,
   });
 
-  constructor(pool: pg.Pool, documents: Documents) {
+  constructor(pool: pg.Pool, documents: DocumentReader) {
     this.#pool = pool;
     this.#documents = documents;
   }

@@ -14,7 +14,7 @@ import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { changesOf, mergeChanges } from './changes.ts';
 import { decide, type FollowedMessages, type Halted, plansOf } from './decide.ts';
-import { Documents } from './documents.ts';
+import { DocumentReader } from './documents.ts';
 import { Plans } from './plans.ts';
 import { Waker } from './waker.ts';
 import { readPosition, writeBatch } from './write.ts';
@@ -45,7 +45,7 @@ const NO_MESSAGE = 10037;
 class Projector implements Projection {
   readonly failure: Promise<never>;
   readonly #deps: ProjectorDeps;
-  readonly #documents: Documents;
+  readonly #documents: DocumentReader;
   readonly #plans: Plans;
   readonly #waker: Waker;
   readonly #abort = new AbortController();
@@ -59,7 +59,7 @@ class Projector implements Projection {
 
   constructor(deps: ProjectorDeps) {
     this.#deps = deps;
-    this.#documents = new Documents(deps.store, deps.log);
+    this.#documents = new DocumentReader(deps.store, deps.log);
     this.#plans = new Plans(deps.pool, this.#documents);
     this.#waker = new Waker(deps.connection);
     this.failure = new Promise<never>((_, reject) => {

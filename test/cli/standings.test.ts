@@ -3,7 +3,7 @@ import path from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
-import { plansCheckup } from '../../cli/commands/doctor.ts';
+import { plansCheckup } from '../../cli/plans-checkup.ts';
 import { canonicalText } from '../../shared/hash/canonical.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import { hashEvent } from '../../shared/ledger/envelope.ts';
