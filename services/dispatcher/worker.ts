@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { type Fault, fault, IsomorphError, unreachable } from '../../shared/errors/isomorph-error.ts';
 import type { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { checkStanding, type Journal } from '../../shared/journal/journal.ts';
-import type { EventData } from '../../shared/ledger/events.ts';
+import type { Draft, EventData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type Disposition, DONE, giveUp } from '../../shared/nats/consume.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
@@ -226,9 +226,14 @@ export class Worker {
     const { store, journal, runtime } = this.#deps;
     const { planId, executionId, processor, step } = task;
     const { state } = await journal.load(planId);
-    const cancelled = this.#underWay.isCancelled(planId);
+    const cancelled = this.#underWay.isCancelled(planId) || state.cancelRequested !== undefined;
     const environment = await runtime.environment(processor, processor.secrets.required);
-    const log = await storeLog(store, planId, executionId, result.text);
+    const log = await storeLog(store, planId, executionId, result.text).catch((error: unknown): Draft[] => {
+      // A plan that is cancelled waits for no store; the last lines are in the event.
+      if (!cancelled) throw error;
+      this.#deps.log.warn({ err: error, execution_id: executionId }, 'an execution ends without its log');
+      return [];
+    });
     const outputs =
       failureOf(result, cancelled) === undefined
         ? await collectOutputs({ store, state, step, processor, executionId, scrub })

@@ -1,7 +1,7 @@
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { boundedFaults } from '../../shared/ledger/bounded-faults.ts';
 import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
-import type { Draft, EventData } from '../../shared/ledger/events.ts';
+import type { Draft, EventData, LedgerEvent } from '../../shared/ledger/events.ts';
 import { type Execution, namesOtherwise, type PlanState } from '../../shared/ledger/state.ts';
 import { type AdmittedPlan, type AdmittedPredicate, processorOf } from '../../shared/plan/admitted.ts';
 import { actualFor } from '../../shared/plan/budget.ts';
@@ -16,32 +16,31 @@ export const unsettled = (state: PlanState): Execution[] =>
     ? [...state.executions.values()].filter(({ end, settled }) => end !== undefined && settled === undefined)
     : [];
 
-export interface StoredReceipt extends ReceiptDocument {
-  readonly cid: string;
-  readonly sha256: string;
-  readonly size: number;
-}
-
 export interface SettleExecution {
   readonly plan: AdmittedPlan;
   readonly executionId: string;
-  readonly receipt: StoredReceipt;
+  readonly receipt: ReceiptDocument;
+  /** As it is in the World; undefined where the plan has to end without it. */
+  readonly stored: { readonly sha256: string; readonly size: number } | undefined;
 }
 
 /** Receipt and budget of one execution. Nothing when another settler was first. */
-export function decideSettleExecution(state: PlanState, { plan, executionId, receipt }: SettleExecution): Decision {
+export function decideSettleExecution(
+  state: PlanState,
+  { plan, executionId, receipt, stored }: SettleExecution,
+): Decision {
   const execution = state.executions.get(executionId);
   const step = plan.steps.find(({ id }) => id === execution?.stepId);
   if (execution?.end === undefined || execution.settled !== undefined || step === undefined) return NOTHING;
   const { reservedUsdMicro } = execution;
   // An execution that never started has cost nothing.
   const used = execution.started === undefined ? 0 : actualFor(processorOf(plan, step), execution.end.durationMs);
-  const { path, cid, sha256, size, memoKey } = receipt;
+  const { path, cid, memoKey } = receipt;
+  const about = { path, cid, content_type: 'application/json', execution_id: executionId };
   const drafts: Draft[] = [
-    {
-      kind: 'artifact.written',
-      data: { path, cid, sha256, size, content_type: 'application/json', execution_id: executionId },
-    },
+    ...(stored === undefined
+      ? []
+      : [{ kind: 'artifact.written', data: { ...about, sha256: stored.sha256, size: stored.size } } as const]),
     {
       kind: 'budget.settled',
       data: {
@@ -52,11 +51,29 @@ export function decideSettleExecution(state: PlanState, { plan, executionId, rec
     },
     {
       kind: 'execution.settled',
-      data: { execution_id: executionId, receipt_path: path, receipt_cid: cid, memo_key: memoKey },
+      data: {
+        execution_id: executionId,
+        receipt_path: path,
+        receipt_cid: cid,
+        memo_key: memoKey,
+        receipt_stored: stored !== undefined,
+      },
     },
   ];
   return { drafts };
 }
+
+export type OwedReceipt = EventData<'execution.settled'>;
+
+/** For as long a store is asked to take a receipt that it did not take; then `fsck` alone tells of it. */
+const OWED_S = 4 * 86_400;
+
+/** Receipts that a commit tells of as not stored: whoever follows the ledger here stores them. */
+export const owedReceipts = (events: readonly LedgerEvent[], nowMs: number): OwedReceipt[] =>
+  events.flatMap((event) => {
+    if (event.kind !== 'execution.settled' || event.data.receipt_stored) return [];
+    return nowMs - Date.parse(event.ts) > OWED_S * 1_000 ? [] : [event.data];
+  });
 
 /** Predicates checked in one commit. */
 const CHECKS_PER_COMMIT = 100;
@@ -102,6 +119,16 @@ function predicateFaults(checks: readonly EventData<'predicate.checked'>[]): Fau
     .map(({ predicate, pointer, found }) => fault('ERR_PREDICATE', `${predicate}: ${found}`, { pointer }));
 }
 
+/** Receipts that the ledger names and the store did not take. */
+const receiptFaults = ({ executions }: PlanState): Fault[] =>
+  [...executions.values()]
+    .filter(({ settled }) => settled?.receipt_stored === false)
+    .map(({ executionId, stepId }) =>
+      fault('ERR_UNAVAILABLE', `the receipt of ${executionId} could not be stored before the plan had to end`, {
+        pointer: `/steps/${stepId}`,
+      }),
+    );
+
 type Settled = Extract<Draft, { kind: 'plan.settled' }>;
 
 const ending = (before: readonly Draft[], end: Settled): SettlePlanDecision => ({
@@ -110,7 +137,12 @@ const ending = (before: readonly Draft[], end: Settled): SettlePlanDecision => (
 });
 
 function settled(state: PlanState, progress: PlanProgress, checks: readonly EventData<'predicate.checked'>[]): Settled {
-  const faults = [...stepFaults(progress), ...budgetFaults(state, progress), ...predicateFaults(checks)];
+  const faults = [
+    ...stepFaults(progress),
+    ...budgetFaults(state, progress),
+    ...predicateFaults(checks),
+    ...receiptFaults(state),
+  ];
   if (state.cancelRequested?.reason === 'deadline' && !allSucceeded(progress)) {
     faults.unshift(
       fault('ERR_TIMEOUT', `the plan did not end before ${state.admitted?.deadline}`, { pointer: '/timeout_s' }),

@@ -8,6 +8,7 @@ import { type BoundPredicate, predicateOf } from '../../shared/plan/predicates/i
 import type { ArtifactEvidence, EvidenceRead, PredicateResult } from '../../shared/plan/predicates/predicate.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { isEvidence } from './decide.ts';
+import { unlessItMustEnd } from './must-end.ts';
 
 type ArtifactRead = Extract<EvidenceRead, { kind: 'artifact' }>;
 
@@ -58,20 +59,18 @@ const MAX_COSTLY = 5;
  * The judgement of one predicate. A plan that is cancelled or past its deadline is not kept open by a store or a judge
  * that cannot be asked: what is missing is then what was found.
  */
-async function check(sight: Sight, predicate: BoundPredicate, call: PredicateCall): Promise<JudgedPredicate> {
-  try {
-    return await sight.judge.predicate(sight.state.planId, call, await evidenceOf(sight, predicate.reads(call)));
-  } catch (error) {
-    const mustEnd = sight.state.cancelRequested !== undefined;
-    if (!mustEnd || !(error instanceof IsomorphError) || !error.retryable) throw error;
-    const found = `could not be judged before the plan had to end: ${error.code}: ${error.message}`;
+function check(sight: Sight, predicate: BoundPredicate, call: PredicateCall): Promise<JudgedPredicate> {
+  const { judge, state } = sight;
+  const ask = async () => judge.predicate(state.planId, call, await evidenceOf(sight, predicate.reads(call)));
+  return unlessItMustEnd(state, ask, ({ code, message }) => {
+    const found = `could not be judged before the plan had to end: ${code}: ${message}`;
     return { ok: false, found, isTooCostly: false };
-  }
+  });
 }
 
 /**
  * Reads what predicates look at, then lets each be judged.
- * @throws errors that pass, such as ERR_UNAVAILABLE and ERR_REFUSED, while nothing asks the plan to end
+ * @throws what a store or a judge throws, such as ERR_UNAVAILABLE and ERR_REFUSED, while nothing asks the plan to end
  */
 export async function checkPredicates(
   sight: Sight,

@@ -1,5 +1,5 @@
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
-import { cidOf } from '../../shared/hash/cid.ts';
+import { type Cid, cidOf } from '../../shared/hash/cid.ts';
 import { executionFolder, receiptPath } from '../../shared/ids/ids.ts';
 import type { Environment } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
@@ -8,6 +8,7 @@ import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
 export interface ReceiptDocument {
   readonly path: string;
   readonly bytes: Uint8Array;
+  readonly cid: Cid;
   readonly memoKey: string;
 }
 
@@ -66,5 +67,6 @@ export function receiptOf(state: PlanState, plan: AdmittedPlan, execution: Execu
     memo_key: memoKey,
   };
   const path = receiptPath(state.planId, executionId);
-  return { path, bytes: canonicalBytes(receipt), memoKey };
+  const bytes = canonicalBytes(receipt);
+  return { path, bytes, cid: cidOf(bytes), memoKey };
 }

@@ -2,16 +2,25 @@ import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { Snapshot } from '../../shared/journal/snapshot.ts';
 import type { Judge } from '../../shared/judge/judge.ts';
+import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { Consumption } from '../../shared/nats/consume.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import { CONSUMERS } from '../../shared/wire/consumers.ts';
-import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import type { ArtifactStore, PutResult } from '../../shared/world/artifact-store.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
-import { decideSettleExecution, decideSettlePlan, duePredicates, unsettled } from './decide.ts';
+import {
+  decideSettleExecution,
+  decideSettlePlan,
+  duePredicates,
+  type OwedReceipt,
+  owedReceipts,
+  unsettled,
+} from './decide.ts';
 import { checkPredicates } from './evidence.ts';
-import { receiptOf } from './receipt.ts';
+import { unlessItMustEnd } from './must-end.ts';
+import { type ReceiptDocument, receiptOf } from './receipt.ts';
 
 export interface SettlerDeps extends ServiceDeps {
   readonly store: ArtifactStore;
@@ -29,26 +38,56 @@ class Settler {
     this.#plans = new AdmittedPlans(deps.store);
   }
 
-  async react({ state }: Snapshot): Promise<void> {
-    if (state.phase !== 'admitted') return;
-    const plan = await this.#plans.of(state);
-    let current = state;
-    for (const { executionId } of unsettled(state)) current = await this.#settleExecution(current, plan, executionId);
-    await this.#settlePlan(current, plan);
+  async react(events: readonly LedgerEvent[], { state }: Snapshot): Promise<void> {
+    if (state.phase === 'admitted') {
+      const plan = await this.#plans.of(state);
+      await this.#settlePlan(await this.#settleExecutions(state, plan), plan);
+    }
+    // Last: it may wait for long.
+    await this.#storeOwed(owedReceipts(events, this.#deps.nowMs()), state);
   }
 
-  async #settleExecution(state: PlanState, plan: AdmittedPlan, executionId: string): Promise<PlanState> {
-    const execution = state.executions.get(executionId);
-    if (execution?.end === undefined || execution.settled !== undefined) return state;
-    const receipt = receiptOf(state, plan, execution);
-    const stored = await this.#deps.store.putBytes({
-      worldPath: receipt.path,
-      data: receipt.bytes,
-      contentType: 'application/json',
-    });
-    const command = { plan, executionId, receipt: { ...receipt, ...stored } };
-    const appended = await this.#journal.append(state.planId, decideSettleExecution, command);
-    return appended.state;
+  async #settleExecutions(state: PlanState, plan: AdmittedPlan): Promise<PlanState> {
+    let current = state;
+    let isTaking = true;
+    for (const execution of unsettled(state)) {
+      const { executionId } = execution;
+      const receipt = receiptOf(current, plan, execution);
+      // A store that did not take one is not asked to take the next: each may cost as long as a server lets one wait.
+      const stored: PutResult | undefined = isTaking ? await this.#storedUnlessItMustEnd(current, receipt) : undefined;
+      isTaking = stored !== undefined;
+      const command = { plan, executionId, receipt, stored };
+      current = (await this.#journal.append(state.planId, decideSettleExecution, command)).state;
+    }
+    return current;
+  }
+
+  #storedUnlessItMustEnd(state: PlanState, receipt: ReceiptDocument): Promise<PutResult | undefined> {
+    return unlessItMustEnd(
+      state,
+      () => this.#store(receipt),
+      (fault) => {
+        this.#deps.log.warn({ plan_id: state.planId, path: receipt.path, fault }, 'a plan ends without a receipt');
+        return undefined;
+      },
+    );
+  }
+
+  #store({ path, bytes }: ReceiptDocument): Promise<PutResult> {
+    return this.#deps.store.putBytes({ worldPath: path, data: bytes, contentType: 'application/json' });
+  }
+
+  /** The commit that tells of a receipt that was not stored is handed back until the store takes it. */
+  async #storeOwed(owed: readonly OwedReceipt[], state: PlanState): Promise<void> {
+    if (owed.length === 0) return;
+    const plan = await this.#plans.of(state);
+    for (const { execution_id: id, receipt_cid: cid } of owed) {
+      const execution = state.executions.get(id);
+      if (execution === undefined) continue;
+      const receipt = receiptOf(state, plan, execution);
+      if (receipt.cid === cid) await this.#store(receipt);
+      else this.#deps.log.error({ execution_id: id, cid }, 'this version makes another receipt: it is not stored');
+    }
   }
 
   async #settlePlan(state: PlanState, plan: AdmittedPlan): Promise<void> {
@@ -65,5 +104,10 @@ class Settler {
 export function startSettler(deps: SettlerDeps): Promise<Consumption> {
   const journal = new Journal({ ...deps, by: 'settler' });
   const settler = new Settler(deps, journal);
-  return followLedger({ deps, consumer: CONSUMERS.settler, journal, react: (_, snapshot) => settler.react(snapshot) });
+  return followLedger({
+    deps,
+    consumer: CONSUMERS.settler,
+    journal,
+    react: (events, snapshot) => settler.react(events, snapshot),
+  });
 }

@@ -38,7 +38,12 @@ interface ArtifactFault {
 
 /** What is wrong with what the store has at the path of an artifact. */
 function judge(named: NamedArtifact, content: Content | undefined): ArtifactFault | undefined {
-  if (content === undefined) return { code: 'ERR_NOT_FOUND', message: 'the artifact is missing', expected: named.cid };
+  if (content === undefined) {
+    const message = named.isOwed
+      ? 'the receipt is missing: the store did not take it before the plan had to end'
+      : 'the artifact is missing';
+    return { code: 'ERR_NOT_FOUND', message, expected: named.cid };
+  }
   for (const field of ['cid', 'sha256', 'size'] as const) {
     const expected = named[field];
     if (expected === undefined || expected === content[field]) continue;

@@ -8,6 +8,8 @@ interface Naming {
   readonly sha256?: string;
   /** Bytes. */
   readonly size?: number;
+  /** The event says itself that the store did not take it: a receipt of a plan that had to end. */
+  readonly isOwed?: boolean;
 }
 
 /** An artifact and the first event that names it. */
@@ -27,7 +29,7 @@ const NAMINGS: { readonly [K in NamingKind]: (data: EventData<K>) => Naming[] } 
   'plan.submitted': (data) => [{ path: data.plan_path, cid: data.plan_cid }],
   'plan.admitted': (data) => [{ path: data.admitted_path, cid: data.admitted_cid }],
   'execution.started': (data) => Object.values(data.inputs),
-  'execution.settled': (data) => [{ path: data.receipt_path, cid: data.receipt_cid }],
+  'execution.settled': (data) => [{ path: data.receipt_path, cid: data.receipt_cid, isOwed: !data.receipt_stored }],
   'artifact.written': ({ path, cid, sha256, size }) => [{ path, cid, sha256, size }],
   'scratch.sampled': ({ path, cid }) => [{ path, cid }],
 };

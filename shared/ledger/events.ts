@@ -123,6 +123,8 @@ export const EVENT_DATA = {
     receipt_path: Path,
     receipt_cid: Cid,
     memo_key: Cid,
+    /** False where the plan had to end and the store did not take the receipt. */
+    receipt_stored: Type.Boolean(),
   }),
   'artifact.written': record({
     path: Path,
@@ -181,7 +183,7 @@ Version 1 lacks \`predicates\` and \`timeout_s\`: they are not known then.`,
 \`reason\` \`client\` or \`deadline\`; of several, the first counts`,
   'plan.settled': `By the settler, when nothing is open and nothing can start any more. Last event of its chain. Nothing is held of the budget then, and
 every execution is settled.
-\`status\` \`succeeded\` \`failed\` or \`cancelled\` · \`spent_usd_micro\` · \`faults\` why it did not succeed, the first 20`,
+\`status\` \`succeeded\` \`failed\` or \`cancelled\` · \`spent_usd_micro\` · \`faults\` why it did not succeed, and which receipts are not stored, the first 20`,
   'budget.reserved': `By the dispatcher, in front of \`execution.scheduled\`; not for a processor that is read-only. At every event of the ledger, what is spent and what is
 held together stay within the limit of the plan.
 \`execution_id\` · \`usd_micro\` fixed cost + cost a second × timeout`,
@@ -203,7 +205,10 @@ Version 1 has 0 for what is not known.`,
   'budget.settled': `By the settler, after the end, in one commit with \`execution.settled\`.
 \`execution_id\` · \`reserved_usd_micro\` what comes free · \`actual_usd_micro\` what is spent: fixed + a second × seconds, rounded up, never more than was reserved`,
   'execution.settled': `By the settler. One for each execution that ended, however it ended.
-\`execution_id\` · \`receipt_path\` \`receipt_cid\` the determinism receipt, an artifact · \`memo_key\` equal for executions that must give the same outputs`,
+\`execution_id\` · \`receipt_path\` \`receipt_cid\` the determinism receipt, an artifact · \`memo_key\` equal for executions that must give the same outputs ·
+\`receipt_stored\` false where the plan had to end and the store did not take the receipt: then no \`artifact.written\` names it, \`plan.settled\` says so, and the settler
+stores it once the store does. The receipt is made from the ledger and the admitted plan alone
+Version 1 lacks \`receipt_stored\`: it is true.`,
   'artifact.written': `By the dispatcher for outputs and logs, by the settler for receipts. The path is immutable: a second event for it has the same CID.
 \`path\` · \`cid\` · \`sha256\` for verifiers that know only that · \`size\` in bytes · \`content_type\` · \`execution_id\` whose it is, if it is one's.
 Outputs lie below the write prefix of the step; logs and receipts below \`/artifacts/executions/<plan_id>/<execution_id>/\`.`,

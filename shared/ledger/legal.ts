@@ -100,7 +100,13 @@ export const LEGAL: { readonly [K in EventKind]: LegalRow<K> } = {
   'execution.settled': {
     by: ['settler'],
     in: RUNNING,
-    rules: [executions.known, executions.afterItsBudget, executions.settledOnce, executions.receiptWritten],
+    rules: [
+      executions.known,
+      executions.afterItsBudget,
+      executions.settledOnce,
+      executions.receiptWritten,
+      executions.receiptOwed,
+    ],
   },
   'artifact.written': {
     by: ['dispatcher', 'settler'],

@@ -71,6 +71,14 @@ const PAST: Partial<Record<EventKind, readonly Past[]>> = {
     // 0 stood for what nobody knew, too: what was written stays as it is.
     before('execution.lost', record({ execution_id: ExecutionId, reason: Text, duration_ms: Count }), (data) => data),
   ],
+  'execution.settled': [
+    before(
+      'execution.settled',
+      record({ execution_id: ExecutionId, receipt_path: Path, receipt_cid: Cid, memo_key: Cid }),
+      // No receipt, no end.
+      (data) => ({ ...data, receipt_stored: true }),
+    ),
+  ],
 };
 
 const pastOf = (kind: EventKind): readonly Past[] => PAST[kind] ?? [];

@@ -76,7 +76,7 @@ const artifactRows = (state: PlanState): Row<'artifacts'>[] =>
 
 const receiptRows = (state: PlanState): Row<'receipts'>[] =>
   [...state.executions.values()].flatMap(({ executionId, stepId, settled }) =>
-    settled === undefined
+    settled?.receipt_stored !== true
       ? []
       : {
           plan_id: state.planId,

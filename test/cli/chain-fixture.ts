@@ -42,6 +42,7 @@ const receipt = (execution_id: string, digit: string): Draft => ({
     receipt_path: receiptPath(execution_id),
     receipt_cid: cid(digit),
     memo_key: cid('e'),
+    receipt_stored: true,
   },
 });
 

@@ -47,6 +47,7 @@ export const CHANGES: Readonly<Record<string, (value: never, n: number) => unkno
   reserved_usd_micro: (amount: number) => amount + 1,
   receipt_cid: () => `blake3:${'9'.repeat(64)}`,
   receipt_path: (path: string) => `${path}x`,
+  receipt_stored: (isStored: boolean) => !isStored,
   cid: () => `blake3:${'8'.repeat(64)}`,
   reason: (reason: string) => (reason === 'client' ? 'deadline' : 'client'),
   fact_id: () => 'f0',

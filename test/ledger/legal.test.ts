@@ -144,6 +144,11 @@ const BROKEN: Readonly<Record<string, readonly [given: readonly Deed[], when: re
     by('settler', other(SETTLED, { receipt_cid: cidOf('never written') })),
     /no receipt blake3:\w+ was written/,
   ],
+  receiptOwed: [
+    [...SUCCEEDED, ...by('settler', BUDGET)],
+    by('settler', other(SETTLED, { receipt_stored: false })),
+    /its receipt is not stored, and the plan did not have to end/,
+  ],
   canonicalPath: [
     STARTED,
     by('dispatcher', other(written('plan', 'fetch', 'a', ID), { path: `${OUTPUT_PATH}/../b` })),
@@ -232,6 +237,16 @@ test('a receipt is written by the settler, and nothing else is', () => {
   assert.match(early[0]?.message ?? '', /is written by the settler/);
   const log = other(RECEIPT, { path: `/artifacts/executions/plan/${ID}/log.txt` });
   assert.match(findingsOf([...SUCCEEDED, ...by('settler', log)])[0]?.message ?? '', /is not the receipt/);
+});
+
+test('a plan that has to end may end without a receipt, and says of none that was written that it was not', () => {
+  const ending = [...FAILED, ...by('dispatcher', cancelRequested('deadline'))];
+  const owed = by('settler', BUDGET, other(SETTLED, { receipt_stored: false }), settled('failed', 40));
+  assert.equal(findingsOf([...ending, ...owed]), []);
+  const [finding] = findingsOf([...ending, ...by('settler', RECEIPT), ...owed]);
+  assert.match(finding?.message ?? '', /its receipt was written at /);
+  const elsewhere = other(SETTLED, { receipt_stored: false, receipt_path: '/artifacts/elsewhere.json' });
+  assert.match(findingsOf([...ending, ...by('settler', BUDGET, elsewhere)])[0]?.message ?? '', /its receipt is /);
 });
 
 test('the whole history is legal, and so is a rejected plan whose id another command takes', () => {

@@ -26,6 +26,7 @@ interface Fields {
   readonly reserved_usd_micro: number;
   readonly receipt_path: string;
   readonly receipt_cid: string;
+  readonly receipt_stored: boolean | undefined;
   readonly path: string;
   readonly cid: string;
   readonly pointer: string;
@@ -191,7 +192,9 @@ function executionEventIsRight(event: Told, past: readonly Told[]): boolean {
       (one) => one.kind === 'artifact.written' && one.data.path === data.receipt_path,
     )?.data;
     if (data.receipt_path !== `/artifacts/executions/${planId}/${data.execution_id}/determinism.json`) return false;
-    if (receipt?.cid !== data.receipt_cid || receipt?.execution_id !== data.execution_id) return false;
+    if (data.receipt_stored === false) {
+      if (receipt !== undefined || !past.some((one) => one.kind === 'plan.cancel_requested')) return false;
+    } else if (receipt?.cid !== data.receipt_cid || receipt?.execution_id !== data.execution_id) return false;
     return has('budget.settled') && !has('execution.settled');
   }
   if (past.some((one) => one.kind === kind && one.data.path === data.path && one.data.cid !== data.cid)) return false;

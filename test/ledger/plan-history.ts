@@ -139,19 +139,31 @@ export const lost = (id: string, durationMs: number | null): Draft => ({
 });
 
 /** What the settler writes for an ended execution, in one commit. */
-export function settledExecution(planId: string, id: string, reserved: number, actual: number): Draft[] {
+export function settledExecution(
+  planId: string,
+  id: string,
+  reserved: number,
+  actual: number,
+  receiptStored = true,
+): Draft[] {
   const path = `${executionFolder(planId, id)}determinism.json`;
   const cid = cidOf(path);
   const receipt = { path, cid, sha256: 'cd'.repeat(32), size: 700, content_type: 'application/json', execution_id: id };
   return [
-    { kind: 'artifact.written', data: receipt },
+    ...(receiptStored ? [{ kind: 'artifact.written', data: receipt } as const] : []),
     {
       kind: 'budget.settled',
       data: { execution_id: id, reserved_usd_micro: reserved, actual_usd_micro: actual },
     },
     {
       kind: 'execution.settled',
-      data: { execution_id: id, receipt_path: path, receipt_cid: cid, memo_key: cidOf(`memo ${id}`) },
+      data: {
+        execution_id: id,
+        receipt_path: path,
+        receipt_cid: cid,
+        memo_key: cidOf(`memo ${id}`),
+        receipt_stored: receiptStored,
+      },
     },
   ];
 }

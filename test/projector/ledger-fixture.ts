@@ -192,7 +192,13 @@ export class Author {
       { kind: 'budget.settled', data: { execution_id: id, reserved_usd_micro: 20, actual_usd_micro: 11 } },
       {
         kind: 'execution.settled',
-        data: { execution_id: id, receipt_path: receipt.path, receipt_cid: receipt.cid, memo_key: cidOf('memo') },
+        data: {
+          execution_id: id,
+          receipt_path: receipt.path,
+          receipt_cid: receipt.cid,
+          memo_key: cidOf('memo'),
+          receipt_stored: true,
+        },
       },
     );
   }

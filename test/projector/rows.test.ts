@@ -83,6 +83,7 @@ const settleExecution = (id: string): Draft => ({
     receipt_path: `/artifacts/executions/p/${id}/determinism.json`,
     receipt_cid: cidOf(id),
     memo_key: cidOf('memo'),
+    receipt_stored: true,
   },
 });
 const end = (status: 'succeeded' | 'failed' | 'cancelled', spent = 0): Draft => ({

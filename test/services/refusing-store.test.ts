@@ -2,14 +2,17 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import * as assert from 'uvu/assert';
 import type { ServiceName } from '../../services/common/services.ts';
 import { delay } from '../../shared/async/delay.ts';
+import { fsck } from '../../shared/fsck/fsck.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
 import { DEAD_STREAM } from '../../shared/wire/dead.ts';
+import { openS3Store } from '../../shared/world/drivers/s3/s3.ts';
 import { probePlan } from '../harness/probe-plan.ts';
 import { available, type RunningServer, startMoto } from '../harness/servers/index.ts';
 import { ServiceProcess } from '../harness/service-process.ts';
 import { heard, startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
 import { type S3Proxy, startS3Proxy } from '../world/s3-proxy.ts';
-import { newBucketUrl } from '../world/s3-store.ts';
+import { newBucketUrl, S3_ANY_KEYS } from '../world/s3-store.ts';
 
 /** More refusals than a defect is forgiven, one behind the other, take the half of a minute. */
 const test = suite('a store that refuses for a while', undefined, { timeoutMs: 240_000 });
@@ -20,12 +23,19 @@ let its: TestStack;
 let server: RunningServer;
 let proxy: S3Proxy;
 const services: ServiceProcess[] = [];
+const bucket = newBucketUrl({ url: '' });
+/** The one bucket, by way of the proxy or past it. */
+function bucketOf({ url }: { readonly url: string }): URL {
+  const at = new URL(bucket);
+  at.searchParams.set('endpoint', url);
+  return at;
+}
 test.before(async () => {
   [its, server] = await Promise.all([startTestStack({ services: [] }), startMoto()]);
   proxy = await startS3Proxy(server.url);
   const env = {
     ...its.stack.serviceEnv,
-    ...{ ARTIFACTS_URL: newBucketUrl(proxy).href, AWS_ACCESS_KEY_ID: 'any', AWS_SECRET_ACCESS_KEY: 'any' },
+    ...{ ARTIFACTS_URL: bucketOf(proxy).href, AWS_ACCESS_KEY_ID: 'any', AWS_SECRET_ACCESS_KEY: 'any' },
   };
   const names: readonly ServiceName[] = ['admission', 'dispatcher', 'settler'];
   for (const name of names) services.push(new ServiceProcess(name, env));
@@ -63,6 +73,55 @@ test('what a plan under way needs of the store is waited for too', async () => {
   await refuses(/under-way/, 12);
   assert.is((await its.ended('under-way')).settled?.status, 'succeeded');
   assert.is((await (await jetstreamManager(its.core)).streams.info(DEAD_STREAM)).state.messages, 0);
+});
+
+const OWED = 'the receipt is missing: the store did not take it before the plan had to end';
+
+test('cancel and deadline end plans whose receipts and logs are refused, and those receipts are stored later', async () => {
+  let isRefusing = true;
+  let tellLog: () => void = () => undefined;
+  const logRefused = new Promise<void>((resolve) => {
+    tellLog = resolve;
+  });
+  proxy.decide = ({ url = '' }) => {
+    if (!isRefusing || !/\/executions\/(stopped|late)\//.test(url)) return 'pass';
+    if (/\/stopped\/.*log\.txt/.test(url)) tellLog();
+    return REFUSAL;
+  };
+  // What fails has a log.
+  await its.submit(probePlan('stopped', { params: { mode: 'exit1' } }));
+  await its.submit(probePlan('late', { params: { mode: 'hang' } }, { timeout_s: 10 }));
+  await logRefused;
+  await its.submit(probePlan('beside'));
+  assert.is((await its.ended('beside')).settled?.status, 'succeeded', 'other plans go on');
+  await its.client.request('plans.cancel', JSON.stringify({ plan_id: 'stopped' }));
+
+  const store = await openS3Store(bucketOf(server), { credentials: S3_ANY_KEYS });
+  const ends = await Promise.all(['stopped', 'late'].map((planId) => its.ended(planId)));
+  const pathOf = (planId: string) => `/artifacts/executions/${planId}/${planId}.probe.1/determinism.json`;
+  const told = ends.map(({ planId, settled, artifacts, budget }) => {
+    const faults = settled?.faults.map(({ code, pointer }) => `${pointer} ${code}`);
+    return [planId, settled?.status, faults, [...artifacts.keys()], budget.held];
+  });
+  assert.equal(told, [
+    ['stopped', 'cancelled', ['/steps/probe ERR_UNAVAILABLE'], [], 0],
+    ['late', 'failed', ['/timeout_s ERR_TIMEOUT', '/steps/probe ERR_UNAVAILABLE'], [], 0],
+  ]);
+  const { findings } = await fsck({ connection: its.core, store });
+  assert.equal(
+    findings.map(({ place, message }) => [place, message]).sort(),
+    ends.map(({ planId }) => [pathOf(planId), OWED]).sort(),
+  );
+
+  isRefusing = false;
+  for (const { planId, executions } of ends) {
+    const worldPath = pathOf(planId);
+    while ((await store.stat(worldPath)) === undefined) await delay(100);
+    const bytes = await store.getBytes({ worldPath });
+    assert.is(cidOf(bytes), executions.get(`${planId}.probe.1`)?.settled?.receipt_cid);
+  }
+  assert.equal((await fsck({ connection: its.core, store })).findings, []);
+  await store.close();
 });
 
 test.run();

@@ -99,11 +99,12 @@ test('an execution is settled by what its own step costs, with its receipt named
   const said = JSON.parse(new TextDecoder().decode(receipt.bytes));
   assert.equal([said.step_id, said.processor, said.params_cid], ['judge', 'test/dear@1', cidOf('{"deep":true}')]);
 
-  const stored = { cid: cidOf(receipt.bytes), sha256: 'cd'.repeat(32), size: receipt.bytes.byteLength };
-  const { drafts } = decideSettleExecution(chain.state, { plan, executionId, receipt: { ...receipt, ...stored } });
-  const { path } = receipt;
+  const stored = { sha256: 'cd'.repeat(32), size: receipt.bytes.byteLength };
+  const { drafts } = decideSettleExecution(chain.state, { plan, executionId, receipt, stored });
+  const { path, cid } = receipt;
   assert.equal(dataOf(drafts, 'artifact.written'), {
     path,
+    cid,
     ...stored,
     content_type: 'application/json',
     execution_id: executionId,

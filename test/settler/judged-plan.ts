@@ -1,4 +1,4 @@
-import type { SettlePlan, StoredReceipt } from '../../services/settler/decide.ts';
+import type { SettleExecution, SettlePlan } from '../../services/settler/decide.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import type { PredicateCall } from '../../shared/plan/plan.ts';
@@ -55,12 +55,11 @@ export const held = (count: number): PredicateResult[] =>
 
 // Executions.
 
-export const RECEIPT: StoredReceipt = {
+export const RECEIPT: SettleExecution['receipt'] = {
   path: `/artifacts/executions/plan/${ID}/determinism.json`,
   bytes: new Uint8Array(),
   memoKey: cidOf('memo'),
   cid: cidOf('receipt'),
-  sha256: 'ab'.repeat(32),
-  size: 700,
 };
-export const settle = { plan: planOf([step('train')]), executionId: ID, receipt: RECEIPT };
+export const STORED = { sha256: 'ab'.repeat(32), size: 700 };
+export const settle = { plan: planOf([step('train')]), executionId: ID, receipt: RECEIPT, stored: STORED };

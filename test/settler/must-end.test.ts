@@ -1,12 +1,12 @@
 import * as assert from 'uvu/assert';
-import { decideSettlePlan, duePredicates } from '../../services/settler/decide.ts';
+import { decideSettleExecution, decideSettlePlan, duePredicates, owedReceipts } from '../../services/settler/decide.ts';
 import { checkPredicates } from '../../services/settler/evidence.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { suite } from '../harness/suite.ts';
 import { dataOf } from '../ledger/given.ts';
-import { type Chain, cancelRequested } from '../ledger/plan-history.ts';
-import { finishedChain, withPredicates } from './judged-plan.ts';
+import { type Chain, cancelRequested, settledExecution } from '../ledger/plan-history.ts';
+import { endedChain, finishedChain, ID, NONE, RECEIPT, RESERVE, settle, withPredicates } from './judged-plan.ts';
 
 const test = suite('plans that have to end');
 
@@ -39,6 +39,40 @@ for (const [reason, by] of [
     ]);
   });
 }
+
+test('a receipt that the store did not take keeps no plan open: no event names it, and the end says so', () => {
+  const chain = endedChain().append('dispatcher', [cancelRequested('deadline')]);
+  const { drafts } = decideSettleExecution(chain.state, { ...settle, stored: undefined });
+  assert.equal(
+    drafts.map(({ kind }) => kind),
+    ['budget.settled', 'execution.settled'],
+  );
+  const { receipt_cid: cid, receipt_stored: isStored } = dataOf(drafts, 'execution.settled');
+  assert.equal([cid, isStored], [RECEIPT.cid, false]);
+  const { state } = chain.append('settler', drafts);
+  const end = decideSettlePlan(state, { plan: withPredicates(0), checked: NONE });
+  assert.equal(dataOf(end.drafts, 'plan.settled'), {
+    status: 'succeeded',
+    spent_usd_micro: 115,
+    faults: [
+      {
+        code: 'ERR_UNAVAILABLE',
+        message: 'the receipt of plan.train.1 could not be stored before the plan had to end',
+        pointer: '/steps/train',
+      },
+    ],
+  });
+});
+
+test('a receipt that is owed is stored from the event that tells of it, for four days', () => {
+  const chain = endedChain().append('dispatcher', [cancelRequested('deadline')]);
+  const { events } = chain.append('settler', settledExecution('plan', ID, RESERVE, 115, false));
+  const last = events.at(-1);
+  const toldMs = Date.parse(last?.ts ?? '');
+  assert.equal(owedReceipts(events, toldMs + 4 * 86_400_000), [last?.data]);
+  assert.equal(owedReceipts(events, toldMs + 4 * 86_400_000 + 1), []);
+  assert.equal(owedReceipts(finishedChain().events, toldMs), [], 'it is stored');
+});
 
 test('until then the store is waited for', async () => {
   assert.is(await check(finishedChain(1)).catch((error: unknown) => error), denied);

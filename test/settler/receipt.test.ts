@@ -173,15 +173,14 @@ test('an execution that was lost has a receipt without a fingerprint', () => {
 });
 
 test('an execution is settled once, for what it used; one that never started costs nothing', () => {
-  const stored = {
+  const receipt = {
     path: '/artifacts/executions/plan/plan.train.1/determinism.json',
     bytes: new Uint8Array(),
     memoKey: cidOf('m'),
     cid: cidOf('r'),
-    sha256: 'ab'.repeat(32),
-    size: 3,
   };
-  const command = { plan: planOf([step('train')]), executionId: 'plan.train.1', receipt: stored };
+  const stored = { sha256: 'ab'.repeat(32), size: 3 };
+  const command = { plan: planOf([step('train')]), executionId: 'plan.train.1', receipt, stored };
   const costOf = (chain: Chain) => {
     const { drafts } = decideSettleExecution(chain.state, command);
     const budget = drafts.find(({ kind }) => kind === 'budget.settled');

@@ -79,10 +79,22 @@ export const settledOnce = rule<'execution.settled'>('settledOnce', 'it is not s
 
 export const receiptWritten = rule<'execution.settled'>(
   'receiptWritten',
-  'the receipt is `determinism.json` in the folder of this execution, written before, with that CID',
-  ({ planId, artifacts }, { data: { execution_id: id, receipt_path: path, receipt_cid: cid } }) => {
+  'the receipt is `determinism.json` in the folder of this execution, written before with that CID if it is stored',
+  ({ planId, artifacts }, { data }) => {
+    const { execution_id: id, receipt_path: path, receipt_cid: cid, receipt_stored: isStored } = data;
     if (path !== receiptPath(planId, id)) return `its receipt is ${receiptPath(planId, id)}`;
+    if (!isStored) return undefined;
     const written = artifacts.get(path);
     return written?.cid === cid && written.execution_id === id ? undefined : `no receipt ${cid} was written at ${path}`;
+  },
+);
+
+export const receiptOwed = rule<'execution.settled'>(
+  'receiptOwed',
+  'a receipt that is not stored was not written, and the plan had to end: its cancellation was requested',
+  ({ artifacts, cancelRequested }, { data: { receipt_path: path, receipt_stored: isStored } }) => {
+    if (isStored) return undefined;
+    if (cancelRequested === undefined) return 'its receipt is not stored, and the plan did not have to end';
+    return artifacts.has(path) ? `its receipt was written at ${path}` : undefined;
   },
 );

@@ -99,6 +99,21 @@ function cancelled(): Chain {
     .append('settler', [settled('cancelled', 11)]);
 }
 
+/** Past its deadline, while the store takes no receipt. */
+function unreceipted(): Chain {
+  const planId = 'golden-unreceipted';
+  const id = `${planId}.fetch.1`;
+  const message = `the receipt of ${id} could not be stored before the plan had to end`;
+  const faults = [{ code: 'ERR_UNAVAILABLE', message, pointer: '/steps/fetch' }];
+  return admittedChain(planId, 500)
+    .append('dispatcher', scheduled(planId, 'fetch', 1, 200))
+    .append('dispatcher', [started(id)], 700)
+    .append('dispatcher', [cancelRequested('deadline')], 86_400_000)
+    .append('dispatcher', [failed(id, 300, { code: 'ERR_CANCELLED', retryable: false })], 60)
+    .append('settler', settledExecution(planId, id, 200, 11, false))
+    .append('settler', [{ kind: 'plan.settled', data: { status: 'failed', spent_usd_micro: 11, faults } }]);
+}
+
 const refused = (): Chain =>
   new Chain('golden-rejected').append('admission', [submitted('golden-rejected'), rejected('zu groß')], 0);
 
@@ -128,7 +143,7 @@ const later = (): Chain[] =>
 const here = new URL('./v2/', import.meta.url);
 const summaryFile = new URL('summaries.json', here);
 const summaries = JSON.parse(await readFile(summaryFile, 'utf8').catch(() => '{}')) as Record<string, unknown>;
-for (const chain of [retried(), failing(), cancelled(), refused(), resubmitted(), ...later()]) {
+for (const chain of [retried(), failing(), cancelled(), unreceipted(), refused(), resubmitted(), ...later()]) {
   const file = new URL(`${chain.planId}.ndjson`, here);
   const exists = await access(file).then(
     () => true,

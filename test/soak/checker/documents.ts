@@ -39,7 +39,7 @@ async function artifactFindings(plan: Folded, read: Read): Promise<string[]> {
 
 async function receiptFindings(plan: Folded, run: Run, admitted: Admitted, read: Read): Promise<string[]> {
   const bytes = await read(run.receipt?.path ?? '/');
-  if (bytes === undefined) return [`${run.id} has no receipt in the World`];
+  if (bytes === undefined) return run.receipt?.isStored === false ? [] : [`${run.id} has no receipt in the World`];
   const text = Buffer.from(bytes).toString('utf8');
   const receipt = JSON.parse(text) as Readonly<Record<string, Json>>;
   const step = admitted.steps.find(({ id }) => id === run.step);

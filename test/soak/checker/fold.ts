@@ -9,7 +9,7 @@ export interface Run {
   started?: Event;
   end?: Event;
   actual?: number;
-  receipt?: { readonly path: string; readonly cid: string };
+  receipt?: { readonly path: string; readonly cid: string; readonly isStored: boolean };
 }
 
 export interface Written {
@@ -152,8 +152,13 @@ const TAKES: Readonly<Record<string, Take>> = {
     if (run.receipt !== undefined) cannot(`${run.id} has two receipts`);
     if (run.end === undefined) cannot(`${run.id} has not ended`);
     if (path !== `/artifacts/executions/${event.plan_id}/${run.id}/determinism.json`) cannot(`a receipt at ${path}`);
-    if (plan.written.get(path)?.cid !== text(event, 'receipt_cid')) cannot(`${run.id}: its receipt was not written`);
-    run.receipt = { path, cid: text(event, 'receipt_cid') };
+    const isStored = event.data.receipt_stored !== false;
+    if (!isStored && plan.cancelled === undefined) cannot(`${run.id} has no receipt, and its plan did not have to end`);
+    const writtenCid = plan.written.get(path)?.cid;
+    if (writtenCid !== (isStored ? text(event, 'receipt_cid') : undefined)) {
+      cannot(isStored ? `${run.id}: its receipt was not written` : `${run.id}: its receipt was written`);
+    }
+    run.receipt = { path, cid: text(event, 'receipt_cid'), isStored };
   },
   'predicate.checked': (plan, event) => {
     plan.checks.push({ ok: event.data.ok === true, pointer: text(event, 'pointer') });
