@@ -1,3 +1,4 @@
+import type { ByteRoom } from '../../shared/async/byte-room.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { type Judge, type JudgedPredicate, TOO_COSTLY } from '../../shared/judge/judge.ts';
 import type { SentEvidence } from '../../shared/judge/question.ts';
@@ -6,50 +7,79 @@ import type { AdmittedPredicate } from '../../shared/plan/admitted.ts';
 import type { PredicateCall } from '../../shared/plan/plan.ts';
 import { type BoundPredicate, predicateOf } from '../../shared/plan/predicates/index.ts';
 import type { ArtifactEvidence, EvidenceRead, PredicateResult } from '../../shared/plan/predicates/predicate.ts';
-import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import type { ArtifactStat, ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { isEvidence } from './decide.ts';
 import { unlessItMustEnd } from './must-end.ts';
-
-type ArtifactRead = Extract<EvidenceRead, { kind: 'artifact' }>;
 
 /** More than any predicate judges is not read. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
+/** Bytes of large evidence that a settler holds at once, of all plans: evidence waits for the judge with its question. */
+export const EVIDENCE_BYTES = 4 * MAX_BYTES;
+
+/** Evidence up to this size waits for no room: as many as there are handlers are no more than one that is large. */
+const SMALL_BYTES = 256 * 1024;
+
 interface Sight {
   readonly store: ArtifactStore;
   readonly judge: Pick<Judge, 'predicate'>;
+  readonly room: Pick<ByteRoom, 'during'>;
   readonly state: PlanState;
 }
 
-async function readArtifact(
-  { store, state }: Sight,
-  { path, bytes }: ArtifactRead,
-): Promise<ArtifactEvidence | undefined> {
-  const stat = await store.stat(path);
-  if (stat === undefined || !isEvidence(state, stat)) return undefined;
-  const { cid, size } = stat;
-  if (!bytes || size > MAX_BYTES) return { cid, size, bytes: undefined };
+/** What is at a path that a predicate looks at; its bytes are read when there is room for them. */
+interface Found {
+  readonly stat: ArtifactStat;
+  readonly isRead: boolean;
+}
+
+async function look({ store, state }: Sight, reads: readonly EvidenceRead[]): Promise<Found[]> {
+  const found: Found[] = [];
+  for (const read of reads) {
+    if (read.kind !== 'artifact') continue;
+    const stat = await store.stat(read.path);
+    if (stat !== undefined && isEvidence(state, stat))
+      found.push({ stat, isRead: read.bytes && stat.size <= MAX_BYTES });
+  }
+  return found;
+}
+
+/** Undefined when what is there is not what the store says. */
+async function readArtifact({ store }: Sight, { stat, isRead }: Found): Promise<ArtifactEvidence | undefined> {
+  const { path: worldPath, cid, size } = stat;
+  if (!isRead) return { cid, size, bytes: undefined };
   try {
-    return { cid, size, bytes: await store.getBytes({ worldPath: path, expectedCid: cid }) };
+    return { cid, size, bytes: await store.getBytes({ worldPath, expectedCid: cid }) };
   } catch (error) {
     if (error instanceof IsomorphError && error.code === 'ERR_CID_MISMATCH') return undefined;
     throw error;
   }
 }
 
-async function evidenceOf(sight: Sight, reads: readonly EvidenceRead[]): Promise<SentEvidence> {
+async function evidenceOf(
+  sight: Sight,
+  reads: readonly EvidenceRead[],
+  found: readonly Found[],
+): Promise<SentEvidence> {
   const artifacts: [string, ArtifactEvidence][] = [];
-  const series: [string, number][] = [];
-  for (const read of reads) {
-    if (read.kind === 'artifact') {
-      const found = await readArtifact(sight, read);
-      if (found !== undefined) artifacts.push([read.path, found]);
-    } else {
-      const watermark = sight.state.series.get(read.series);
-      if (watermark !== undefined) series.push([read.series, watermark]);
-    }
+  for (const one of found) {
+    const artifact = await readArtifact(sight, one);
+    if (artifact !== undefined) artifacts.push([one.stat.path, artifact]);
   }
+  const series = reads.flatMap((read): [string, number][] => {
+    const watermark = read.kind === 'series' ? sight.state.series.get(read.series) : undefined;
+    return read.kind === 'series' && watermark !== undefined ? [[read.series, watermark]] : [];
+  });
   return { artifacts, series };
+}
+
+/** Bytes are held from when they are read until they are judged: a plan holds those of one predicate, and waits in turn. */
+async function judged(sight: Sight, predicate: BoundPredicate, call: PredicateCall): Promise<JudgedPredicate> {
+  const reads = predicate.reads(call);
+  const found = await look(sight, reads);
+  const bytes = found.reduce((sum, { stat, isRead }) => sum + (isRead ? stat.size : 0), 0);
+  const ask = async () => sight.judge.predicate(sight.state.planId, call, await evidenceOf(sight, reads, found));
+  return bytes <= SMALL_BYTES ? ask() : sight.room.during(bytes, ask);
 }
 
 /** A plan that has so many predicates too costly to judge is not asked for more: each costs seconds. */
@@ -60,12 +90,14 @@ const MAX_COSTLY = 5;
  * that cannot be asked: what is missing is then what was found.
  */
 function check(sight: Sight, predicate: BoundPredicate, call: PredicateCall): Promise<JudgedPredicate> {
-  const { judge, state } = sight;
-  const ask = async () => judge.predicate(state.planId, call, await evidenceOf(sight, predicate.reads(call)));
-  return unlessItMustEnd(state, ask, ({ code, message }) => {
-    const found = `could not be judged before the plan had to end: ${code}: ${message}`;
-    return { ok: false, found, isTooCostly: false };
-  });
+  return unlessItMustEnd(
+    sight.state,
+    () => judged(sight, predicate, call),
+    ({ code, message }) => {
+      const found = `could not be judged before the plan had to end: ${code}: ${message}`;
+      return { ok: false, found, isTooCostly: false };
+    },
+  );
 }
 
 /**

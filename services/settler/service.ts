@@ -1,3 +1,4 @@
+import { ByteRoom } from '../../shared/async/byte-room.ts';
 import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { Snapshot } from '../../shared/journal/snapshot.ts';
@@ -18,7 +19,7 @@ import {
   owedReceipts,
   unsettled,
 } from './decide.ts';
-import { checkPredicates } from './evidence.ts';
+import { checkPredicates, EVIDENCE_BYTES } from './evidence.ts';
 import { unlessItMustEnd } from './must-end.ts';
 import { type ReceiptDocument, receiptOf } from './receipt.ts';
 
@@ -31,6 +32,7 @@ class Settler {
   readonly #deps: SettlerDeps;
   readonly #journal: Journal;
   readonly #plans: AdmittedPlans;
+  readonly #room = new ByteRoom(EVIDENCE_BYTES);
 
   constructor(deps: SettlerDeps, journal: Journal) {
     this.#deps = deps;
@@ -92,7 +94,7 @@ class Settler {
 
   async #settlePlan(state: PlanState, plan: AdmittedPlan): Promise<void> {
     const { store, judge } = this.#deps;
-    const results = await checkPredicates({ store, judge, state }, duePredicates(state, plan));
+    const results = await checkPredicates({ store, judge, room: this.#room, state }, duePredicates(state, plan));
     const command = { plan, checked: { from: state.predicates.length, results } };
     const { decision } = await this.#journal.append(state.planId, decideSettlePlan, command);
     const { status } = decision;

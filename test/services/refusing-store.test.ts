@@ -104,7 +104,7 @@ test('cancel and deadline end plans whose receipts and logs are refused, and tho
     return [planId, settled?.status, faults, [...artifacts.keys()], budget.held];
   });
   assert.equal(told, [
-    ['stopped', 'cancelled', ['/steps/probe ERR_UNAVAILABLE'], [], 0],
+    ['stopped', 'cancelled', ['/steps/probe ERR_EXIT', '/steps/probe ERR_UNAVAILABLE'], [], 0],
     ['late', 'failed', ['/timeout_s ERR_TIMEOUT', '/steps/probe ERR_UNAVAILABLE'], [], 0],
   ]);
   const { findings } = await fsck({ connection: its.core, store });

@@ -7,7 +7,8 @@ import {
   type SettlePlan,
   unsettled,
 } from '../../services/settler/decide.ts';
-import { checkPredicates } from '../../services/settler/evidence.ts';
+import { checkPredicates, EVIDENCE_BYTES } from '../../services/settler/evidence.ts';
+import { ByteRoom } from '../../shared/async/byte-room.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { Judge } from '../../shared/judge/judge.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
@@ -176,6 +177,7 @@ test('an object counts as evidence unless the ledger names it with another CID',
 test('a predicate does not judge bytes that the ledger names otherwise: they are as good as absent', async () => {
   const { store, dispose } = await makeFileStore();
   const judge = new Judge();
+  const room = new ByteRoom(EVIDENCE_BYTES);
   try {
     await store.putBytes({ worldPath: OUT, data: Buffer.from('{"ok":"forged"}'), contentType: 'application/json' });
     const plan = planOf([step('train')], {
@@ -184,7 +186,7 @@ test('a predicate does not judge bytes that the ledger names otherwise: they are
         { pointer: '/predicates/1', call: callOf('artifact.jmespath_ok@1', { expression: 'ok' }) },
       ],
     });
-    const check = (state: PlanState) => checkPredicates({ store, judge, state }, plan.predicates);
+    const check = (state: PlanState) => checkPredicates({ store, judge, room, state }, plan.predicates);
     const named = await check(finishedChain().state);
     assert.equal(
       named.map(({ ok }) => ok),
@@ -216,8 +218,9 @@ test('costly predicates count by plan, also those of commits before', async () =
     },
   };
   const store = { stat: async () => undefined } as unknown as ArtifactStore;
+  const room = new ByteRoom(EVIDENCE_BYTES);
   const due = [{ pointer: '/predicates/5', call: callOf('artifact.jmespath_ok@1', { expression: 'ok' }) }];
-  const results = await checkPredicates({ store, judge, state: { ...state, predicates: checked } }, due);
+  const results = await checkPredicates({ store, judge, room, state: { ...state, predicates: checked } }, due);
   assert.equal(asked, []);
   assert.match(results[0]?.found ?? '', /^too costly to judge: 5 predicates before it/);
 });

@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import { decideSettleExecution, decideSettlePlan, duePredicates, owedReceipts } from '../../services/settler/decide.ts';
 import { checkPredicates } from '../../services/settler/evidence.ts';
+import { ByteRoom } from '../../shared/async/byte-room.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { suite } from '../harness/suite.ts';
@@ -17,7 +18,7 @@ const judge = { predicate: () => Promise.reject(new Error('there is no evidence 
 
 const check = (chain: Chain) => {
   const { state } = chain;
-  return checkPredicates({ store, judge, state }, duePredicates(state, withPredicates(1)));
+  return checkPredicates({ store, judge, room: new ByteRoom(1), state }, duePredicates(state, withPredicates(1)));
 };
 
 for (const [reason, by] of [
