@@ -43,7 +43,11 @@ export interface AdmissionDeps extends ServiceDeps {
   readonly limits: Limits;
 }
 
-const CONCURRENCY = 16;
+/** Plans that are judged at once. */
+export const CONCURRENCY = 16;
+
+/** Of them those that wait for what is costly to judge, however many principals there are: the others go on beside them. */
+export const MOST_SLOW = 12;
 
 /** A command outlives an outage of a long weekend; then its sender is told that nothing came of it. */
 const PATIENCE_S = 4 * 86_400;

@@ -2,7 +2,7 @@ import { loadRegistry } from '../../shared/registry/registry.ts';
 import { kvCapabilities } from '../../shared/scratch/kv/open.ts';
 import { queueCapabilities } from '../../shared/scratch/queue/open.ts';
 import type { Opened, Opening } from '../common/opening.ts';
-import { startAdmission } from './service.ts';
+import { MOST_SLOW, startAdmission } from './service.ts';
 import { watchStreams } from './watch-streams.ts';
 
 /** Admission as its configuration says. */
@@ -12,7 +12,7 @@ export async function start(opening: Opening): Promise<Opened> {
   const [defaultAdapter = 'mock'] = adapters;
   const admission = await startAdmission({
     ...deps,
-    judge: opening.judge(),
+    judge: opening.judge({ mostSlow: MOST_SLOW }),
     secrets: await opening.secrets(),
     store: await opening.store(),
     registry: await loadRegistry(config.registryDir),

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { TellLimit } from '../../shared/async/limit-notice.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { Judge } from '../../shared/judge/judge.ts';
+import type { JudgePoolOptions } from '../../shared/judge/pool.ts';
 import { openKv } from '../../shared/scratch/kv/open.ts';
 import type { ScratchOptions } from '../../shared/scratch/options.ts';
 import { openQueue } from '../../shared/scratch/queue/open.ts';
@@ -72,8 +73,8 @@ export class Opening implements OpeningContext {
   }
 
   /** Processes of this service's own, where what users wrote is evaluated. */
-  judge(): Judge {
-    return this.keep(new Judge());
+  judge(options: JudgePoolOptions = {}): Judge {
+    return this.keep(new Judge(options));
   }
 
   async secrets() {

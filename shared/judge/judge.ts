@@ -2,7 +2,7 @@ import { type Fault, fault, IsomorphError, unreachable } from '../errors/isomorp
 import type { PredicateCall } from '../plan/plan.ts';
 import { predicateOf } from '../plan/predicates/index.ts';
 import type { PredicateResult } from '../plan/predicates/predicate.ts';
-import { JudgePool, MAX_CPU_MS } from './pool.ts';
+import { JudgePool, type JudgePoolOptions, MAX_CPU_MS, MAX_KILLS } from './pool.ts';
 import {
   type Answer,
   answer,
@@ -22,6 +22,8 @@ function costText(limit: JudgeLimit): string {
       return `${TOO_COSTLY}: more than ${MAX_CPU_MS / 1_000} s of computing`;
     case 'memory':
       return `${TOO_COSTLY}: more memory than a judge has`;
+    case 'room':
+      return `${TOO_COSTLY}: more memory than there is for a judge, which was killed ${MAX_KILLS} times`;
     case 'depth':
       return `${TOO_COSTLY}: too deep, or a schema that refers to itself without end`;
     default:
@@ -39,7 +41,11 @@ export interface JudgedPredicate extends PredicateResult {
  * costs too much is told so, and costs nobody else anything. `asker` is whose question it is, such as a plan.
  */
 export class Judge {
-  readonly #pool = new JudgePool();
+  readonly #pool: JudgePool;
+
+  constructor(options: JudgePoolOptions = {}) {
+    this.#pool = new JudgePool(options);
+  }
 
   /**
    * Whether a predicate holds of its evidence. Too costly is a result like any other: it does not hold.

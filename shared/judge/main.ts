@@ -2,6 +2,7 @@
  * The child process that judges: `node bin/run.mjs judge <pid of its parent>`, with questions and answers on its channel. It has no
  * environment and no secrets, and ends with its parent, also while it is lost in a question.
  */
+import { writeFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { answer, type Question } from './question.ts';
 
@@ -13,6 +14,12 @@ look();
 setInterval(look, 1_000);
 `;
 
+try {
+  // Where memory is short the kernel takes a judge, which is replaced, before a service.
+  writeFileSync('/proc/self/oom_score_adj', '1000');
+} catch {
+  // No Linux, or it may not be written: the kernel chooses as it does.
+}
 new Worker(WATCH, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();
 process.on('disconnect', () => process.exit(0));
 process.on('message', (question: Question) => process.send?.(answer(question)));

@@ -1,6 +1,10 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
+import { Places } from './places.ts';
 import type { Answer, Question } from './question.ts';
+import { MAX_KILLS, Suspects } from './suspects.ts';
 import { JudgeWorker } from './worker.ts';
+
+export { MAX_KILLS };
 
 /** CPU of a usual question is below one ms. What needs more than this goes to the slow lane, and starts again there. */
 const QUICK_CPU_MS = 100;
@@ -15,6 +19,8 @@ interface Queued {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
+
+const unavailable = (why: string): IsomorphError => new IsomorphError('ERR_UNAVAILABLE', why);
 
 /** Waiting questions, one of each asker in turn. */
 class Turns {
@@ -43,48 +49,44 @@ type Worker = Pick<JudgeWorker, 'ask' | 'end' | 'isAlive'>;
 /** Starts a process that judges. @throws when the system has no room for one */
 type StartWorker = () => Worker;
 
+interface LaneOptions {
+  readonly start: StartWorker;
+  readonly limitMs: number;
+  /** Undefined: as many as ask. */
+  readonly places: Places | undefined;
+  readonly suspects: Suspects;
+  /** What becomes of a question that a limit of this lane ended. */
+  readonly exceeded: (asker: string, one: Queued, answer: Answer) => void;
+}
+
 /** One worker and those who wait for it. */
 class Lane {
-  readonly #start: StartWorker;
-  readonly #limitMs: number;
-  readonly #exceeded: (asker: string, one: Queued, answer: Answer) => void;
-  readonly #most: number;
-  readonly #unanswered = new Map<string, number>();
+  readonly #options: LaneOptions;
   readonly #turns = new Turns();
   #worker: Worker | undefined;
   #isBusy = false;
   #isClosed = false;
 
-  /** @param most questions of one asker at once */
-  constructor(
-    start: StartWorker,
-    limitMs: number,
-    most: number,
-    exceeded: (asker: string, one: Queued, answer: Answer) => void,
-  ) {
-    this.#start = start;
-    this.#limitMs = limitMs;
-    this.#most = most;
-    this.#exceeded = exceeded;
+  constructor(options: LaneOptions) {
+    this.#options = options;
   }
 
   /** Starts the worker ahead of the first question. */
   warm(): Worker {
-    if (this.#worker?.isAlive !== true) this.#worker = this.#start();
+    if (this.#worker?.isAlive !== true) this.#worker = this.#options.start();
     return this.#worker;
   }
 
   add(asker: string, one: Queued): void {
     if (this.#isClosed) {
-      one.reject(new IsomorphError('ERR_UNAVAILABLE', 'the judge is closed'));
+      one.reject(unavailable('the judge is closed'));
       return;
     }
-    const unanswered = this.#unanswered.get(asker) ?? 0;
-    if (unanswered >= this.#most) {
-      one.reject(new IsomorphError('ERR_UNAVAILABLE', `${unanswered} costly questions of ${asker} are being judged`));
+    const refused = this.#options.places?.take(asker);
+    if (refused !== undefined) {
+      one.reject(unavailable(refused));
       return;
     }
-    this.#unanswered.set(asker, unanswered + 1);
     this.#turns.add(asker, one);
     if (!this.#isBusy) void this.#run();
   }
@@ -98,18 +100,27 @@ class Lane {
     this.#isBusy = true;
     for (let next = this.#turns.next(); next !== undefined; next = this.#turns.next()) {
       const { asker, one } = next;
-      try {
-        if (this.#isClosed) throw new IsomorphError('ERR_UNAVAILABLE', 'the judge is closed');
-        const answer = await this.warm().ask(one.question, this.#limitMs);
-        if (answer.kind === 'exceeded' && answer.limit !== 'depth') this.#exceeded(asker, one, answer);
-        else one.resolve(answer);
-      } catch (error) {
-        one.reject(error);
-      }
-      this.#answered(asker);
+      await this.#judge(asker, one).catch(one.reject);
+      this.#options.places?.giveBack(asker);
       this.#replace();
     }
     this.#isBusy = false;
+  }
+
+  async #judge(asker: string, one: Queued): Promise<void> {
+    const { limitMs, suspects, exceeded } = this.#options;
+    if (this.#isClosed) throw unavailable('the judge is closed');
+    const answer = await this.warm().ask(one.question, limitMs);
+    if (answer.kind === 'killed') {
+      if (this.#isClosed) throw unavailable('the judge is closed');
+      if (!suspects.killed(one.question)) throw unavailable('the process that judges predicates was killed');
+      one.resolve({ kind: 'exceeded', limit: 'room' });
+    } else if (answer.kind === 'exceeded' && answer.limit !== 'depth') {
+      exceeded(asker, one, answer);
+    } else {
+      suspects.answered(one.question);
+      one.resolve(answer);
+    }
   }
 
   /** A killed worker is replaced at once, so that the next question finds a warm one. */
@@ -120,12 +131,12 @@ class Lane {
       // No process can be started just now: the next question tries again, and whoever asks it is told.
     }
   }
+}
 
-  #answered(asker: string): void {
-    const left = (this.#unanswered.get(asker) ?? 1) - 1;
-    if (left > 0) this.#unanswered.set(asker, left);
-    else this.#unanswered.delete(asker);
-  }
+export interface JudgePoolOptions {
+  readonly start?: StartWorker;
+  /** Costly questions of all askers at once. Default: as many as ask. */
+  readonly mostSlow?: number;
 }
 
 /**
@@ -133,18 +144,35 @@ class Lane {
  * within a lane the askers take turns. A question that ends its worker costs nobody else's.
  */
 export class JudgePool {
+  readonly #suspects = new Suspects();
   readonly #slow: Lane;
   readonly #quick: Lane;
 
-  constructor(start: StartWorker = () => new JudgeWorker()) {
-    this.#slow = new Lane(start, MAX_CPU_MS, MAX_SLOW, (_asker, one, answer) => one.resolve(answer));
-    this.#quick = new Lane(start, QUICK_CPU_MS, Number.POSITIVE_INFINITY, (asker, one) => this.#slow.add(asker, one));
+  constructor({ start = () => new JudgeWorker(), mostSlow = Number.POSITIVE_INFINITY }: JudgePoolOptions = {}) {
+    const shared = { start, suspects: this.#suspects };
+    this.#slow = new Lane({
+      ...shared,
+      limitMs: MAX_CPU_MS,
+      places: new Places({ mostOfOne: MAX_SLOW, mostOfAll: mostSlow }),
+      exceeded: (_asker, one, answer) => one.resolve(answer),
+    });
+    this.#quick = new Lane({
+      ...shared,
+      limitMs: QUICK_CPU_MS,
+      places: undefined,
+      exceeded: (asker, one) => {
+        this.#suspects.slow(one.question);
+        this.#slow.add(asker, one);
+      },
+    });
     this.#quick.warm();
   }
 
   /** @param asker whose question it is, such as a plan: askers take turns, and have at most `MAX_SLOW` costly ones at once */
   ask(asker: string, question: Question): Promise<Answer> {
-    return new Promise((resolve, reject) => this.#quick.add(asker, { question, resolve, reject }));
+    // One that was refused its place costs nothing when it is asked again.
+    const lane = this.#suspects.isSlow(question) ? this.#slow : this.#quick;
+    return new Promise((resolve, reject) => lane.add(asker, { question, resolve, reject }));
   }
 
   close(): void {

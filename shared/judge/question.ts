@@ -29,8 +29,8 @@ export type Question =
 /** One that is answered by what is wrong, at the place that it names. */
 export type FaultsQuestion = Extract<Question, { kind: 'call' | 'value' }>;
 
-/** What judging may use up. */
-export type JudgeLimit = 'time' | 'memory' | 'depth';
+/** What judging may use up: `room` is the memory of the system, which may be less than a judge may have. */
+export type JudgeLimit = 'time' | 'memory' | 'room' | 'depth';
 
 export type Answer =
   | { readonly kind: 'result'; readonly result: PredicateResult }

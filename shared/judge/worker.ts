@@ -29,9 +29,14 @@ const OWN_SIGNALS: ReadonlySet<NodeJS.Signals> = new Set(['SIGABRT', 'SIGTRAP', 
 const unavailable = (how: string): IsomorphError =>
   new IsomorphError('ERR_UNAVAILABLE', `the process that judges predicates ${how}`);
 
+/** The worker was killed from outside while it was asked, as the kernel does when memory is short. */
+export interface Killed {
+  readonly kind: 'killed';
+}
+
 /** A question that waits for its answer. */
 interface Pending {
-  readonly resolve: (answer: Answer) => void;
+  readonly resolve: (answer: Answer | Killed) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -58,6 +63,7 @@ export class JudgeWorker {
         reject(unavailable('did not start'));
         const byItself = signal === null ? code !== 0 : OWN_SIGNALS.has(signal);
         if (byItself) this.#pending?.resolve({ kind: 'exceeded', limit: 'memory' });
+        else if (signal === 'SIGKILL') this.#pending?.resolve({ kind: 'killed' });
         else this.#pending?.reject(unavailable(`was ended by ${signal ?? 'itself'}`));
       };
       this.#child.once('error', () => gone(0, null)).once('exit', gone);
@@ -78,9 +84,9 @@ export class JudgeWorker {
   /**
    * The answer, or that it would have cost more than `limitMs` of CPU: then this worker is no more. CPU and not time: on a
    * busy machine the same questions are answered.
-   * @throws ERR_UNAVAILABLE when the process could not be started, or was ended by somebody else
+   * @throws ERR_UNAVAILABLE when the process could not be started, or was asked to end by somebody else
    */
-  async ask(question: Question, limitMs: number): Promise<Answer> {
+  async ask(question: Question, limitMs: number): Promise<Answer | Killed> {
     this.#child.ref();
     this.#child.channel?.ref();
     try {
@@ -103,12 +109,12 @@ export class JudgeWorker {
     this.#child.channel?.unref();
   }
 
-  async #answered(question: Question, limitMs: number): Promise<Answer> {
+  async #answered(question: Question, limitMs: number): Promise<Answer | Killed> {
     const pid = this.#child.pid ?? 0;
     const before = await cpuMs(pid);
     const startedMs = performance.now();
     let timer: NodeJS.Timeout | undefined;
-    const answered = new Promise<Answer>((resolve, reject) => {
+    const answered = new Promise<Answer | Killed>((resolve, reject) => {
       const pending = { resolve, reject };
       this.#pending = pending;
       const look = async (): Promise<void> => {

@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
+import { delay } from '../../shared/async/delay.ts';
 import type { Fault, IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { Judge } from '../../shared/judge/judge.ts';
-import { MAX_SLOW } from '../../shared/judge/pool.ts';
+import { Judge, type JudgedPredicate } from '../../shared/judge/judge.ts';
+import { MAX_KILLS, MAX_SLOW } from '../../shared/judge/pool.ts';
 import type { SentEvidence } from '../../shared/judge/question.ts';
 import type { PredicateCall } from '../../shared/plan/plan.ts';
 import { suite } from '../harness/suite.ts';
@@ -180,12 +182,8 @@ test('of one asker a few costly questions wait and no more: it holds not all tha
   await Promise.all(asked);
 });
 
-test('a judge that somebody else ends has not judged: the question fails as one that may pass, and the next is answered', async () => {
-  const asked = judge.predicate('p', STALLS, LONG_A).then(
-    () => 'judged',
-    (error: IsomorphError) => error.code,
-  );
-  // In either lane, whichever has begun by then: all of them are ended until the question is.
+/** Ends all judges, whichever lane has begun by then, until the question is ended. */
+async function killedWhile(asked: Promise<unknown>): Promise<Set<number>> {
   let ended = false;
   void asked.then(() => {
     ended = true;
@@ -203,10 +201,59 @@ test('a judge that somebody else ends has not judged: the question fails as one 
     }
     await new Promise((resolve) => setImmediate(resolve));
   }
+  return killed;
+}
+
+test('a judge that somebody else ends has not judged: the question fails as one that may pass, and the next is answered', async () => {
+  const asked = judge.predicate('p', STALLS, LONG_A).then(
+    () => 'judged',
+    (error: IsomorphError) => error.code,
+  );
+  const killed = await killedWhile(asked);
   assert.is(await asked, 'ERR_UNAVAILABLE');
   // Else the next question may be asked of one that is dead and not known to be: they are known once they are reaped.
   while ([...killed].some((pid) => existsSync(`/proc/${pid}`))) await new Promise((resolve) => setImmediate(resolve));
   assert.is((await judge.predicate('p', holds('a'), documentOf('{"a": 1}'))).ok, true);
+});
+
+/** CPU of a process so far, in ms. */
+async function cpuMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10;
+}
+
+/** Kills the judge that computes, once that is no longer its start: as the kernel does where memory is short. */
+async function killedAtWork(): Promise<void> {
+  const before = new Map<number, number>();
+  for (const pid of await judgesOf(process.pid)) before.set(pid, await cpuMs(pid));
+  for (;;) {
+    for (const pid of await judgesOf(process.pid)) {
+      if ((await cpuMs(pid)) - (before.get(pid) ?? 0) < 800) continue;
+      process.kill(pid, 'SIGKILL');
+      return;
+    }
+    await delay(10);
+  }
+}
+
+test('a judge that is killed whenever a question is asked has judged it; killed once or twice it has not', async () => {
+  const own = new Judge();
+  for (let kills = 1; kills <= MAX_KILLS; kills++) {
+    const asked = own.predicate('short of memory', STALLS, LONG_A).catch(({ code }: IsomorphError) => code);
+    await killedAtWork();
+    const given = await asked;
+    if (kills < MAX_KILLS) assert.is(given, 'ERR_UNAVAILABLE', `after ${kills} kills`);
+    else assert.match((given as JudgedPredicate).found, /^too costly to judge: more memory than there is for a judge/);
+  }
+  assert.is((await own.predicate('p', holds('a'), documentOf('{"a": 1}'))).ok, true, 'others are judged');
+  await own.close();
+});
+
+test('where memory is short the kernel is to take a judge before any service', async () => {
+  await judge.predicate('p', holds('a'), documentOf('{"a": 1}'));
+  const [pid] = await judgesOf(process.pid);
+  assert.is((await readFile(`/proc/${pid}/oom_score_adj`, 'utf8')).trim(), '1000');
 });
 
 test('a judge ends with its parent, also when that is killed as it asks', async () => {

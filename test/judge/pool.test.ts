@@ -1,27 +1,74 @@
 import * as assert from 'uvu/assert';
-import { JudgePool } from '../../shared/judge/pool.ts';
+import type { IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { JudgePool, MAX_CPU_MS, MAX_KILLS } from '../../shared/judge/pool.ts';
 import type { Answer, Question } from '../../shared/judge/question.ts';
+import type { Killed } from '../../shared/judge/worker.ts';
 import { suite } from '../harness/suite.ts';
 
-const test = suite('judge: where no process can be started');
+const test = suite('judge: processes that do not start, or are killed');
 
 const question = { kind: 'call', call: {}, pointer: '' } as unknown as Question;
 const ANSWER: Answer = { kind: 'faults', faults: [] };
 
 test('the question fails that has none to answer it, and the next is answered', async () => {
   let starts = 0;
-  const pool = new JudgePool(() => {
+  const start = () => {
     starts += 1;
     if (starts === 2 || starts === 3) throw new Error('spawn ENOMEM');
     const worker = { isAlive: true, end: () => undefined, ask: () => Promise.resolve(ANSWER) };
     // The first ends with its question; its replacement does not start.
     return starts > 1 ? worker : { ...worker, isAlive: false };
-  });
+  };
+  const pool = new JudgePool({ start });
   const asked = () => pool.ask('p', question).catch((error: Error) => error.message);
   assert.is(await asked(), 'spawn ENOMEM');
   assert.equal(await asked(), ANSWER);
   assert.is(starts, 4);
   pool.close();
+});
+
+/** Workers that are killed so many times by each question, then answer it. */
+function killing(times: number) {
+  let kills = 0;
+  let asked = 0;
+  const ask = async (): Promise<Answer | Killed> => {
+    asked += 1;
+    if (kills >= times) return ANSWER;
+    kills += 1;
+    return { kind: 'killed' };
+  };
+  const pool = new JudgePool({ start: () => ({ isAlive: true, end: () => undefined, ask }) });
+  const answered = async (): Promise<Answer | string> => {
+    for (;;) {
+      const given = await pool.ask('p', question).catch(({ code, message }: IsomorphError) => `${code} ${message}`);
+      if (given !== 'ERR_UNAVAILABLE the process that judges predicates was killed') return given;
+    }
+  };
+  return { answered, asked: () => asked };
+}
+
+test('a judge that is killed as often as a question is asked has judged it: it needs more memory than there is', async () => {
+  const { answered, asked } = killing(Number.POSITIVE_INFINITY);
+  assert.equal(await answered(), { kind: 'exceeded', limit: 'room' });
+  assert.is(asked(), MAX_KILLS);
+});
+
+test('killed less often it has not, and what was answered in between begins anew', async () => {
+  const { answered, asked } = killing(MAX_KILLS - 1);
+  assert.equal(await answered(), ANSWER);
+  assert.is(asked(), MAX_KILLS);
+});
+
+test('a question that was slow is asked in the slow lane at once: one that finds no place costs no computing again', async () => {
+  const limits: number[] = [];
+  const ask = async (_: Question, limitMs: number): Promise<Answer> => {
+    limits.push(limitMs);
+    return { kind: 'exceeded', limit: 'time' };
+  };
+  const pool = new JudgePool({ start: () => ({ isAlive: true, end: () => undefined, ask }) });
+  await pool.ask('p', question);
+  await pool.ask('p', question);
+  assert.equal(limits, [100, MAX_CPU_MS, MAX_CPU_MS]);
 });
 
 test.run();

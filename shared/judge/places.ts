@@ -1,0 +1,53 @@
+import { LRUCache } from 'lru-cache';
+
+/** Who was refused is counted among those who want a place for as long as whoever asks again may wait before it does. */
+const WANTED_MS = 30_000;
+const REMEMBERED = 1_000;
+
+export interface PlacesOptions {
+  /** Of one asker at once. */
+  readonly mostOfOne: number;
+  /** Of all together; shared alike when more want them than there are. */
+  readonly mostOfAll: number;
+}
+
+/** Places of those who wait with what they hold, such as a slot of a service: never more than `mostOfAll`, however many ask. */
+export class Places {
+  readonly #options: PlacesOptions;
+  readonly #taken = new Map<string, number>();
+  readonly #refused = new LRUCache<string, true>({ max: REMEMBERED, ttl: WANTED_MS });
+  #all = 0;
+
+  constructor(options: PlacesOptions) {
+    this.#options = options;
+  }
+
+  /** Why the asker gets no more just now; undefined when it has one more. */
+  take(asker: string): string | undefined {
+    const own = this.#taken.get(asker) ?? 0;
+    const isFull = this.#all >= this.#options.mostOfAll;
+    if (isFull || own >= this.#share(asker)) {
+      this.#refused.set(asker, true);
+      return isFull
+        ? `${this.#all} costly questions are being judged`
+        : `${own} costly questions of ${asker} are being judged`;
+    }
+    this.#refused.delete(asker);
+    this.#taken.set(asker, own + 1);
+    this.#all += 1;
+    return undefined;
+  }
+
+  giveBack(asker: string): void {
+    const left = (this.#taken.get(asker) ?? 1) - 1;
+    if (left > 0) this.#taken.set(asker, left);
+    else this.#taken.delete(asker);
+    this.#all -= 1;
+  }
+
+  #share(asker: string): number {
+    const { mostOfOne, mostOfAll } = this.#options;
+    const wanting = new Set([...this.#taken.keys(), ...this.#refused.keys(), asker]);
+    return Math.min(mostOfOne, Math.max(1, Math.floor(mostOfAll / wanting.size)));
+  }
+}
