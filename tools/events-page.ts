@@ -63,8 +63,8 @@ An execution may end without having started: its plan was cancelled, or an input
     title: 'Facts of scratch use',
     text: `By the sampler, from what scratch adapters and processors report on \`facts.<plan_id>.>\`; never bodies or values. A \`key\`
 or \`topic\` is \`hmac-sha256:<hex>\` where it might hold a secret ([secrets.md](secrets.md)), and \`[withheld]\` when nobody said how to tell it. \`fact_id\` is made from the
-place of the report in its stream, so a report that is delivered twice is one event. A report that comes after the end of its plan is found on
-\`dead.facts.<principal>.<plan_id>\`.`,
+place of the report in its stream, so a report that is delivered twice is one event. A report that is still under way when its plan ends
+is dropped, and told in the log of the sampler: reports are sent beside the work, in no order with it, and nothing waits for them.`,
     families: ['scratch', 'streams'],
   },
 ];

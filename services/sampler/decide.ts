@@ -62,6 +62,9 @@ export function refusal(state: PlanState): Fault | undefined {
   return fault('ERR_PLAN_SETTLED', `plan ${state.planId} is ${state.phase}`);
 }
 
+/** Whether a fact was still under way when its plan ended, which is nobody's fault: it is dropped. */
+export const isLate = (state: PlanState, { id }: Fact): boolean => state.phase === 'settled' && !state.facts.has(id);
+
 /**
  * Why a fact is not recorded and never will be. One that was recorded before its plan ended may be delivered again.
  * @param most facts of a plan that the ledger records: how often a processor uses its scratch is its own choice

@@ -11,7 +11,7 @@ import { planOfFact } from '../../shared/wire/facts.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { LedgerRoom } from '../common/ledger-room.ts';
-import { commitsOf, decideRecord, type Fact, parseFact, refusalOf } from './decide.ts';
+import { commitsOf, decideRecord, type Fact, isLate, parseFact, refusalOf } from './decide.ts';
 
 /** Facts taken together; how many commits they fill depends on their size. */
 const FACTS_AT_ONCE = 200;
@@ -30,7 +30,9 @@ export interface SamplerDeps extends ServiceDeps {
 
 /** Brings facts of scratch use into the ledger, many to a commit. */
 export function startSampler({ tellLimit, mostFacts: most, ...deps }: SamplerDeps): Promise<Consumption> {
+  const { log } = deps;
   const refusedOften = new OnceAMinute();
+  const lateOften = new OnceAMinute();
   const journal = new Journal({ ...deps, by: 'sampler' });
   const room = new LedgerRoom(deps.connection);
   const batcher = new Batcher<Fact, PlanState>({ maxItems: FACTS_AT_ONCE, isInTurn: true }, async (planId, facts) => {
@@ -55,6 +57,11 @@ export function startSampler({ tellLimit, mostFacts: most, ...deps }: SamplerDep
       if (!parsed.ok) return giveUp(parsed.fault);
       if (planId === undefined) return giveUp(fault('ERR_PLAN_ID', `${message.subject} names no plan`));
       const state = await batcher.add(planId, parsed.fact);
+      if (isLate(state, parsed.fact)) {
+        const times = lateOften.due('late');
+        if (times !== undefined) log.info({ plan_id: planId, times }, 'a fact came after the end of its plan');
+        return DONE;
+      }
       tellLimit({ limit: 'facts', of: planId, used: state.facts.size, most });
       const refused = refusalOf(state, parsed.fact, most);
       // A flood of facts must not become one of dead letters: the first of a minute says it for all.

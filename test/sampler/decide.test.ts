@@ -1,13 +1,21 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { commitsOf, decideRecord, type Fact, parseFact, refusal, refusalOf } from '../../services/sampler/decide.ts';
+import {
+  commitsOf,
+  decideRecord,
+  type Fact,
+  isLate,
+  parseFact,
+  refusal,
+  refusalOf,
+} from '../../services/sampler/decide.ts';
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { encodeCommit } from '../../shared/ledger/chain.ts';
 import { type Draft, EVENT_LIMITS, FACT_KINDS } from '../../shared/ledger/events.ts';
-import { emptyState } from '../../shared/ledger/state.ts';
+import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
 import { suite } from '../harness/suite.ts';
 import { given } from '../ledger/given.ts';
-import { admittedChain, fact, settled } from '../ledger/plan-history.ts';
+import { admittedChain, Chain, fact, rejected, settled, submitted } from '../ledger/plan-history.ts';
 
 /** More than any of these histories has. */
 const MOST = 10_000;
@@ -181,6 +189,17 @@ test('a fact that was recorded before its plan ended is not refused when it is d
   chain.append('sampler', [first.draft]).append('settler', [settled('failed', 0)]);
   assert.is(refusalOf(chain.state, first, MOST), undefined);
   assert.is(refusalOf(chain.state, second, MOST)?.code, 'ERR_PLAN_SETTLED');
+});
+
+test('a fact is late that comes for the first time after its plan has ended; one of a rejected plan is not', () => {
+  const facts = [0, 1].map((number): Fact => ({ id: `f${number}`, draft: fact(number) }));
+  const [first, second] = facts as [Fact, Fact];
+  const chain = admittedChain('plan').append('sampler', [first.draft]);
+  const late = (state: PlanState) => [isLate(state, first), isLate(state, second)];
+  assert.equal(late(chain.state), [false, false]);
+  assert.equal(late(chain.append('settler', [settled('failed', 0)]).state), [false, true]);
+  const refused = new Chain('plan').append('admission', [submitted('plan'), rejected('no')]);
+  assert.equal(late(refused.state), [false, false]);
 });
 
 test('facts with long reasons fill as many commits as the limit asks for, all of them, in order', () => {

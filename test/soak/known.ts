@@ -15,8 +15,6 @@ export const KNOWN_LIMITS = {
     'known (ADR 51): marks of ended messages stay in the streams of queues for a day, also when their plan is purged (they are not counted as left behind)',
   'killed-writes':
     'known (ADR 8): what a killed process was writing into the file store stays in its folder for temporary files until a sweep (files of living processes are held against them)',
-  'late-facts':
-    'known, until J: a fact that the sampler meets after the end of its plan is a dead letter (those with ERR_PLAN_SETTLED are not held against it)',
 } as const;
 
 export type KnownLimit = keyof typeof KNOWN_LIMITS;

@@ -160,10 +160,10 @@ test('a plan that ends otherwise than it must is found', () => {
 
 test('a dead letter of a harmless plan is found, and one of poison is not', () => {
   const letter = { stream: 'FACTS', seq: 1, code: 'ERR_PLAN_SETTLED', plan: OF('scratch').id };
-  assert.equal(letterFindings([letter, { ...letter, plan: 'poison-1', code: 'ERR_SCHEMA' }], PLANS, []), []);
-  assert.is(letterFindings([letter], PLANS, ['late-facts']).length, 1);
-  assert.is(letterFindings([{ ...letter, code: 'ERR_SCHEMA' }], PLANS, []).length, 1);
-  assert.is(letterFindings([{ ...letter, plan: 'poison-1', code: 'ERR_INTERNAL' }], PLANS, []).length, 1);
+  assert.equal(letterFindings([{ ...letter, plan: 'poison-1', code: 'ERR_SCHEMA' }], PLANS), []);
+  assert.is(letterFindings([letter], PLANS).length, 1);
+  assert.is(letterFindings([{ ...letter, code: 'ERR_SCHEMA' }], PLANS).length, 1);
+  assert.is(letterFindings([{ ...letter, plan: 'poison-1', code: 'ERR_INTERNAL' }], PLANS).length, 1);
 });
 
 test('poison that nobody answered for is found', () => {

@@ -188,7 +188,7 @@ export class Rounds {
       ...cancels,
       ...verdict.forkFindings(this.#chains.foreign, this.#plans),
       ...verdict.badPlanFindings(after),
-      ...verdict.letterFindings(this.#letters, this.#plans, this.#on),
+      ...verdict.letterFindings(this.#letters, this.#plans),
       ...verdict.answerFindings({
         given: this.#given,
         letters: this.#letters,

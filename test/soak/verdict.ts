@@ -60,15 +60,9 @@ export function cancelFindings(
 }
 
 /** Dead letters of those who did nothing wrong. */
-export function letterFindings(
-  letters: readonly Letter[],
-  plans: ReadonlyMap<string, SoakPlan>,
-  on: readonly KnownLimit[],
-): string[] {
+export function letterFindings(letters: readonly Letter[], plans: ReadonlyMap<string, SoakPlan>): string[] {
   const isMeant = ({ plan, code }: Letter): boolean =>
-    !plans.has(plan) ||
-    (plans.get(plan)?.meddled === true && code === 'ERR_PRINCIPAL') ||
-    (code === 'ERR_PLAN_SETTLED' && !isOn(on, 'late-facts'));
+    !plans.has(plan) || (plans.get(plan)?.meddled === true && code === 'ERR_PRINCIPAL');
   return letters
     .filter((letter) => letter.code === 'ERR_INTERNAL' || !isMeant(letter))
     .map(({ stream, seq, code, plan }) => `${stream} ${seq} of ${plan} is a dead letter: ${code}`);
