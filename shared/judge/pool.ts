@@ -1,5 +1,5 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
-import { Places } from './places.ts';
+import { FairPlaces } from './fair-places.ts';
 import type { Answer, Question } from './question.ts';
 import { MAX_KILLS, Suspects } from './suspects.ts';
 import { JudgeWorker } from './worker.ts';
@@ -53,7 +53,7 @@ interface LaneOptions {
   readonly start: StartWorker;
   readonly limitMs: number;
   /** Undefined: as many as ask. */
-  readonly places: Places | undefined;
+  readonly places: FairPlaces | undefined;
   readonly suspects: Suspects;
   /** What becomes of a question that a limit of this lane ended. */
   readonly exceeded: (asker: string, one: Queued, answer: Answer) => void;
@@ -153,7 +153,7 @@ export class JudgePool {
     this.#slow = new Lane({
       ...shared,
       limitMs: MAX_CPU_MS,
-      places: new Places({ mostOfOne: MAX_SLOW, mostOfAll: mostSlow }),
+      places: new FairPlaces({ mostOfOne: MAX_SLOW, mostOfAll: mostSlow }),
       exceeded: (_asker, one, answer) => one.resolve(answer),
     });
     this.#quick = new Lane({

@@ -4,21 +4,21 @@ import { LRUCache } from 'lru-cache';
 const WANTED_MS = 30_000;
 const REMEMBERED = 1_000;
 
-export interface PlacesOptions {
+export interface FairPlacesOptions {
   /** Of one asker at once. */
   readonly mostOfOne: number;
   /** Of all together; shared alike when more want them than there are. */
   readonly mostOfAll: number;
 }
 
-/** Places of those who wait with what they hold, such as a slot of a service: never more than `mostOfAll`, however many ask. */
-export class Places {
-  readonly #options: PlacesOptions;
+/** FairPlaces of those who wait with what they hold, such as a slot of a service: never more than `mostOfAll`, however many ask. */
+export class FairPlaces {
+  readonly #options: FairPlacesOptions;
   readonly #taken = new Map<string, number>();
   readonly #refused = new LRUCache<string, true>({ max: REMEMBERED, ttl: WANTED_MS });
   #all = 0;
 
-  constructor(options: PlacesOptions) {
+  constructor(options: FairPlacesOptions) {
     this.#options = options;
   }
 

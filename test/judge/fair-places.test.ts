@@ -1,11 +1,11 @@
 import * as assert from 'uvu/assert';
-import { Places } from '../../shared/judge/places.ts';
+import { FairPlaces } from '../../shared/judge/fair-places.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('places of costly questions');
 
 /** How many places each asker gets who asks for ten, one after another in turns. */
-function asked(places: Places, askers: readonly string[]): number[] {
+function asked(places: FairPlaces, askers: readonly string[]): number[] {
   const got = askers.map(() => 0);
   for (let turn = 0; turn < 10; turn++) {
     for (const [index, asker] of askers.entries()) {
@@ -18,7 +18,7 @@ function asked(places: Places, askers: readonly string[]): number[] {
 const named = (count: number): string[] => Array.from({ length: count }, (_, index) => `p${index}`);
 
 test('one has no more than its own most, and all together no more than there are, however many ask', () => {
-  const of = (count: number) => asked(new Places({ mostOfOne: 6, mostOfAll: 12 }), named(count));
+  const of = (count: number) => asked(new FairPlaces({ mostOfOne: 6, mostOfAll: 12 }), named(count));
   assert.equal(of(1), [6]);
   assert.equal(of(2), [6, 6]);
   assert.equal(of(4), [3, 3, 3, 3]);
@@ -31,7 +31,7 @@ test('one has no more than its own most, and all together no more than there are
 });
 
 test('who came too late gets what the others give back before they get more', () => {
-  const places = new Places({ mostOfOne: 6, mostOfAll: 12 });
+  const places = new FairPlaces({ mostOfOne: 6, mostOfAll: 12 });
   assert.equal(asked(places, ['a', 'b']), [6, 6]);
   assert.is(places.take('late'), '12 costly questions are being judged');
   places.giveBack('a');
