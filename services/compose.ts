@@ -37,8 +37,10 @@ const STARTS: Readonly<Record<ServiceName, () => Promise<{ start(opening: Openin
   gateway: () => import('./gateway/start.ts'),
 };
 
-/** How long a service waits for its servers at start: in compose they start together. */
-const SERVER_WAIT_MS = 30_000;
+/** How long the set-up waits for NATS, which starts with it in compose. */
+const SETUP_WAIT_MS = 30_000;
+/** How long a service waits before it says that NATS is away: it is started again then. */
+const SERVICE_WAIT_MS = 5_000;
 
 /** A service that is told to end has ended by then, whatever it waits for: containers are killed after 10 s. */
 const STOP_MS = 9_000;
@@ -54,8 +56,8 @@ async function stopWithin(log: Logger, stop: () => Promise<void>, close: () => P
   await within(leftMs, close(), late('what was opened does not close'));
 }
 
-const connectAs = ({ natsUrl }: Config, name: ProcessName) =>
-  connectNats({ url: required(natsUrl, 'NATS_URL'), name: `isomorph-${name}`, waitMs: SERVER_WAIT_MS });
+const connectAs = ({ natsUrl }: Config, name: ProcessName, waitMs: number) =>
+  connectNats({ url: required(natsUrl, 'NATS_URL'), name: `isomorph-${name}`, waitMs });
 
 export interface SetUpOptions extends Pick<ComposeOptions, 'config' | 'log'> {
   /** Free on the disk of the streams, for who can look. */
@@ -64,7 +66,7 @@ export interface SetUpOptions extends Pick<ComposeOptions, 'config' | 'log'> {
 
 /** Prepares a deployment, as a user of NATS who may create streams. */
 export async function runSetup({ config, log, freeBytes }: SetUpOptions): Promise<void> {
-  const connection = await connectAs(config, 'setup');
+  const connection = await connectAs(config, 'setup', SETUP_WAIT_MS);
   try {
     const { gatewayKeyFile, artifactsUrl } = config;
     await (await import('./setup/service.ts')).setUp({
@@ -84,7 +86,7 @@ export async function runSetup({ config, log, freeBytes }: SetUpOptions): Promis
 /** Starts one service with connections of its own. */
 export async function startService(name: ServiceName, options: ComposeOptions): Promise<RunningService> {
   const log = options.log.child({ service: name });
-  const connection = await connectAs(options.config, name);
+  const connection = await connectAs(options.config, name, SERVICE_WAIT_MS);
   tellOfConnection(connection, log).catch((error: unknown) =>
     log.error({ err: error }, 'nobody watches the connection'),
   );

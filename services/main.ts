@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { IsomorphError } from '../shared/errors/isomorph-error.ts';
 import { readConfig } from './common/config/config.ts';
 import { PROCESSES, type ProcessName } from './common/services.ts';
+import { untilReachable } from './common/until-reachable.ts';
 import { runSetup, startService } from './compose.ts';
 
 /**
@@ -27,10 +28,15 @@ async function main(): Promise<void> {
   const log = pino({ level: config.logLevel, base: null });
   if (name === 'setup') return runSetup({ config, log });
   const instance = `${hostname()}-${process.pid}`;
-  const service = await startService(name, { config, env: process.env, log, instance });
   const ended = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
+  const starting = untilReachable(log.child({ service: name }), () =>
+    startService(name, { config, env: process.env, log, instance }),
+  );
+  const service = await Promise.race([starting, ended]);
+  // Told to end before it has started: there is nothing under way.
+  if (service === undefined) return;
   await Promise.race([ended, service.failure]);
   await service.stop();
 }

@@ -218,6 +218,12 @@ function parseJson(data: Uint8Array): unknown {
 /** Schedules ready steps, runs what is scheduled, and watches the deadlines of plans. */
 export async function startDispatcher(deps: DispatcherDeps): Promise<Consumption> {
   const dispatcher = new Dispatcher(deps);
-  await dispatcher.start();
+  try {
+    await dispatcher.start();
+  } catch (error) {
+    // It may be started again: what of it runs already must not run beside that.
+    await dispatcher.stop();
+    throw error;
+  }
   return dispatcher;
 }
