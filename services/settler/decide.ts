@@ -136,6 +136,11 @@ const ending = (before: readonly Draft[], end: Settled): SettlePlanDecision => (
   drafts: [...before, end],
 });
 
+const deadlineFaults = ({ cancelRequested, admitted }: PlanState): Fault[] =>
+  cancelRequested?.reason === 'deadline'
+    ? [fault('ERR_TIMEOUT', `the plan did not end before ${admitted?.deadline}`, { pointer: '/timeout_s' })]
+    : [];
+
 function settled(state: PlanState, progress: PlanProgress, checks: readonly EventData<'predicate.checked'>[]): Settled {
   const faults = [
     ...stepFaults(progress),
@@ -143,11 +148,7 @@ function settled(state: PlanState, progress: PlanProgress, checks: readonly Even
     ...predicateFaults(checks),
     ...receiptFaults(state),
   ];
-  if (state.cancelRequested?.reason === 'deadline' && !allSucceeded(progress)) {
-    faults.unshift(
-      fault('ERR_TIMEOUT', `the plan did not end before ${state.admitted?.deadline}`, { pointer: '/timeout_s' }),
-    );
-  }
+  if (!allSucceeded(progress)) faults.unshift(...deadlineFaults(state));
   return {
     kind: 'plan.settled',
     data: {
@@ -191,4 +192,22 @@ export function decideSettlePlan(state: PlanState, { plan, checked }: SettlePlan
   const drafts = checks.map((data): Draft => ({ kind: 'predicate.checked', data }));
   if (allSucceeded(progress) && done + checks.length < plan.predicates.length) return { drafts };
   return ending(drafts, settled(state, progress, [...state.predicates, ...checks]));
+}
+
+/**
+ * The end of a plan that has to end and whose admitted document cannot be read, where its chain alone tells it: nothing is
+ * open, nothing may start any more, and a step is missing, which no document changes.
+ * @param why the document cannot be read
+ */
+export function decideEndWithoutDocument(state: PlanState, why: Fault): SettlePlanDecision {
+  const { phase, cancelRequested, admitted, stepsSucceeded, unsettled: open, budget } = state;
+  if (phase !== 'admitted' || cancelRequested === undefined || open.size > 0) return NOTHING;
+  if (admitted === undefined || stepsSucceeded >= admitted.steps) return NOTHING;
+  const unread = fault(why.code, `the admitted plan cannot be read: ${why.message}`);
+  const data = {
+    status: cancelRequested.reason === 'client' ? 'cancelled' : 'failed',
+    spent_usd_micro: budget.spent,
+    faults: boundedFaults([...deadlineFaults(state), unread, ...receiptFaults(state)]),
+  } as const;
+  return ending([], { kind: 'plan.settled', data });
 }

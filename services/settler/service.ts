@@ -1,4 +1,5 @@
 import { ByteRoom } from '../../shared/async/byte-room.ts';
+import { type Fault, IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { Snapshot } from '../../shared/journal/snapshot.ts';
@@ -12,6 +13,7 @@ import type { ArtifactStore, PutResult } from '../../shared/world/artifact-store
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
 import {
+  decideEndWithoutDocument,
   decideSettleExecution,
   decideSettlePlan,
   duePredicates,
@@ -41,12 +43,26 @@ class Settler {
   }
 
   async react(events: readonly LedgerEvent[], { state }: Snapshot): Promise<void> {
-    if (state.phase === 'admitted') {
-      const plan = await this.#plans.of(state);
-      await this.#settlePlan(await this.#settleExecutions(state, plan), plan);
-    }
+    if (state.phase === 'admitted') await this.#settle(state);
     // Last: it may wait for long.
     await this.#storeOwed(owedReceipts(events, this.#deps.nowMs()), state);
+  }
+
+  async #settle(state: PlanState): Promise<void> {
+    const plan = await unlessItMustEnd(
+      state,
+      () => this.#plans.of(state),
+      (why) => why,
+    );
+    if ('code' in plan) await this.#endWithoutDocument(state.planId, plan);
+    else await this.#settlePlan(await this.#settleExecutions(state, plan), plan);
+  }
+
+  /** @throws why the document cannot be read, where the chain alone does not tell the end */
+  async #endWithoutDocument(planId: string, why: Fault): Promise<void> {
+    const { decision } = await this.#journal.append(planId, decideEndWithoutDocument, why);
+    if (decision.status === undefined) throw new IsomorphError(why.code, why.message);
+    this.#deps.log.warn({ plan_id: planId, status: decision.status, why }, 'settled without its admitted document');
   }
 
   async #settleExecutions(state: PlanState, plan: AdmittedPlan): Promise<PlanState> {

@@ -124,4 +124,13 @@ test('cancel and deadline end plans whose receipts and logs are refused, and tho
   await store.close();
 });
 
+test('a plan whose admitted document alone is refused ends when it is cancelled', async () => {
+  proxy.decide = ({ method, url = '' }) => (method === 'GET' && /\/plans\/unread\//.test(url) ? REFUSAL : 'pass');
+  await heard(its.client, 'ledger.unread.plan.admitted', () => its.submit(probePlan('unread')));
+  await its.client.request('plans.cancel', JSON.stringify({ plan_id: 'unread' }));
+  const { settled } = await its.ended('unread');
+  assert.equal([settled?.status, settled?.faults.map(({ code }) => code)], ['cancelled', ['ERR_REFUSED']]);
+  proxy.decide = () => 'pass';
+});
+
 test.run();

@@ -1,13 +1,29 @@
 import * as assert from 'uvu/assert';
-import { decideSettleExecution, decideSettlePlan, duePredicates, owedReceipts } from '../../services/settler/decide.ts';
+import {
+  decideEndWithoutDocument,
+  decideSettleExecution,
+  decideSettlePlan,
+  duePredicates,
+  owedReceipts,
+} from '../../services/settler/decide.ts';
 import { checkPredicates } from '../../services/settler/evidence.ts';
 import { ByteRoom } from '../../shared/async/byte-room.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { suite } from '../harness/suite.ts';
 import { dataOf } from '../ledger/given.ts';
-import { type Chain, cancelRequested, settledExecution } from '../ledger/plan-history.ts';
-import { endedChain, finishedChain, ID, NONE, RECEIPT, RESERVE, settle, withPredicates } from './judged-plan.ts';
+import { admittedChain, type Chain, cancelRequested, settledExecution } from '../ledger/plan-history.ts';
+import {
+  endedChain,
+  finishedChain,
+  ID,
+  NONE,
+  RECEIPT,
+  RESERVE,
+  settle,
+  startedChain,
+  withPredicates,
+} from './judged-plan.ts';
 
 const test = suite('plans that have to end');
 
@@ -73,6 +89,24 @@ test('a receipt that is owed is stored from the event that tells of it, for four
   assert.equal(owedReceipts(events, toldMs + 4 * 86_400_000), [last?.data]);
   assert.equal(owedReceipts(events, toldMs + 4 * 86_400_000 + 1), []);
   assert.equal(owedReceipts(finishedChain().events, toldMs), [], 'it is stored');
+});
+
+test('a plan that has to end and whose document cannot be read ends as its chain tells', () => {
+  const why = denied.toFault();
+  const end = (chain: Chain) => decideEndWithoutDocument(chain.state, why);
+  const cancelled = (chain: Chain, reason: 'client' | 'deadline' = 'client') =>
+    chain.append(reason === 'client' ? 'admission' : 'dispatcher', [cancelRequested(reason)]);
+  assert.equal(end(admittedChain('plan')).drafts, [], 'it is waited for until then');
+  const unread = { code: 'ERR_REFUSED', message: 'the admitted plan cannot be read: AccessDenied' };
+  const told = dataOf(end(cancelled(admittedChain('plan'))).drafts, 'plan.settled');
+  assert.equal([told.status, told.spent_usd_micro, told.faults], ['cancelled', 0, [unread]]);
+  const late = cancelled(admittedChain('plan'), 'deadline');
+  const { drafts } = end(late);
+  const { status, faults } = dataOf(drafts, 'plan.settled');
+  assert.equal([status, faults.map(({ code }) => code)], ['failed', ['ERR_TIMEOUT', 'ERR_REFUSED']]);
+  assert.equal(end(late.append('settler', drafts)).drafts, [], 'once');
+  // What is open has a price and a receipt that only the document tells; who succeeded may have predicates.
+  for (const chain of [startedChain(), endedChain(), finishedChain(1)]) assert.equal(end(cancelled(chain)).drafts, []);
 });
 
 test('until then the store is waited for', async () => {
