@@ -168,6 +168,9 @@ Delivery is at least once and without strict order, everywhere; a receipt that h
 a message that is put off counts as ready or in flight, and the numbers follow a little later. A used receipt is refused by the
 process that used it, everywhere; where not by every other one, those can use it until its message is delivered again.
 
+On \`nats:\` a topic is in one of 16 streams, by a hash of plan and topic, and holds at most what that stream may: a sixteenth of \`ISOMORPH_MAX_QUEUES_BYTES\` (16 MiB), less
+where the disk is small, shared with the other topics there. The limit of a plan (\`ISOMORPH_MAX_QUEUE_BYTES_A_PLAN\`, 8 MiB) is half of that; whoever raises it for one topic raises both.
+
 ## What the suites show
 
 \`npm run matrix\` runs every case on every backend that this machine can serve and prints this, or fails. \`refused\`: with

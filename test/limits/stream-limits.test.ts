@@ -4,6 +4,7 @@ import { DEFAULT_LIMITS, LIMITS } from '../../services/common/config/limits.ts';
 import { bytesOfStream, fitted, HEADROOM_BYTES, type StreamUse, usesOf } from '../../services/common/stream-limits.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { formatAmount, parseAmount } from '../../shared/text/amount.ts';
+import { KV_STREAM } from '../../shared/wire/scratch-kv.ts';
 import { STREAMS } from '../../shared/wire/streams.ts';
 import { suite } from '../harness/suite.ts';
 
@@ -21,6 +22,14 @@ test('with 1 GiB free every stream has the limit of the configuration, and a qua
   assert.equal(fitted(empty, 1024 * MIB), empty);
   assert.ok(total(empty) <= 0.75 * 1024 * MIB, formatAmount(total(empty)));
   assert.is(bytesOfStream('LEDGER', DEFAULT_LIMITS), LIMITS.ledgerBytes.fallback);
+});
+
+test('no plan alone can fill what all plans share: neither KV nor the stream that its topic is in', () => {
+  const { kvBytesOfPlan, queueBytesOfPlan } = DEFAULT_LIMITS;
+  assert.ok(kvBytesOfPlan * 2 <= bytesOfStream(KV_STREAM, DEFAULT_LIMITS));
+  for (const { name } of STREAMS.filter((one) => one.name.startsWith('SCRATCH_QUEUE_'))) {
+    assert.ok(queueBytesOfPlan * 2 <= bytesOfStream(name, DEFAULT_LIMITS), name);
+  }
 });
 
 test('on a smaller disk each gets less, and all of them fit', () => {

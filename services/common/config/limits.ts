@@ -73,7 +73,7 @@ const STREAM_LIMITS = {
   }),
   kvBytes: bytes({
     name: 'ISOMORPH_MAX_KV_BYTES',
-    meaning: 'keys and values of all plans on `nats:` (KV_SCRATCH)',
+    meaning: 'keys and values of all plans on `nats:` (KV_SCRATCH); the last eighth is for deletions',
     fallback: 64 * MIB,
   }),
   queuesBytes: bytes({
@@ -175,8 +175,8 @@ const SCRATCH_LIMITS = {
   }),
   queueBytesOfPlan: bytes({
     name: 'ISOMORPH_MAX_QUEUE_BYTES_A_PLAN',
-    meaning: 'bodies of those messages',
-    fallback: 64 * MIB,
+    meaning: 'bodies of those messages; on `nats:` a topic shares one of 16 streams, and this is half of it by default',
+    fallback: 8 * MIB,
     least: 64 * KIB,
   }),
   queueTopics: count({

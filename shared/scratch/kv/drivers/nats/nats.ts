@@ -6,13 +6,16 @@ import pLimit from 'p-limit';
 import { backoffMs, delay } from '../../../../async/delay.ts';
 import { KeyedQueue } from '../../../../async/keyed-queue.ts';
 import { IsomorphError } from '../../../../errors/isomorph-error.ts';
+import { isStreamFull } from '../../../../nats/missing.ts';
 import { ServerClock } from '../../../../providers/nats/clock.ts';
+import type { Room } from '../../../../providers/nats/room.ts';
 import { isConflict, type NatsAccess, natsAccess, orUnavailable } from '../../../../providers/nats/scratch.ts';
 import { KV_BUCKET, KV_MARKER_TTL_S, KV_STREAM, kvKey, kvSubject, kvSubjectsOf } from '../../../../wire/scratch-kv.ts';
 import type { KvCapabilities } from '../../../capabilities.ts';
 import { addToDecimal } from '../../integer.ts';
 import type { KvBackend, KvDriver } from '../../kv.ts';
 import { ABSENT, type Entry, EXPIRES, entryOf, OPERATION } from './entry.ts';
+import { roomOfBucket } from './room.ts';
 
 const CAPABILITIES: KvCapabilities = { ttl: 's', maxValueBytes: 512 * 1024, durable: true };
 
@@ -22,6 +25,8 @@ const INCR_GIVE_UP_MS = 8_000;
 const INCR_BACKOFF = { baseMs: 2, maxMs: 64, random: Math.random };
 const PURGES_AT_ONCE = 64;
 const REMEMBERED_COUNTERS = 1_000;
+/** As decimal text. */
+const LONGEST_COUNTER_BYTES = 17;
 
 /** The bucket by `@nats-io/kv`; by JetStream itself where that shows or takes no headers, which times to live are. */
 class NatsKv implements KvDriver {
@@ -30,6 +35,7 @@ class NatsKv implements KvDriver {
   readonly #nats: NatsAccess;
   readonly #bucket: KV;
   readonly #clock: ServerClock;
+  readonly #room: Room;
   /** One incr of a key at a time in this process: against itself, compare-and-set would only lose. */
   readonly #turns = new KeyedQueue();
   /** What the last incr of a key left; out of date, it costs one conflict. */
@@ -39,6 +45,7 @@ class NatsKv implements KvDriver {
     this.#nats = nats;
     this.#bucket = bucket;
     this.#clock = new ServerClock(nats.manager, KV_STREAM);
+    this.#room = roomOfBucket(nats);
   }
 
   async get(planId: string, key: string): Promise<Uint8Array | undefined> {
@@ -47,14 +54,24 @@ class NatsKv implements KvDriver {
 
   async put(planId: string, key: string, value: Uint8Array, ttlMs: number | undefined): Promise<void> {
     const at = kvKey(planId, key);
-    await orUnavailable(() =>
-      ttlMs === undefined ? this.#bucket.put(at, value) : this.#publish(kvSubject(at), value, { ttl: ttl(ttlMs) }),
-    );
+    await orUnavailable(async () => {
+      await this.#takeRoom(at, value.byteLength);
+      if (ttlMs === undefined) await this.#bucket.put(at, value);
+      else await this.#publish(kvSubject(at), value, { ttl: ttl(ttlMs) });
+    });
   }
 
   /** The mark goes by itself, and what it leaves is the server's own, which does too. */
   async delete(planId: string, key: string): Promise<void> {
-    await this.#erase(kvSubject(kvKey(planId, key)), 'DEL', KV_MARKER_TTL_S);
+    const at = kvKey(planId, key);
+    await orUnavailable(async () => {
+      try {
+        await this.#erase(kvSubject(at), 'DEL', KV_MARKER_TTL_S);
+      } catch (error) {
+        // A full stream takes no trace of what is not there, which needs none.
+        if (!isStreamFull(error) || (await this.#read(at)).value !== undefined) throw error;
+      }
+    });
   }
 
   incr(planId: string, key: string, by: number, ttlMs: number | undefined): Promise<number> {
@@ -68,7 +85,8 @@ class NatsKv implements KvDriver {
     const { state } = await orUnavailable(() => this.#nats.manager.streams.info(KV_STREAM, filter));
     const limit = pLimit(PURGES_AT_ONCE);
     const subjects = Object.keys(state.subjects ?? {});
-    await Promise.all(subjects.map((subject) => limit(() => this.#erase(subject, 'PURGE', MIN_TTL_S))));
+    const erase = (subject: string) => orUnavailable(() => this.#erase(subject, 'PURGE', MIN_TTL_S));
+    await Promise.all(subjects.map((subject) => limit(() => erase(subject))));
   }
 
   close(): Promise<void> {
@@ -101,6 +119,8 @@ class NatsKv implements KvDriver {
   async #addTo(entry: Entry, at: string, by: number, ttlMs: number | undefined) {
     const current = await this.#unlessPast(entry);
     const sum = addToDecimal(current.value, by);
+    // A counter that is there grows by some digits at most.
+    if (current.value === undefined) await this.#room.take(KV_STREAM, LONGEST_COUNTER_BYTES);
     const value = Buffer.from(String(sum));
     const expiresAtMs = ttlMs === undefined ? current.expiresAtMs : (await this.#clock.nowMs()) + ttlMs;
     const revision = await this.#update(at, value, entry.revision, expiresAtMs);
@@ -119,6 +139,17 @@ class NatsKv implements KvDriver {
     });
   }
 
+  /** What is no longer than what it replaces needs no room. @throws ERR_LIMIT */
+  async #takeRoom(at: string, bytes: number): Promise<void> {
+    try {
+      await this.#room.take(KV_STREAM, bytes);
+    } catch (error) {
+      if (!(error instanceof IsomorphError) || error.code !== 'ERR_LIMIT') throw error;
+      const { value: before } = await this.#read(at);
+      if (before === undefined || before.byteLength < bytes) throw error;
+    }
+  }
+
   async #read(at: string): Promise<Entry> {
     const message = await this.#nats.manager.streams.getMessage(KV_STREAM, { last_by_subj: kvSubject(at) });
     return message === null ? ABSENT : this.#unlessPast(entryOf(message));
@@ -135,7 +166,8 @@ class NatsKv implements KvDriver {
     const marks = headers();
     marks.set(OPERATION, operation);
     if (operation === 'PURGE') marks.set('Nats-Rollup', 'sub');
-    await orUnavailable(() => this.#publish(subject, '', { headers: marks, ttl: `${ttlS}s` }));
+    await this.#publish(subject, '', { headers: marks, ttl: `${ttlS}s` });
+    this.#room.freed(KV_STREAM);
   }
 
   async #publish(

@@ -2,13 +2,14 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
+import type { Room } from '../../../../providers/nats/room.ts';
 import { type NatsAccess, natsAccess, orUnavailable } from '../../../../providers/nats/scratch.ts';
 import { QUEUE_DEDUPE_S, scratchSubjects, type TopicPlace, topicPlace } from '../../../../wire/scratch-streams.ts';
 import type { QueueCapabilities } from '../../../capabilities.ts';
 import type { DeadLettered, Nacked, QueueBackend, QueueDriver, QueueMessage, QueueStats } from '../../queue.ts';
 import { badReceipt, deadTopic, isDeadTopic, topicName } from '../../topic.ts';
 import { type Mark, type NatsDelivery, parseReply, readHandle, writeHandle } from './lease.ts';
-import { Room } from './room.ts';
+import { roomOfQueues } from './room.ts';
 import * as topics from './topic.ts';
 import { HEADER } from './topic.ts';
 
@@ -65,14 +66,14 @@ class NatsQueue implements QueueDriver {
 
   constructor(nats: NatsAccess) {
     this.#nats = nats;
-    this.#room = new Room(nats);
+    this.#room = roomOfQueues(nats);
   }
 
   publish({ planId, topic, body, idempotencyKey, delayMs }: Parameters<QueueDriver['publish']>[0]): Promise<string> {
     return orUnavailable(async () => {
       const place = placeOf(planId, topic);
       await this.#boundary(place);
-      await this.#room.check(place.stream);
+      await this.#room.take(place.stream, body.byteLength);
       const keyed = idempotencyKey === undefined ? undefined : idOfKey(place, idempotencyKey);
       const id = keyed ?? (delayMs > 0 ? randomUUID() : undefined);
       const message = { id, body, fields: {}, dueMs: delayMs > 0 ? Date.now() + delayMs : 0 };
