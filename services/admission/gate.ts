@@ -46,7 +46,13 @@ export class Gate {
     const refused = this.#told(principal, refusesRejection(circumstances, first));
     if (refused !== undefined) return refused;
     circumstances.usage.claimRejection(principal, bytes);
-    return { release: () => circumstances.usage.releaseRejection(principal, bytes) };
+    return {
+      release: () => {
+        // Until the ledger is looked at it would count for nothing.
+        this.#tally.wrote();
+        circumstances.usage.releaseRejection(principal, bytes);
+      },
+    };
   }
 
   /** Holds the place of a plan until the ledger has it, or why there is none: of those who are judged at once each counts. */

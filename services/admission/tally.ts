@@ -31,6 +31,8 @@ export class Tally {
   #ledger: LedgerUse = { bytes: 0, limitBytes: Number.POSITIVE_INFINITY };
   #readTo: number | undefined;
   #lookedMs = Number.NEGATIVE_INFINITY;
+  /** Something that counts was written since. */
+  #isOutOfDate = false;
   #running: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
@@ -48,9 +50,14 @@ export class Tally {
     return this.#ledger;
   }
 
-  /** Looks unless somebody did within a second. @throws ERR_UNAVAILABLE */
+  /** Looks unless somebody did within a second, and nothing was written here since. @throws ERR_UNAVAILABLE */
   async recent(): Promise<void> {
-    if (performance.now() - this.#lookedMs >= LOOK_EVERY_MS) await this.look();
+    if (this.#isOutOfDate || performance.now() - this.#lookedMs >= LOOK_EVERY_MS) await this.look();
+  }
+
+  /** What was counted as about to be written is in the ledger now: the next look counts it. */
+  wrote(): void {
+    this.#isOutOfDate = true;
   }
 
   /** Counts all that is in the ledger when it is called; who calls at once shares one look. @throws ERR_UNAVAILABLE */
@@ -67,6 +74,7 @@ export class Tally {
 
   async #look(): Promise<void> {
     const { connection, limits, nowMs } = this.#options;
+    this.#isOutOfDate = false;
     try {
       this.#jsm ??= await jetstreamManager(connection, { checkAPI: false });
       const { state, config } = await this.#jsm.streams.info(LEDGER_STREAM);
