@@ -7,8 +7,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
+import { readConfig } from '../../services/common/config/config.ts';
+import { LIMITS, type LimitKey } from '../../services/common/config/limits.ts';
 import { VARIABLES } from '../../services/common/config/variables.ts';
-import { PROCESSES, SERVICES } from '../../services/common/services.ts';
+import { PROCESSES, type ProcessName, SERVICES } from '../../services/common/services.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
 import { requireNewEnough } from '../../shared/nats/server-version.ts';
 import { acquireNatsServer } from '../../stack/nats/acquire.ts';
@@ -40,8 +42,9 @@ const [program = '', ...args] = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(DOCKERFILE)
 
 const test = suite('docker-compose.yml');
 
-/** A value as compose fills it in when nothing is set. */
-const filledIn = (text: string): string => text.replace(/\$\{[A-Z_]+:-([^}]*)\}/g, '$1');
+/** A value as compose fills it in, by default when nothing is set. */
+const filledIn = (text: string, values: Readonly<Record<string, string>> = {}): string =>
+  text.replace(/\$\{([A-Z_]+):-([^}]*)\}/g, (_, name: string, fallback: string) => values[name] ?? fallback);
 
 test('it runs every service, and sets no variable that nobody reads', () => {
   const commands = OURS.map(([, { command }]) => command?.[0]).sort();
@@ -50,6 +53,24 @@ test('it runs every service, and sets no variable that nobody reads', () => {
   for (const [name, { environment = {} }] of OURS) {
     const unknown = Object.keys(environment).filter((variable) => !known.has(variable));
     assert.equal(unknown, [], name);
+  }
+});
+
+test('every limit can be set for all services at once, and is as by default where it is not', () => {
+  const limits = Object.entries(LIMITS);
+  const given: Readonly<Record<string, string>> = Object.fromEntries(
+    limits.map(([, { name, least }]) => [name, String(least)]),
+  );
+  for (const [service, { environment = {} }] of OURS) {
+    const configOf = (values: Readonly<Record<string, string>>) =>
+      readConfig(
+        Object.fromEntries(Object.entries(environment).map(([name, text]) => [name, filledIn(String(text), values)])),
+        [service as ProcessName],
+      );
+    const [set, unset] = [configOf(given), configOf({})];
+    for (const [key, { name, least, fallback }] of limits) {
+      assert.equal([set[key as LimitKey], unset[key as LimitKey]], [least, fallback], `${service} ${name}`);
+    }
   }
 });
 
