@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { delay } from '../../shared/async/delay.ts';
 import type { TellLimit } from '../../shared/async/limit-notice.ts';
-import { TokenBucket } from '../../shared/async/token-bucket.ts';
+import { ToldRate } from '../../shared/async/told-rate.ts';
 import type { ErrorCode } from '../../shared/errors/codes.ts';
 import { DEFAULT_LIMITS, type Limits } from '../common/config/limits.ts';
 
@@ -38,8 +38,8 @@ export const RETRY_AFTER = { 'retry-after': '1' } as const;
 interface Party {
   readonly name: string;
   readonly sockets: Set<Socket>;
-  readonly bytes: TokenBucket;
-  readonly requests: TokenBucket;
+  readonly bytes: ToldRate;
+  readonly requests: ToldRate;
   inFlight: number;
   isBeingForgotten: boolean;
 }
@@ -65,7 +65,7 @@ export type Admission =
 export class Traffic {
   readonly #limits: TrafficLimits;
   readonly #tell: TellLimit;
-  readonly #bytes: TokenBucket;
+  readonly #bytes: ToldRate;
   readonly #parties = new Map<string, Party>();
   /** Without a party: on its way to its first request, or of nobody. Oldest first; a request that ends makes it young. */
   readonly #unclaimed = new Set<Socket>();
@@ -76,7 +76,7 @@ export class Traffic {
   constructor({ limits = DEFAULT_TRAFFIC, tell = () => undefined }: TrafficOptions = {}) {
     this.#limits = limits;
     this.#tell = tell;
-    this.#bytes = new TokenBucket(limits.bytesPerS);
+    this.#bytes = this.#rate('gateway_bytes_per_s', 'all', limits.bytesPerS);
   }
 
   get connections(): number {
@@ -119,14 +119,10 @@ export class Traffic {
 
   #passage(socket: Socket, party: Party): Passage {
     let startMs = party.requests.take(1);
-    const { bytesPerS, bytesPerSOfOne, requestsPerSOfOne } = this.#limits;
-    if (startMs > 0) this.#tellRate('gateway_requests_per_s', party.name, requestsPerSOfOne);
     let hasEnded = false;
     return {
       pass: async (bytes) => {
         const [own, all] = [party.bytes.take(bytes), this.#bytes.take(bytes)];
-        if (own > 0) this.#tellRate('gateway_bytes_per_s', party.name, bytesPerSOfOne);
-        if (all > 0) this.#tellRate('gateway_bytes_per_s', 'all', bytesPerS);
         const waitMs = Math.max(own, all, startMs);
         startMs = 0;
         if (waitMs > 0) await delay(waitMs);
@@ -142,8 +138,8 @@ export class Traffic {
     };
   }
 
-  #tellRate(limit: string, of: string, most: number): void {
-    this.#tell({ limit, of, used: most, most });
+  #rate(limit: string, of: string, perS: number): ToldRate {
+    return new ToldRate({ limit, of, perS, tell: this.#tell });
   }
 
   #claim(socket: Socket, party: Party): void {
@@ -178,7 +174,8 @@ export class Traffic {
     const known = this.#parties.get(name);
     if (known !== undefined) return known;
     const { bytesPerSOfOne, requestsPerSOfOne } = this.#limits;
-    const [bytes, requests] = [new TokenBucket(bytesPerSOfOne), new TokenBucket(requestsPerSOfOne)];
+    const bytes = this.#rate('gateway_bytes_per_s', name, bytesPerSOfOne);
+    const requests = this.#rate('gateway_requests_per_s', name, requestsPerSOfOne);
     const party: Party = { name, sockets: new Set(), bytes, requests, inFlight: 0, isBeingForgotten: false };
     this.#parties.set(name, party);
     return party;

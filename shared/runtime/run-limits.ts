@@ -1,5 +1,5 @@
 import type { TellLimit } from '../async/limit-notice.ts';
-import { TokenBucket } from '../async/token-bucket.ts';
+import { ToldRate } from '../async/told-rate.ts';
 import type { Report } from './contract.ts';
 import { mayBeReport, parseReport } from './reports.ts';
 
@@ -24,18 +24,15 @@ type ErrorReport = Extract<Report, { isomorph: 'error' }>;
 
 /** Reads the reports of one run, so many a second: a flood costs the run its progress, and nobody the time to read it. */
 export class ReportReader {
-  readonly #limits: RunLimits;
-  readonly #rate: TokenBucket;
-  readonly #of: string;
+  readonly #rate: ToldRate;
   #error: ErrorReport | undefined;
   /** It came beyond the rate: it is read when somebody asks. */
   #unread: string | undefined;
 
   /** @param of the execution, as a limit that is hit is told */
   constructor(of: string, limits: RunLimits = RUN_LIMITS) {
-    this.#of = of;
-    this.#limits = limits;
-    this.#rate = new TokenBucket(limits.reportsPerS, { burst: limits.reportsPerS * BURST_S });
+    const { reportsPerS: perS, tell } = limits;
+    this.#rate = new ToldRate({ limit: 'reports_per_s', of, perS, burst: perS * BURST_S, tell });
   }
 
   /** A whole line of standard output as a report; undefined when it is log. */
@@ -46,8 +43,6 @@ export class ReportReader {
       if (report?.isomorph === 'error') [this.#error, this.#unread] = [report, undefined];
       return report;
     }
-    const { reportsPerS, tell } = this.#limits;
-    tell({ limit: 'reports_per_s', of: this.#of, used: reportsPerS, most: reportsPerS });
     if (ERROR_LINE.test(line)) this.#unread = line;
     return undefined;
   }
@@ -61,21 +56,15 @@ export class ReportReader {
 
 /** How fast the log of one run is read. */
 export class LogPace {
-  readonly #limits: RunLimits;
-  readonly #rate: TokenBucket;
-  readonly #of: string;
+  readonly #rate: ToldRate;
 
   constructor(of: string, limits: RunLimits = RUN_LIMITS) {
-    this.#of = of;
-    this.#limits = limits;
-    this.#rate = new TokenBucket(limits.logBytesPerS, { burst: limits.logBytesPerS * BURST_S });
+    const { logBytesPerS: perS, tell } = limits;
+    this.#rate = new ToldRate({ limit: 'log_bytes_per_s', of, perS, burst: perS * BURST_S, tell });
   }
 
   /** So much was read: after how many milliseconds to go on. */
   read(bytes: number): number {
-    const waitMs = this.#rate.take(bytes);
-    const { logBytesPerS, tell } = this.#limits;
-    if (waitMs > 0) tell({ limit: 'log_bytes_per_s', of: this.#of, used: logBytesPerS, most: logBytesPerS });
-    return waitMs;
+    return this.#rate.take(bytes);
   }
 }

@@ -41,4 +41,13 @@ test('a log that is written faster than it may be is read later, and told', () =
   assert.is(notices[0]?.limit, 'log_bytes_per_s');
 });
 
+test('a run that comes near its rates is told of once', () => {
+  const { limits, notices } = limited();
+  const pace = new LogPace('p.s.1', limits);
+  for (let bytes = 0; bytes < 4_900; bytes += 100) assert.is(pace.read(100), 0);
+  const [near, ...others] = notices;
+  assert.equal([near?.limit, near?.of, near?.most, others], ['log_bytes_per_s', 'p.s.1', 1_000, []]);
+  assert.ok((near?.used ?? 0) >= 800 && (near?.used ?? 0) < 1_000);
+});
+
 test.run();
