@@ -8,6 +8,7 @@ import type { Cid } from '../../shared/hash/cid.ts';
 import { canonicalWorldPath } from '../../shared/ids/world-path.ts';
 import { plural } from '../../shared/text/plural.ts';
 import type { ArtifactStat, ArtifactStore } from '../../shared/world/artifact-store.ts';
+import { BY_HAND, takePath } from '../../shared/world/whose.ts';
 import type { Context } from '../context.ts';
 import { unreadable } from '../local-file.ts';
 import { shownPath } from '../place.ts';
@@ -64,6 +65,7 @@ export async function put(context: Context, file: string, worldPath: string, opt
   // What reads from standard input is told apart by where it goes.
   const contentType = options.contentType ?? contentTypeOf(file === '-' ? canonical : file);
   const store = await context.store();
+  await takePath(store, canonical, BY_HAND);
   const result = await store.put({ worldPath: canonical, body, contentType });
   const how = result.created ? 'stored' : 'was there already, with the same bytes';
   out.lines(

@@ -32,7 +32,7 @@ def transfer(what, request):
         status = refused.code
     except (OSError, http.client.HTTPException):
         fail(TRANSIENT, "ERR_UNAVAILABLE", f"{what}: no answer", retryable=True)
-    passing = status >= 500 or status in (408, 429)
+    passing = status >= 500 or status in (408, 409, 429)
     fail(TRANSIENT if passing else 1, code, f"{what}: HTTP {status}", retryable=passing)
 
 
@@ -42,8 +42,8 @@ def read_job():
         job = json.loads(line)
     except ValueError:
         job = {}
-    if job.get("v") != 1:
-        fail(1, "ERR_SCHEMA", "no job of version 1 on standard input")
+    if job.get("v") not in (1, 2):
+        fail(1, "ERR_SCHEMA", "no job of version 1 or 2 on standard input")
     return job
 
 
@@ -65,7 +65,7 @@ def main():
     target = job["outputs"]["counts.json"]
     if len(answer) > target["max_bytes"]:
         fail(1, "ERR_OUTPUT_TOO_LARGE", f"counts.json has {len(answer)} bytes")
-    headers = {"Content-Type": target["content_type"]}
+    headers = {**target.get("put_headers", {}), "Content-Type": target["content_type"]}
     transfer("writing counts.json", urllib.request.Request(target["put_url"], answer, headers, method="PUT"))
     report("progress", fraction=1, message="counted")
 

@@ -32,8 +32,8 @@ def read_job():
     except ValueError:
         # The message of the parser could quote the line, which holds credentials.
         raise Failure(EXIT_FAILURE, "ERR_SCHEMA", "the job is not JSON") from None
-    if not isinstance(job, dict) or job.get("v") != 1:
-        raise Failure(EXIT_FAILURE, "ERR_SCHEMA", "the job is not of version 1 of the contract")
+    if not isinstance(job, dict) or job.get("v") not in (1, 2):
+        raise Failure(EXIT_FAILURE, "ERR_SCHEMA", "the job is not of version 1 or 2 of the contract")
     return job
 
 
@@ -55,7 +55,10 @@ def _transfer(what, attempt):
         try:
             return attempt()
         except urllib.error.HTTPError as refused:
-            if refused.code < 500:
+            if refused.code == 412 and turn > 0:
+                # An earlier try has arrived, though its answer has not.
+                return None
+            if refused.code < 500 and refused.code != 409:
                 raise Failure(EXIT_FAILURE, _refusal_code(refused), f"{what}: HTTP {refused.code}") from None
             last = f"HTTP {refused.code}"
         except http.client.InvalidURL:
@@ -87,7 +90,8 @@ def upload(name, target, path):
 
     def attempt():
         with open(path, "rb") as body:
-            headers = {"Content-Type": target["content_type"], "Content-Length": str(size)}
+            own = {"Content-Type": target["content_type"], "Content-Length": str(size)}
+            headers = {**target.get("put_headers", {}), **own}
             request = urllib.request.Request(target["put_url"], body, headers, method="PUT")
             with urllib.request.urlopen(request, timeout=SOCKET_TIMEOUT_S) as response:
                 response.read()

@@ -14,6 +14,8 @@ export interface JobOutput {
   readonly required: boolean;
   readonly max_bytes: number;
   readonly put_url: string;
+  /** Sent with the PUT: the URL is signed for them. From version 2 on. */
+  readonly put_headers?: Readonly<Record<string, string>>;
 }
 
 /** Where KV and queues of the plan are. The token is a credential. */
@@ -22,9 +24,9 @@ export interface JobScratch {
   readonly token: string;
 }
 
-/** The first line of standard input, version 1 of the processor contract. */
+/** The first line of standard input, version 1 or 2 of the processor contract. */
 export interface Job {
-  readonly v: 1;
+  readonly v: 1 | 2;
   readonly plan_id: string;
   readonly step_id: string;
   readonly execution_id: string;
@@ -60,7 +62,7 @@ const INPUT_FIELDS: Record<keyof JobInput, Kind> = {
   content_type: 'string',
   get_url: 'string',
 };
-const OUTPUT_FIELDS: Record<keyof JobOutput, Kind> = {
+const OUTPUT_FIELDS: Record<Exclude<keyof JobOutput, 'put_headers'>, Kind> = {
   path: 'string',
   content_type: 'string',
   required: 'boolean',
@@ -82,10 +84,13 @@ function firstFault(value: unknown, fields: Record<string, Kind>, pointer: strin
   return undefined;
 }
 
+const areHeaders = (value: unknown): boolean =>
+  value === undefined || (isRecord(value) && Object.values(value).every((one) => typeof one === 'string'));
+
 function faultOfJob(job: unknown): string | undefined {
   const fault = firstFault(job, JOB_FIELDS, '');
   if (fault !== undefined || !isRecord(job)) return fault;
-  if (job.v !== 1) return '/v is not 1, the version this SDK speaks';
+  if (job.v !== 1 && job.v !== 2) return '/v is not 1 or 2, the versions this SDK speaks';
   if (Number.isNaN(Date.parse(String(job.deadline)))) return '/deadline is not a date-time';
   const inScratch = job.scratch === undefined ? undefined : firstFault(job.scratch, SCRATCH_FIELDS, '/scratch');
   if (inScratch !== undefined) return inScratch;
@@ -96,6 +101,7 @@ function faultOfJob(job: unknown): string | undefined {
     for (const [name, entry] of Object.entries(job[key] as Record<string, unknown>)) {
       const inside = firstFault(entry, fields, `/${key}/${name}`);
       if (inside !== undefined) return inside;
+      if (!areHeaders((entry as Partial<JobOutput>).put_headers)) return `/${key}/${name}/put_headers are not headers`;
     }
   }
   return undefined;

@@ -28,8 +28,9 @@ async function refusal(action: string, response: Response): Promise<ProcessorErr
   return new ProcessorError(message, code === undefined ? {} : { code });
 }
 
-/** 501 says that the backend does not offer it: asking again changes nothing. */
-const isPassing = (status: number): boolean => (status >= 500 && status !== 501) || status === 408 || status === 429;
+/** 501 says that the backend does not offer it: asking again changes nothing. 409: another try is still under way. */
+const isPassing = (status: number, isConditional: boolean): boolean =>
+  (status >= 500 && status !== 501) || status === 408 || status === 429 || (isConditional && status === 409);
 
 /** In all, for a gateway that says that this execution has too much in flight. */
 const BUSY_MS = 60_000;
@@ -67,13 +68,16 @@ export async function request(
   isRepeatable = true,
 ): Promise<Response> {
   const tries = isRepeatable ? TRIES : 1;
+  const isConditional = new Headers(init.headers).has('if-none-match');
   let last = 'no answer';
   for (let attempt = 1; attempt <= tries; attempt += 1) {
     if (attempt > 1) await delay(BACKOFF_MS * attempt, undefined, { signal });
     try {
       const response = await fetchWithRoom(url, init, signal);
       if (response.ok) return response;
-      if (!isPassing(response.status)) throw await refusal(action, response);
+      // An earlier try has arrived, though its answer has not.
+      if (isConditional && response.status === 412 && attempt > 1) return response;
+      if (!isPassing(response.status, isConditional)) throw await refusal(action, response);
       last = `HTTP ${response.status}`;
       await response.body?.cancel();
     } catch (thrown) {
@@ -116,7 +120,8 @@ export async function upload(
       code: 'ERR_OUTPUT_TOO_LARGE',
     });
   }
-  const init = { method: 'PUT', headers: { 'content-type': output.content_type }, body };
+  const headers = { ...output.put_headers, 'content-type': output.content_type };
+  const init = { method: 'PUT', headers, body };
   const response = await request(`writing output "${name}"`, output.put_url, init, signal);
   await response.body?.cancel();
 }

@@ -57,8 +57,8 @@ def read_job():
     except ValueError:
         # The message of the parser could quote the line, which holds credentials.
         raise Failure(EXIT_FAILURE, "ERR_SCHEMA", "the job is not JSON") from None
-    if not isinstance(job, dict) or job.get("v") != 1:
-        raise Failure(EXIT_FAILURE, "ERR_SCHEMA", "the job is not of version 1 of the contract")
+    if not isinstance(job, dict) or job.get("v") not in (1, 2):
+        raise Failure(EXIT_FAILURE, "ERR_SCHEMA", "the job is not of version 1 or 2 of the contract")
     return job
 
 
@@ -81,7 +81,10 @@ def transfer(what, request):
             with urllib.request.urlopen(request, timeout=SOCKET_TIMEOUT_S) as response:
                 return response.read()
         except urllib.error.HTTPError as refused:
-            if refused.code < 500:
+            if refused.code == 412 and attempt > 0:
+                # An earlier try has arrived, though its answer has not.
+                return b""
+            if refused.code < 500 and refused.code != 409:
                 raise Failure(EXIT_FAILURE, refusal_code(refused), f"{what}: HTTP {refused.code}") from None
             last = f"HTTP {refused.code}"
         except http.client.InvalidURL:
@@ -162,7 +165,7 @@ def run(job):
     target = job["outputs"]["stats.json"]
     if len(answer) > target["max_bytes"]:
         raise Failure(EXIT_FAILURE, "ERR_OUTPUT_TOO_LARGE", f"stats.json has {len(answer)} bytes")
-    headers = {"Content-Type": target["content_type"]}
+    headers = {**target.get("put_headers", {}), "Content-Type": target["content_type"]}
     transfer("writing stats.json", urllib.request.Request(target["put_url"], answer, headers, method="PUT"))
     report("progress", fraction=1, message="counted")
 

@@ -1,12 +1,14 @@
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
+import { planOfPath } from '../../shared/ids/ids.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
 import { reserveFor } from '../../shared/plan/budget.ts';
-import { type Plan, PlanSchema } from '../../shared/plan/plan.ts';
+import { type Plan, PlanSchema, type PlanStep } from '../../shared/plan/plan.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
 import { type Validated, validator } from '../../shared/schema/validate.ts';
 import { orderByNeeds } from './needs-graph.ts';
 import {
   type Deployment,
+  type Resolved,
   type Rules,
   resolvePredicate,
   resolveStep,
@@ -79,6 +81,31 @@ function budgetFaults(admitted: AdmittedPlan): Fault[] {
   ];
 }
 
+/** No step writes what is another plan's, or another step's: of two that may write one path, the later would fail. */
+function pathFaults(plan: Plan, processors: Rules['processors'], written: readonly Resolved<string>[]): Fault[] {
+  const writers = new Map<string, string>();
+  const ofOutput = ({ id }: PlanStep, path: string, pointer: string): Fault[] => {
+    const owner = planOfPath(path) ?? plan.plan_id;
+    if (owner !== plan.plan_id) {
+      const expected = `a prefix that is not of the plan ${owner}`;
+      return [fault('ERR_POLICY', `${path} belongs to another plan`, { pointer, expected })];
+    }
+    const other = writers.get(path) ?? id;
+    writers.set(path, id);
+    if (other === id) return [];
+    return [
+      fault('ERR_IMMUTABLE', `${path} is written by "${other}" too`, { pointer, expected: 'a prefix of its own' }),
+    ];
+  };
+  return plan.steps.flatMap((step, index) => {
+    const prefix = written[index];
+    // What is wrong with the prefix itself has been said.
+    if (prefix === undefined || prefix.faults.length > 0) return [];
+    const outputs = processors.get(step.processor)?.outputs ?? [];
+    return outputs.flatMap(({ path }) => ofOutput(step, `${prefix.value}${path}`, `/steps/${index}/write_prefix`));
+  });
+}
+
 function circleFault(circle: readonly string[], plan: Plan): Fault {
   const index = plan.steps.findIndex((step) => step.id === circle[0]);
   const shown = circle.length > 20 ? [...circle.slice(0, 20), '…'] : circle;
@@ -101,6 +128,7 @@ function resolveSteps(plan: Plan, rules: Rules): Validated<AdmittedPlan> {
   const faults = [
     ...duplicates(plan),
     ...policyFaults(plan, rules),
+    ...pathFaults(plan, rules.processors, written),
     ...[...written, ...resolved, ...predicates].flatMap((one) => one.faults),
     ...(ordered.ok ? [] : [circleFault(ordered.circle, plan)]),
   ];

@@ -1,18 +1,19 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { executionFolder } from '../../shared/ids/ids.ts';
+import type { Cid } from '../../shared/hash/cid.ts';
 import { joinWorldPath } from '../../shared/ids/world-path.ts';
 import type { Draft, EventData } from '../../shared/ledger/events.ts';
-import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedStep } from '../../shared/plan/admitted.ts';
-import { DEFAULT_MAX_OUTPUT_BYTES, type Processor, type ProcessorOutput } from '../../shared/plan/registry.ts';
-import type { ArtifactStore, PutResult } from '../../shared/world/artifact-store.ts';
-import { type Collected, isOrphan } from './decide.ts';
+import { logPath } from '../../shared/plan/left.ts';
+import { DEFAULT_MAX_OUTPUT_BYTES, type Processor } from '../../shared/plan/registry.ts';
+import type { ArtifactStore, Sealed } from '../../shared/world/artifact-store.ts';
+import { takePath } from '../../shared/world/whose.ts';
+import type { Collected } from './decide.ts';
 import { failure } from './outcome.ts';
 import type { Scrub } from './scrub.ts';
 
 export interface CollectOptions {
   readonly store: ArtifactStore;
-  readonly state: PlanState;
+  readonly planId: string;
   readonly step: AdmittedStep;
   readonly processor: Processor;
   readonly executionId: string;
@@ -24,67 +25,61 @@ export const NOT_COLLECTED: Collected = { ok: false, why: failure('ERR_INTERNAL'
 
 const written = (data: EventData<'artifact.written'>): Draft => ({ kind: 'artifact.written', data });
 
-/** An upload as an artifact; undefined when there is none. */
-async function promote(
-  options: CollectOptions,
-  output: ProcessorOutput,
-  worldPath: string,
-): Promise<PutResult | undefined> {
-  const { store, state, step, executionId } = options;
-  const maxBytes = output.max_bytes ?? DEFAULT_MAX_OUTPUT_BYTES;
-  const request = { uploadId: executionId, worldPath, contentType: output.content_type, maxBytes };
-  try {
-    return await store.promote(request);
-  } catch (error) {
-    const taken = error instanceof IsomorphError && error.code === 'ERR_IMMUTABLE';
-    if (!taken || !isOrphan(state, step.id, worldPath)) throw error;
-    const orphan = await store.stat(worldPath);
-    return orphan === undefined ? store.promote(request) : store.replaceOrphan({ ...request, orphanCid: orphan.cid });
-  }
+/** What cannot be shown must not be named: the path is the plan's, and nothing else is there. */
+async function makeSure(store: ArtifactStore, planId: string, worldPath: string, cid: Cid): Promise<void> {
+  await takePath(store, worldPath, planId);
+  await store.checkFree({ worldPath, cid });
 }
 
-/** Re-hashes what a run uploaded and makes artifacts of it: all declared outputs, or none of them is named. */
-export async function collectOutputs(options: CollectOptions): Promise<Collected> {
-  const { step, processor, executionId, scrub } = options;
+/**
+ * Seals and hashes what a run uploaded: all declared outputs, or none of them is named. Nothing is visible before the
+ * commit that names it.
+ */
+export async function sealOutputs({
+  store,
+  planId,
+  step,
+  processor,
+  executionId,
+  scrub,
+}: CollectOptions): Promise<Collected> {
   const artifacts: Draft[] = [];
-  for (const output of processor.outputs) {
-    const path = joinWorldPath(step.write_prefix, output.path);
-    let result: PutResult | undefined;
+  for (const {
+    path: name,
+    content_type,
+    required,
+    max_bytes: maxBytes = DEFAULT_MAX_OUTPUT_BYTES,
+  } of processor.outputs) {
+    const path = joinWorldPath(step.write_prefix, name);
+    let sealed: Sealed | undefined;
     try {
-      result = await promote(options, output, path);
+      sealed = await store.seal({ uploadId: executionId, worldPath: path, maxBytes });
+      if (sealed !== undefined) await makeSure(store, planId, path, sealed.cid);
     } catch (error) {
       if (!(error instanceof IsomorphError) || error.retryable) throw error;
-      return { ok: false, why: failure(error.code, scrub.own(`${output.path}: ${error.message}`)) };
+      return { ok: false, why: failure(error.code, scrub.own(`${name}: ${error.message}`)) };
     }
-    if (result === undefined) {
-      if (!output.required) continue;
-      return { ok: false, why: failure('ERR_OUTPUT_MISSING', `${output.path} was not written`) };
+    if (sealed === undefined) {
+      if (!required) continue;
+      return { ok: false, why: failure('ERR_OUTPUT_MISSING', `${name} was not written`) };
     }
-    const { cid, sha256, size } = result;
-    artifacts.push(written({ path, cid, sha256, size, content_type: output.content_type, execution_id: executionId }));
+    const { cid, sha256, size } = sealed;
+    artifacts.push(written({ path, cid, sha256, size, content_type, execution_id: executionId }));
   }
   return { ok: true, artifacts };
 }
 
-/** Stores the log of an execution; one that was stored before a crash stays as it is. */
-export async function storeLog(
+/** Seals the log of an execution; one that was sealed before a crash stays as it is. */
+export async function sealLog(
   store: ArtifactStore,
   planId: string,
   executionId: string,
   log: string,
 ): Promise<Draft[]> {
   if (log === '') return [];
-  const path = `${executionFolder(planId, executionId)}log.txt`;
-  const contentType = 'text/plain; charset=utf-8';
-  const about = { path, content_type: contentType, execution_id: executionId };
-  try {
-    const data = new TextEncoder().encode(log);
-    const { cid, sha256, size } = await store.putBytes({ worldPath: path, data, contentType });
-    return [written({ ...about, cid, sha256, size })];
-  } catch (error) {
-    if (!(error instanceof IsomorphError) || error.code !== 'ERR_IMMUTABLE') throw error;
-    const stat = await store.stat(path);
-    if (stat === undefined) throw error;
-    return [written({ ...about, cid: stat.cid, sha256: stat.sha256, size: stat.size })];
-  }
+  const path = logPath(planId, executionId);
+  const data = new TextEncoder().encode(log);
+  const { cid, sha256, size } = await store.sealBytes({ uploadId: executionId, worldPath: path, data });
+  const content_type = 'text/plain; charset=utf-8';
+  return [written({ path, cid, sha256, size, content_type, execution_id: executionId })];
 }

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../shared/errors/codes.ts';
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
-import { executionId, outputPrefix } from '../../shared/ids/ids.ts';
+import { executionId } from '../../shared/ids/ids.ts';
 import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import type { Draft, Environment } from '../../shared/ledger/events.ts';
 import { type Execution, namesOtherwise, type PlanState } from '../../shared/ledger/state.ts';
@@ -133,15 +133,7 @@ export function decideStart(state: PlanState, command: Start): StartDecision {
   return { kind: 'started', inputs, deadlineMs, drafts: [started] };
 }
 
-/**
- * Whether an object in the way of an output may be replaced. An earlier execution of this step may have been killed
- * after it promoted and before its commit: the ledger does not name that object and, since that execution has ended
- * there, never will. Only the plan itself can write below its own output prefix, so only there.
- */
-export const isOrphan = (state: PlanState, stepId: string, path: string): boolean =>
-  path.startsWith(outputPrefix(state.planId, stepId)) && !state.artifacts.has(path);
-
-/** What a run left in the World, or why that is not what its processor declares. Only a run that ended well is looked at. */
+/** What a run left, sealed, or why that is not what its processor declares. Only a run that ended well is looked at. */
 export type Collected =
   | { readonly ok: true; readonly artifacts: readonly Draft[] }
   | { readonly ok: false; readonly why: Failure };

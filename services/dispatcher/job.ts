@@ -46,7 +46,7 @@ async function jobOutputs(options: JobOptions, ttlS: number): Promise<Record<str
   const entries = processor.outputs.map(async (output): Promise<[string, JobOutput]> => {
     const path = joinWorldPath(step.write_prefix, output.path);
     const maxBytes = output.max_bytes ?? DEFAULT_MAX_OUTPUT_BYTES;
-    const putUrl = await store.presignPut({
+    const put = await store.presignPut({
       uploadId: executionId,
       worldPath: path,
       contentType: output.content_type,
@@ -55,7 +55,8 @@ async function jobOutputs(options: JobOptions, ttlS: number): Promise<Record<str
       audience: 'public',
     });
     const { content_type, required } = output;
-    return [output.path, { path, content_type, required, max_bytes: maxBytes, put_url: putUrl }];
+    const headers = Object.keys(put.headers).length === 0 ? {} : { put_headers: { ...put.headers } };
+    return [output.path, { path, content_type, required, max_bytes: maxBytes, put_url: put.url, ...headers }];
   });
   return Object.fromEntries(await Promise.all(entries));
 }
@@ -82,6 +83,10 @@ function jobScratch({ planId, executionId, plan, processor, scratch, deadlineMs 
   return { url: new URL(SCRATCH_PATH, scratch.url).href, token: signToken(grant, scratch.secret) };
 }
 
+/** The lowest version of the contract that says it all: a processor of version 1 is told nothing that it does not know. */
+const versionOf = (outputs: Readonly<Record<string, JobOutput>>): Job['v'] =>
+  Object.values(outputs).some(({ put_headers }) => put_headers !== undefined) ? 2 : 1;
+
 /** What a processor is told (docs/processor-contract.md). Its URLs are credentials: it is stored nowhere. */
 export async function buildJob(options: JobOptions): Promise<Job> {
   const { planId, executionId, execution, step, processor, deadlineMs } = options;
@@ -89,7 +94,7 @@ export async function buildJob(options: JobOptions): Promise<Job> {
   const scratch = jobScratch(options);
   const [inputs, outputs] = await Promise.all([jobInputs(options, ttlS), jobOutputs(options, ttlS)]);
   return {
-    v: 1,
+    v: versionOf(outputs),
     plan_id: planId,
     step_id: step.id,
     execution_id: executionId,

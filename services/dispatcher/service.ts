@@ -1,5 +1,6 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { fault } from '../../shared/errors/isomorph-error.ts';
+import { isPlanId, planOfExecution } from '../../shared/ids/ids.ts';
 import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { Snapshot } from '../../shared/journal/snapshot.ts';
@@ -7,6 +8,7 @@ import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import { type Consumption, type Disposition, DONE, giveUp } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
+import { leftBy } from '../../shared/plan/left.ts';
 import type { RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import type { Validated } from '../../shared/schema/validate.ts';
 import type { Kv } from '../../shared/scratch/kv/kv.ts';
@@ -19,6 +21,7 @@ import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
+import { Showing } from '../common/showing.ts';
 import { answerPins } from './answer-pins.ts';
 import { decideDeadline, decideNext, purgeRefusal, timerRefusal, untilMs } from './decide.ts';
 import { type Effect, effectOf, purgeOf } from './effects.ts';
@@ -51,6 +54,7 @@ class Dispatcher {
   readonly #deps: DispatcherDeps;
   readonly #journal: Journal;
   readonly #plans: AdmittedPlans;
+  readonly #showing: Showing;
   readonly #workers: readonly Worker[];
   readonly #consumptions: Consumption[] = [];
   readonly #subscriptions: Subscription[] = [];
@@ -60,7 +64,8 @@ class Dispatcher {
     this.#deps = deps;
     this.#journal = new Journal({ ...deps, by: 'dispatcher' });
     this.#plans = new AdmittedPlans(deps.store);
-    const shared = { ...deps, journal: this.#journal, plans: this.#plans };
+    this.#showing = new Showing(deps.store);
+    const shared = { ...deps, journal: this.#journal, plans: this.#plans, showing: this.#showing };
     this.#workers = deps.runtimes.map((runtime) => new Worker({ ...shared, runtime }));
   }
 
@@ -132,13 +137,31 @@ class Dispatcher {
     };
   }
 
-  /** Uploads of killed executions and lost races; nothing that an event names is ever staged. */
+  /** Uploads of killed executions, and those that came after the end of theirs. */
   #sweep(): void {
     const { store, log } = this.#deps;
-    store.sweepUploads({ olderThanS: UPLOADS_KEPT_S }).then(
+    const isNeeded = (executionId: string): Promise<boolean> =>
+      this.#isNeeded(executionId).catch((error: unknown) => {
+        log.warn({ err: error, execution_id: executionId }, 'what an execution left is kept: it cannot be shown');
+        return true;
+      });
+    store.sweepUploads({ olderThanS: UPLOADS_KEPT_S, isNeeded }).then(
       (removed) => (removed > 0 ? log.info({ removed }, 'abandoned uploads were swept') : undefined),
       (error: unknown) => log.warn({ err: error }, 'sweeping uploads failed'),
     );
+  }
+
+  /** What is named and not shown, because a store refused it for long, is shown now, or kept. */
+  async #isNeeded(executionId: string): Promise<boolean> {
+    const planId = planOfExecution(executionId);
+    if (!isPlanId(planId)) return false;
+    // Up to its end: in a chain that is read in part an execution may seem to be nobody's.
+    const { state } = await this.#journal.load(planId, Number.POSITIVE_INFINITY);
+    const execution = state.executions.get(executionId);
+    if (execution === undefined) return false;
+    if (execution.end === undefined) return state.phase === 'admitted';
+    await this.#showing.show(leftBy(state, await this.#plans.of(state), execution));
+    return false;
   }
 
   /** Anyone in the account can say that a plan is to be cancelled; its chain says whether it is. */

@@ -1,12 +1,14 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
+import { SHUTTING_DOWN, whenAborted } from '../../shared/async/when-aborted.ts';
 import { type Fault, fault, IsomorphError, unreachable } from '../../shared/errors/isomorph-error.ts';
 import type { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { checkStanding, type Journal } from '../../shared/journal/journal.ts';
-import type { Draft, EventData } from '../../shared/ledger/events.ts';
+import type { EventData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type Disposition, DONE, giveUp } from '../../shared/nats/consume.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
+import { leftBy } from '../../shared/plan/left.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import type { Report } from '../../shared/runtime/contract.ts';
 import type { RunHandle, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
@@ -16,8 +18,10 @@ import { clip } from '../../shared/text/clip.ts';
 import { progressSubject } from '../../shared/wire/progress.ts';
 import type { Work } from '../../shared/wire/work.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
-import { collectOutputs, NOT_COLLECTED, storeLog } from './collect.ts';
+import type { Showing } from '../common/showing.ts';
+import { NOT_COLLECTED, sealLog, sealOutputs } from './collect.ts';
 import {
+  type Collected,
   decideEnd,
   decideStart,
   type End,
@@ -35,6 +39,7 @@ export interface WorkerDeps {
   readonly connection: NatsConnection;
   readonly journal: Journal;
   readonly store: ArtifactStore;
+  readonly showing: Showing;
   readonly secrets: SecretResolver;
   readonly plans: AdmittedPlans;
   readonly scratch: ScratchAccess | undefined;
@@ -65,8 +70,6 @@ const TAKEN_DELAY_MS = 50;
 /** For watchers, on one line. */
 const MAX_PROGRESS_MESSAGE = 500;
 
-const SHUTTING_DOWN = Symbol('shutting down');
-
 /** Takes scheduled executions to their end. Every path through it may be cut by a kill and taken again. */
 export class Worker {
   readonly #deps: WorkerDeps;
@@ -82,7 +85,7 @@ export class Worker {
     if (standing.kind === 'quarantined') await this.#endOverdue(execution);
     checkStanding(work.plan_id, standing);
     if (execution === undefined) return giveUp(unknownExecution(work), work.plan_id);
-    if (execution.end !== undefined) return this.#tidy(work.execution_id);
+    if (execution.end !== undefined) return this.#finish(state, execution);
     const waitMs = untilMs(execution.scheduled.not_before, this.#deps.nowMs());
     if (waitMs > 0) return { kind: 'later', delayMs: waitMs };
     const task = await this.#task(state, execution);
@@ -115,7 +118,8 @@ export class Worker {
   async #start(task: Task, state: PlanState, signal: AbortSignal): Promise<Disposition> {
     const { journal, instance, nowMs } = this.#deps;
     // A cancelled plan ends whatever its stores do: it asks them nothing.
-    const found = state.cancelRequested === undefined ? await this.#find(task) : { inputs: {}, secrets: NO_SECRETS };
+    const found =
+      state.cancelRequested === undefined ? await this.#find(task, state) : { inputs: {}, secrets: NO_SECRETS };
     const command = { ...task, found, worker: instance, nowMs: nowMs() };
     const { decision } = await journal.append(task.planId, decideStart, command);
     switch (decision.kind) {
@@ -152,11 +156,11 @@ export class Worker {
   }
 
   /** Asks the secrets and the World for what the execution needs. */
-  async #find(task: Task): Promise<FoundAtStart & { readonly secrets: ResolvedSecrets }> {
+  async #find(task: Task, state: PlanState): Promise<FoundAtStart & { readonly secrets: ResolvedSecrets }> {
     const secrets = await this.#secrets(task);
     if ('code' in secrets) return { inputs: {}, fault: secrets, secrets: NO_SECRETS };
     const looked = Object.entries(task.step.inputs).map(
-      async ([name, path]) => [name, await this.#deps.store.stat(path)] as const,
+      async ([name, path]) => [name, await this.#deps.showing.stat(state, path)] as const,
     );
     return { inputs: Object.fromEntries(await Promise.all(looked)), secrets };
   }
@@ -221,48 +225,63 @@ export class Worker {
     return this.#end(await this.#collect(task, result, scrub), task);
   }
 
-  /** Stores what an ended run left. */
+  /** Seals what an ended run left. */
   async #collect(task: Task, result: TimedResult, scrub: Scrub): Promise<End> {
     const { store, journal, runtime } = this.#deps;
     const { planId, executionId, processor, step } = task;
     const { state } = await journal.load(planId);
     const cancelled = this.#underWay.isCancelled(planId) || state.cancelRequested !== undefined;
     const environment = await runtime.environment(processor, processor.secrets.required);
-    const log = await storeLog(store, planId, executionId, result.text).catch((error: unknown): Draft[] => {
-      // A plan that is cancelled waits for no store; the last lines are in the event.
-      if (!cancelled) throw error;
-      this.#deps.log.warn({ err: error, execution_id: executionId }, 'an execution ends without its log');
-      return [];
-    });
+    const log = await this.#unlessCancelled(
+      cancelled,
+      () => sealLog(store, planId, executionId, result.text),
+      () => [],
+    );
     const outputs =
       failureOf(result, cancelled) === undefined
-        ? await collectOutputs({ store, state, step, processor, executionId, scrub })
+        ? await this.#unlessCancelled(
+            cancelled,
+            () => sealOutputs({ store, planId, step, processor, executionId, scrub }),
+            ({ code, message }): Collected => ({ ok: false, why: failure(code, scrub.own(message)) }),
+          )
         : NOT_COLLECTED;
     return { kind: 'ended', executionId, result, outputs, log, environment, cancelled };
   }
 
-  async #end(end: End, { planId, executionId }: Task): Promise<Disposition> {
-    const { decision } = await this.#deps.journal.append(planId, decideEnd, end);
-    this.#deps.log.info({ execution_id: executionId, outcome: decision.outcome ?? 'known already' }, 'execution ended');
-    return this.#tidy(executionId);
+  /** A plan that is cancelled waits for no store. */
+  async #unlessCancelled<T>(
+    cancelled: boolean,
+    ask: () => Promise<T>,
+    without: (error: IsomorphError) => T,
+  ): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!cancelled || !(error instanceof IsomorphError)) throw error;
+      this.#deps.log.warn({ err: error }, 'an execution of a cancelled plan ends without what it left');
+      return without(error);
+    }
   }
 
-  /** What is kept of an ended execution outside the World goes, once its end is in the ledger. */
+  async #end(end: End, { planId, executionId }: Task): Promise<Disposition> {
+    const { decision, state } = await this.#deps.journal.append(planId, decideEnd, end);
+    this.#deps.log.info({ execution_id: executionId, outcome: decision.outcome ?? 'known already' }, 'execution ended');
+    const execution = state.executions.get(executionId);
+    return execution === undefined ? this.#tidy(executionId) : this.#finish(state, execution);
+  }
+
+  /** The commit that ends an execution names what it left: now that is shown. Taken again, it does no more. */
+  async #finish(state: PlanState, execution: Execution): Promise<Disposition> {
+    const { plans, showing } = this.#deps;
+    if (state.artifacts.size > 0) await showing.show(leftBy(state, await plans.of(state), execution));
+    return this.#tidy(execution.executionId);
+  }
+
+  /** What is kept of an ended execution outside the World goes, once its end is in the ledger and what it left is shown. */
   async #tidy(executionId: string): Promise<Disposition> {
     await Promise.all([this.#deps.runtime.forget(executionId), this.#deps.store.dropUploads(executionId)]);
     return DONE;
   }
-}
-
-/** A signal as a promise that can be let go of: one signal lives as long as the service. */
-function whenAborted(signal: AbortSignal): { promise: Promise<typeof SHUTTING_DOWN>; forget: () => void } {
-  let onAbort = (): void => undefined;
-  const promise = new Promise<typeof SHUTTING_DOWN>((resolve) => {
-    onAbort = () => resolve(SHUTTING_DOWN);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-  return { promise, forget: () => signal.removeEventListener('abort', onAbort) };
 }
 
 const unknownExecution = (work: Work): Fault =>

@@ -5,13 +5,15 @@ import { Journal } from '../../shared/journal/journal.ts';
 import type { Snapshot } from '../../shared/journal/snapshot.ts';
 import type { Judge } from '../../shared/judge/judge.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
-import type { PlanState } from '../../shared/ledger/state.ts';
+import type { Artifact, PlanState } from '../../shared/ledger/state.ts';
 import type { Consumption } from '../../shared/nats/consume.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
+import { leftBy } from '../../shared/plan/left.ts';
 import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import type { ArtifactStore, PutResult } from '../../shared/world/artifact-store.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
+import { Showing } from '../common/showing.ts';
 import {
   decideEndWithoutDocument,
   decideSettleExecution,
@@ -35,11 +37,13 @@ class Settler {
   readonly #journal: Journal;
   readonly #plans: AdmittedPlans;
   readonly #room = new ByteRoom(EVIDENCE_BYTES);
+  readonly #showing: Showing;
 
   constructor(deps: SettlerDeps, journal: Journal) {
     this.#deps = deps;
     this.#journal = journal;
     this.#plans = new AdmittedPlans(deps.store);
+    this.#showing = new Showing(deps.store);
   }
 
   async react(events: readonly LedgerEvent[], { state }: Snapshot): Promise<void> {
@@ -72,7 +76,10 @@ class Settler {
       const { executionId } = execution;
       const receipt = receiptOf(current, plan, execution);
       // A store that did not take one is not asked to take the next: each may cost as long as a server lets one wait.
-      const stored: PutResult | undefined = isTaking ? await this.#storedUnlessItMustEnd(current, receipt) : undefined;
+      const left = leftBy(current, plan, execution);
+      const stored: PutResult | undefined = isTaking
+        ? await this.#storedUnlessItMustEnd(current, receipt, left)
+        : undefined;
       isTaking = stored !== undefined;
       const command = { plan, executionId, receipt, stored };
       current = (await this.#journal.append(state.planId, decideSettleExecution, command)).state;
@@ -80,10 +87,14 @@ class Settler {
     return current;
   }
 
-  #storedUnlessItMustEnd(state: PlanState, receipt: ReceiptDocument): Promise<PutResult | undefined> {
+  #storedUnlessItMustEnd(
+    state: PlanState,
+    receipt: ReceiptDocument,
+    left: readonly Artifact[],
+  ): Promise<PutResult | undefined> {
     return unlessItMustEnd(
       state,
-      () => this.#store(receipt),
+      () => this.#store(receipt, left),
       (fault) => {
         this.#deps.log.warn({ plan_id: state.planId, path: receipt.path, fault }, 'a plan ends without a receipt');
         return undefined;
@@ -91,8 +102,11 @@ class Settler {
     );
   }
 
-  #store({ path, bytes }: ReceiptDocument): Promise<PutResult> {
-    return this.#deps.store.putBytes({ worldPath: path, data: bytes, contentType: 'application/json' });
+  /** What an execution left is there before the event that settles it, and so before predicates and the end of the plan. */
+  async #store({ path, bytes }: ReceiptDocument, left: readonly Artifact[]): Promise<PutResult> {
+    const storing = this.#deps.store.putBytes({ worldPath: path, data: bytes, contentType: 'application/json' });
+    const [stored] = await Promise.all([storing, this.#showing.ensureShown(left)]);
+    return stored;
   }
 
   /** The commit that tells of a receipt that was not stored is handed back until the store takes it. */
@@ -103,7 +117,7 @@ class Settler {
       const execution = state.executions.get(id);
       if (execution === undefined) continue;
       const receipt = receiptOf(state, plan, execution);
-      if (receipt.cid === cid) await this.#store(receipt);
+      if (receipt.cid === cid) await this.#store(receipt, leftBy(state, plan, execution));
       else this.#deps.log.error({ execution_id: id, cid }, 'this version makes another receipt: it is not stored');
     }
   }

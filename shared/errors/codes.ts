@@ -37,7 +37,7 @@ export const ERROR_TABLE = {
   ),
   ERR_TOO_LONG: row('A path or segment is longer than its limit.', false, 'Shorten it: 255 bytes a segment.'),
   ERR_IMMUTABLE: row(
-    'The path already holds other bytes.',
+    'The path already holds other bytes, or belongs to another plan.',
     false,
     'Write to a new path; artifacts are never overwritten.',
   ),

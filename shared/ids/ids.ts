@@ -21,3 +21,15 @@ export const receiptPath = (planId: string, id: string): string => `${executionF
 
 /** The step that an execution id names; empty when it names none. */
 export const stepOfExecution = (id: string): string => id.split('.')[1] ?? '';
+
+/** The plan that an execution id names; empty when it names none. */
+export const planOfExecution = (id: string): string => id.split('.')[0] ?? '';
+
+/** Folders of the World that are shared out by name: what lies in one under the name of a plan is that plan's. */
+const PLANS_OWN: ReadonlySet<string> = new Set(['outputs', 'executions', 'plans', 'metrics']);
+
+/** The plan that a path belongs to by its name; undefined for one that is whose claim comes first. */
+export function planOfPath(path: string): string | undefined {
+  const [, facet, folder = '', name = ''] = path.split('/');
+  return facet === 'artifacts' && PLANS_OWN.has(folder) && name !== '' ? name : undefined;
+}

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 
 /**
- * The processor contract, version 1, as `docs/processor-contract.md` tells it: the job is one line of JSON on
+ * The processor contract, versions 1 and 2, as `docs/processor-contract.md` tells it: the job is one line of JSON on
  * standard input; secrets are environment variables; reports are lines of JSON on standard output that carry the
  * key `isomorph`; every other line is log.
  */
@@ -20,6 +20,8 @@ const JobOutputSchema = Type.Object({
   required: Type.Boolean(),
   max_bytes: Type.Integer(),
   put_url: Type.String(),
+  /** Sent with the PUT as they are: the URL is signed for them. */
+  put_headers: Type.Optional(Type.Record(Type.String(), Type.String())),
 });
 
 const JobScratchSchema = Type.Object({
@@ -30,7 +32,8 @@ const JobScratchSchema = Type.Object({
 
 export const JobSchema = Type.Object(
   {
-    v: Type.Literal(1),
+    /** 2 when an output has `put_headers`, else 1. */
+    v: Type.Union([Type.Literal(1), Type.Literal(2)]),
     plan_id: Type.String(),
     step_id: Type.String(),
     execution_id: Type.String(),

@@ -61,10 +61,33 @@ export interface UploadName {
   readonly worldPath: string;
 }
 
-export interface PromoteRequest extends UploadName {
-  readonly contentType: string;
+/** How a body of an upload is sent: a PUT to the URL, with its content type and these headers. */
+export interface UploadUrl {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface SealRequest extends UploadName {
   /** Refuses a larger upload with ERR_OUTPUT_TOO_LARGE; needed where a presigned URL cannot bound the size (S3). */
   readonly maxBytes?: number;
+}
+
+/** Bytes that nobody can change any more. */
+export interface Sealed {
+  readonly cid: Cid;
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface ShowRequest extends UploadName, Sealed {
+  readonly contentType: string;
+}
+
+export interface ClaimRequest {
+  readonly worldPath: string;
+  /** Who wants it: a plan, or what no plan can be called. */
+  readonly owner: string;
 }
 
 export interface StoreCapabilities {
@@ -72,6 +95,8 @@ export interface StoreCapabilities {
   readonly pathUnderArtifact: boolean;
   /** Presigned PUT URLs refuse a body above `maxBytes` themselves, with 413. */
   readonly uploadLimitInUrl: boolean;
+  /** A presigned PUT URL takes one body, and answers 412 to a second. Where false, the last one before the seal counts. */
+  readonly uploadOnce: boolean;
   /** The largest `ttlS` of a presigned URL. */
   readonly presignTtlSMax: number;
 }
@@ -146,8 +171,8 @@ export interface ArtifactStore {
   }): Promise<string>;
 
   /**
-   * A URL that takes one PUT body with exactly this Content-Type into staging, never to the final path. A second body
-   * replaces the first until it is promoted.
+   * A URL that takes a PUT body with exactly this Content-Type and the headers that come with it into staging, never to
+   * the final path. No body of it changes what is sealed.
    */
   presignPut(
     request: UploadName & {
@@ -156,38 +181,58 @@ export interface ArtifactStore {
       readonly ttlS: number;
       readonly audience?: Audience;
     },
-  ): Promise<string>;
+  ): Promise<UploadUrl>;
 
   /** What has arrived in staging; undefined when nothing has. */
   statUpload(upload: UploadName): Promise<{ readonly size: number } | undefined>;
 
   /**
-   * Makes the upload an artifact: hashes what really arrived and creates the final object as `put` does. The upload
-   * stays in staging, so a caller that crashed can call again; drop it after the ledger has its event.
+   * Seals an upload: from the first call on nobody can change these bytes, whatever else its URL is used for, and they
+   * are found again from upload id and path. Hashes what really arrived. Every later call gives the same.
    * @returns undefined when nothing was uploaded
-   * @throws ERR_IMMUTABLE; ERR_OUTPUT_TOO_LARGE
+   * @throws ERR_OUTPUT_TOO_LARGE
    */
-  promote(request: PromoteRequest): Promise<PutResult | undefined>;
+  seal(request: SealRequest): Promise<Sealed | undefined>;
+
+  /** As `seal`, for bytes at hand. Bytes that were sealed before win: what is returned tells which. */
+  sealBytes(request: UploadName & { readonly data: Uint8Array }): Promise<Sealed>;
 
   /**
-   * DANGER: the one call that overwrites. As `promote`, but when the path holds `orphanCid`, the upload replaces it.
-   * For an execution that was killed between `promote` and its commit, whose retry made other bytes. The caller must
-   * know that no event of the ledger names `orphanCid` at this path and that nobody else writes it: the store cannot.
-   * Readers see the old object or the new one, never a mixture.
-   * @returns undefined when nothing was uploaded
-   * @throws ERR_IMMUTABLE when the path holds neither `orphanCid` nor the bytes of the upload
+   * Shows sealed bytes at their path, as an effect of the commit that names them there. Idempotent; succeeds with
+   * `created: false` when the path holds these bytes already, sealed or not.
+   * @throws ERR_IMMUTABLE when the path holds other bytes; ERR_NOT_FOUND when it holds none and nothing is sealed;
+   * ERR_CID_MISMATCH when what is sealed has another CID
    */
-  replaceOrphan(request: PromoteRequest & { readonly orphanCid: Cid }): Promise<PutResult | undefined>;
+  show(request: ShowRequest): Promise<PutResult>;
 
-  /** Removes what is staged under an upload id; nothing staged is no error. Artifacts are never touched. */
+  /**
+   * Makes a path one owner's for good: whoever asks first. What lies at the path is not looked at.
+   * @returns the owner, which may be another
+   */
+  claim(request: ClaimRequest): Promise<string>;
+
+  /**
+   * Whether bytes could be shown at a path now.
+   * @throws ERR_IMMUTABLE when it holds others; ERR_UNIMPLEMENTED when the driver cannot hold it (`pathUnderArtifact`)
+   */
+  checkFree(request: { readonly worldPath: string; readonly cid: Cid }): Promise<void>;
+
+  /**
+   * Removes what is staged and sealed under an upload id; nothing there is no error. Artifacts are never touched. The
+   * caller knows that what the ledger names of it is shown.
+   */
   dropUploads(uploadId: string): Promise<void>;
 
   /**
-   * Removes uploads and unfinished writes whose last byte came more than `olderThanS` seconds ago. Choose it longer than
-   * any execution may run.
+   * Removes what was staged or sealed more than `olderThanS` seconds ago, unless its upload id is still needed: the
+   * ledger may name of it what the World does not show. Unfinished writes of that age go too.
+   * @param request.isNeeded asked once an upload id; a rejection counts as yes
    * @returns how many were removed
    */
-  sweepUploads(request: { readonly olderThanS: number }): Promise<number>;
+  sweepUploads(request: {
+    readonly olderThanS: number;
+    readonly isNeeded: (uploadId: string) => Promise<boolean>;
+  }): Promise<number>;
 
   /** Lets go of connections and handles. The store must not be used after it. */
   close(): Promise<void>;

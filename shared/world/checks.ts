@@ -83,3 +83,12 @@ export function meetExisting(path: string, existing: Omit<PutResult, 'created'>,
   }
   return { cid: existing.cid, sha256: existing.sha256, size: existing.size, created: false };
 }
+
+export const nothingSealed = (path: string): IsomorphError =>
+  new IsomorphError('ERR_NOT_FOUND', `nothing is sealed for ${path}, and nothing is there`, { pointer: path });
+
+/** Who cannot be asked whether they need something does need it. */
+export const orNeeded =
+  (isNeeded: (uploadId: string) => Promise<boolean>) =>
+  (uploadId: string): Promise<boolean> =>
+    isNeeded(uploadId).catch(() => true);

@@ -71,6 +71,31 @@ test('a plan writes only below what its policy selects', () => {
   }
 });
 
+test('whatever a policy says, no step writes what is another plan’s', () => {
+  const wide = { write: ['/artifacts/**'] };
+  for (const prefix of [
+    '/artifacts/outputs/other/',
+    '/artifacts/executions/other/',
+    '/artifacts/metrics/',
+    '/artifacts/plans/x/',
+  ]) {
+    assert.equal(faultsOf({ write_prefix: prefix }, {}, wide), [['ERR_POLICY', '/steps/0/write_prefix']], prefix);
+  }
+  for (const prefix of ['/artifacts/outputs/plan/', '/artifacts/metrics/plan/', '/artifacts/shared/']) {
+    assert.equal(faultsOf({ write_prefix: prefix }, {}, wide), [], prefix);
+  }
+});
+
+test('two steps that could write one path are refused, at the second', () => {
+  const write_prefix = '/artifacts/outputs/{plan_id}/both/';
+  const steps = ['a', 'b', 'c'].map((id) => ({
+    id,
+    processor: 'test/probe@1',
+    ...(id === 'b' ? {} : { write_prefix }),
+  }));
+  assert.equal(faultsOf({}, { steps }), [['ERR_IMMUTABLE', '/steps/2/write_prefix']]);
+});
+
 test('a policy bounds adapters, steps and budget', () => {
   assert.equal(faultsOf({}, {}, { adapters: [] }), [['ERR_ADAPTER', '/steps/0/processor']]);
   assert.equal(faultsOf({ adapter: 'mock' }, {}, { adapters: ['local'] }), [['ERR_ADAPTER', '/steps/0/adapter']]);

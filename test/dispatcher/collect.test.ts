@@ -1,13 +1,13 @@
 import * as assert from 'uvu/assert';
-import { collectOutputs, storeLog } from '../../services/dispatcher/collect.ts';
+import { sealLog, sealOutputs } from '../../services/dispatcher/collect.ts';
 import type { Collected } from '../../services/dispatcher/decide.ts';
 import { scrubOf } from '../../services/dispatcher/scrub.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
-import type { PlanState } from '../../shared/ledger/state.ts';
+import { BY_HAND, takePath } from '../../shared/world/whose.ts';
 import { suite } from '../harness/suite.ts';
-import { admittedChain, failed, scheduled, started, succeeded, written } from '../ledger/plan-history.ts';
 import { processor, step } from '../plan/admitted-plan.ts';
 import { type FileStoreUnderTest, makeFileStore } from '../world/file-store.ts';
+import { refusal } from '../world/samples.ts';
 
 const test = suite('what a run left');
 
@@ -24,25 +24,16 @@ async function withStore(use: (under: FileStoreUnderTest) => Promise<void>): Pro
   }
 }
 
-/** The second attempt of a step, running. */
-const second = (chain = admittedChain('plan')): PlanState =>
-  chain
-    .append('dispatcher', scheduled('plan', 'train', 1, 0))
-    .append('dispatcher', [started('plan.train.1')])
-    .append('dispatcher', [failed('plan.train.1', 5)])
-    .append('dispatcher', scheduled('plan', 'train', 2, 0))
-    .append('dispatcher', [started(ID)]).state;
-
 const scrub = scrubOf({ values: {}, handles: [] });
 
-function collect({ store }: FileStoreUnderTest, state: PlanState, prefix?: string): Promise<Collected> {
+function collect({ store }: FileStoreUnderTest, prefix?: string): Promise<Collected> {
   const one = step('train', prefix === undefined ? {} : { write_prefix: prefix });
-  return collectOutputs({ store, state, step: one, processor: processor(), executionId: ID, scrub });
+  return sealOutputs({ store, planId: 'plan', step: one, processor: processor(), executionId: ID, scrub });
 }
 
 async function upload({ store }: FileStoreUnderTest, content: string, worldPath = PATH): Promise<void> {
   const request = { uploadId: ID, worldPath, contentType: JSON_TYPE, maxBytes: 1_000, ttlS: 60 };
-  const url = await store.presignPut(request);
+  const { url } = await store.presignPut(request);
   const response = await fetch(url, { method: 'PUT', body: content, headers: { 'content-type': JSON_TYPE } });
   assert.ok(response.ok, String(response.status));
 }
@@ -52,58 +43,65 @@ const put = ({ store }: FileStoreUnderTest, content: string, worldPath = PATH) =
 
 const codeOf = (collected: Collected): string => (collected.ok ? 'collected' : collected.why.code);
 
-test('an upload becomes the artifact that its event names', () =>
+test('an upload is sealed and named, and no artifact yet', () =>
   withStore(async (under) => {
     await upload(under, '{"a":1}');
-    const collected = await collect(under, second());
+    const collected = await collect(under);
     const [draft] = collected.ok ? collected.artifacts : [];
     assert.equal(draft?.kind === 'artifact.written' && [draft.data.path, draft.data.cid], [PATH, cidOf('{"a":1}')]);
-    assert.is((await under.store.stat(PATH))?.cid, cidOf('{"a":1}'));
-  }));
-
-test('what an earlier attempt promoted and nobody named gives way to what this one made', () =>
-  withStore(async (under) => {
-    await put(under, 'of the attempt that was killed');
+    assert.is(await under.store.stat(PATH), undefined);
     await upload(under, '{"a":2}');
-    assert.is(codeOf(await collect(under, second())), 'collected');
-    assert.is((await under.store.stat(PATH))?.cid, cidOf('{"a":2}'));
+    assert.equal(await collect(under), collected, 'taken up again, whatever was sent since');
   }));
 
-test('an object that the ledger names is never replaced: the run fails and the object stays', () =>
+test('a path that holds other bytes fails the run before anything is named, and keeps them', () =>
   withStore(async (under) => {
-    const named = admittedChain('plan')
-      .append('dispatcher', scheduled('plan', 'early', 1, 0))
-      .append('dispatcher', [started('plan.early.1')])
-      .append('dispatcher', [
-        written('plan', 'train', 'out.json', 'plan.early.1', 'named'),
-        succeeded('plan.early.1', 5),
-      ]);
-    await put(under, 'named');
-    await upload(under, '{"a":3}');
-    assert.is(codeOf(await collect(under, second(named))), 'ERR_IMMUTABLE');
-    assert.is((await under.store.stat(PATH))?.cid, cidOf('named'));
+    for (const prefix of [undefined, '/artifacts/shared/']) {
+      const path = prefix === undefined ? PATH : `${prefix}out.json`;
+      await put(under, 'of somebody else', path);
+      await upload(under, '{"a":3}', path);
+      assert.is(codeOf(await collect(under, prefix)), 'ERR_IMMUTABLE');
+      assert.is((await under.store.stat(path))?.cid, cidOf('of somebody else'));
+    }
   }));
 
-test('an object outside the step’s own prefix is never replaced: it may be anybody’s', () =>
+test('a path of another is refused before anything is named: by its name, by a claim, or put by hand', () =>
   withStore(async (under) => {
-    const prefix = '/artifacts/shared/';
-    await put(under, 'of another plan', `${prefix}out.json`);
-    await upload(under, '{"a":4}', `${prefix}out.json`);
-    assert.is(codeOf(await collect(under, second(), prefix)), 'ERR_IMMUTABLE');
-    assert.is((await under.store.stat(`${prefix}out.json`))?.cid, cidOf('of another plan'));
+    const { store } = under;
+    await store.claim({ worldPath: '/artifacts/claimed/out.json', owner: 'other' });
+    await takePath(store, '/artifacts/by-hand/out.json', BY_HAND);
+    for (const prefix of ['/artifacts/outputs/other/train/', '/artifacts/claimed/', '/artifacts/by-hand/']) {
+      await upload(under, '{"a":5}', `${prefix}out.json`);
+      assert.is(codeOf(await collect(under, prefix)), 'ERR_IMMUTABLE', prefix);
+    }
+  }));
+
+test('a path that no name gives is claimed for the plan before it is named', () =>
+  withStore(async (under) => {
+    await upload(under, '{"a":6}', '/artifacts/shared/out.json');
+    assert.is(codeOf(await collect(under, '/artifacts/shared/')), 'collected');
+    await refusal(takePath(under.store, '/artifacts/shared/out.json', BY_HAND), 'ERR_IMMUTABLE');
+    await takePath(under.store, '/artifacts/shared/out.json', 'plan');
+  }));
+
+test('a path where the store cannot hold an artifact fails the run before anything is named', () =>
+  withStore(async (under) => {
+    await put(under, 'below it', `${PATH}/below`);
+    await upload(under, '{"a":4}');
+    assert.is(codeOf(await collect(under)), 'ERR_UNIMPLEMENTED');
   }));
 
 test('a required output that is not there fails the run', () =>
   withStore(async (under) => {
-    assert.is(codeOf(await collect(under, second())), 'ERR_OUTPUT_MISSING');
+    assert.is(codeOf(await collect(under)), 'ERR_OUTPUT_MISSING');
   }));
 
-test('a log that was stored before a crash stays as it is, and is named as it is', () =>
+test('a log that was sealed before a crash stays as it is, and is named as it is', () =>
   withStore(async ({ store }) => {
-    const [first] = await storeLog(store, 'plan', ID, 'before the crash\n');
-    const [again] = await storeLog(store, 'plan', ID, 'after it\n');
+    const [first] = await sealLog(store, 'plan', ID, 'before the crash\n');
+    const [again] = await sealLog(store, 'plan', ID, 'after it\n');
     assert.equal(again, first);
-    assert.equal(await storeLog(store, 'plan', 'plan.train.3', ''), []);
+    assert.equal(await sealLog(store, 'plan', 'plan.train.3', ''), []);
   }));
 
 test.run();

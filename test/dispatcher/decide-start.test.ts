@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { decideStart, isOrphan, type Start } from '../../services/dispatcher/decide.ts';
+import { decideStart, type Start } from '../../services/dispatcher/decide.ts';
 import { failure } from '../../services/dispatcher/outcome.ts';
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { type Cid, cidOf } from '../../shared/hash/cid.ts';
@@ -17,7 +17,7 @@ import {
   written,
 } from '../ledger/plan-history.ts';
 import { processor, step } from '../plan/admitted-plan.ts';
-import { dispatcher, ID, INPUT, RESERVE, startedChain } from './one-step.ts';
+import { dispatcher, ID, INPUT, RESERVE } from './one-step.ts';
 
 const test = suite('how a dispatcher starts an execution');
 
@@ -107,22 +107,6 @@ test('an input that the ledger does not name is taken as it is', () => {
     found: { inputs: { code: statOf('x', path) } },
   });
   assert.is(dispatcher(withInput()).when(decideStart, command).decision.kind, 'started');
-});
-
-// What may be replaced.
-
-test('an object is replaced only below the step’s own prefix, and never one that the ledger names', () => {
-  const { state } = startedChain().append('dispatcher', [written('plan', 'train', 'out.json', ID), succeeded(ID, 5)]);
-  assert.is(isOrphan(state, 'train', '/artifacts/outputs/plan/train/late.json'), true);
-  assert.is(isOrphan(state, 'train', '/artifacts/outputs/plan/train/out.json'), false, 'the ledger names it');
-  for (const path of [
-    '/artifacts/outputs/plan/judge/late.json',
-    '/artifacts/outputs/plan/training/late.json',
-    '/artifacts/outputs/other/train/late.json',
-    '/artifacts/shared/late.json',
-  ]) {
-    assert.is(isOrphan(state, 'train', path), false, path);
-  }
 });
 
 test.run();

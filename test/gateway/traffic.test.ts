@@ -145,7 +145,7 @@ test('an upload and a download of one execution are counted with its other reque
     await waiting(given, 'greedy.s.1', 1);
     const url = await store.presign({ worldPath: '/artifacts/a', ttlS: 60, readerId: 'greedy.s.1' });
     const upload = { uploadId: 'greedy.s.1', worldPath: '/artifacts/o', contentType: 'text/plain', maxBytes: 9 };
-    const putUrl = await store.presignPut({ ...upload, ttlS: 60 });
+    const { url: putUrl } = await store.presignPut({ ...upload, ttlS: 60 });
     assert.is((await fetch(url)).status, 429);
     assert.is(
       (await fetch(putUrl, { method: 'PUT', body: 'x', headers: { 'content-type': 'text/plain' } })).status,
@@ -199,7 +199,7 @@ test('a head or a body that does not come on is ended', () =>
     half.socket.write('GET /artifacts/a HTTP/1.1\r\nhost: a\r\nx-slow: ');
     const store = given.store;
     const slow = { uploadId: 'slow.s.1', worldPath: '/artifacts/o', contentType: 'text/plain', maxBytes: 9_999 };
-    const url = await store.presignPut({ ...slow, ttlS: 60 });
+    const { url } = await store.presignPut({ ...slow, ttlS: 60 });
     const headers = { 'content-type': 'text/plain', 'content-length': '9999' };
     const outgoing = request(url, { method: 'PUT', headers, agent: false }).on('error', () => undefined);
     outgoing.write('x');

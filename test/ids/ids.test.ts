@@ -5,6 +5,8 @@ import {
   isPlanId,
   outputPrefix,
   PROCESSOR_REF,
+  planOfExecution,
+  planOfPath,
   processorFolder,
   receiptPath,
   stepOfExecution,
@@ -21,6 +23,26 @@ test('an id of a plan is one token of a subject', () => {
   for (const id of ['', '-a', '_a', 'A', 'a.b', 'a b', 'a/b', 'é', 'x'.repeat(64), 'a\n', 1, null, undefined]) {
     assert.not.ok(isPlanId(id), String(id));
   }
+});
+
+test('what lies below the name of a plan is that plan’s; the rest is nobody’s yet', () => {
+  for (const folder of ['outputs', 'executions', 'plans', 'metrics']) {
+    assert.is(planOfPath(`/artifacts/${folder}/iris/a/b.csv`), 'iris');
+    assert.is(planOfPath(`/artifacts/${folder}/iris`), 'iris', 'nor may anything lie where its folder is to be');
+    assert.is(planOfPath(`/artifacts/${folder}/`), undefined);
+  }
+  for (const path of [
+    '/artifacts/inputs/iris/a.csv',
+    '/streams/outputs/iris/a',
+    '/artifacts/a',
+    '/artifacts/x/outputs/iris',
+  ]) {
+    assert.is(planOfPath(path), undefined, path);
+  }
+});
+
+test('an execution id tells its plan and its step', () => {
+  assert.equal(['iris.train.2', 'iris', ''].map(planOfExecution), ['iris', 'iris', '']);
 });
 
 test('a processor is named by namespace, name and version', () => {

@@ -64,6 +64,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'budget.ts': ['plan/budget'],
       'clear-names.ts': ['plan/clear-names'],
       'largest.ts': ['plan/largest'],
+      'left.ts': ['plan/left'],
       'plan.ts': ['plan/plan-schema'],
       'predicates/artifact-exists.ts': ['plan/predicates'],
       'predicates/artifact-jmespath-ok.ts': ['plan/predicates'],

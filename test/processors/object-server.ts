@@ -15,6 +15,10 @@ export interface ObjectServer {
   readonly requests: readonly string[];
   offer(name: string, body: Uint8Array | string): string;
   accept(name: string, contentType: string, maxBytes: number): string;
+  /** As S3 does it: takes one body of this name, sent with `if-none-match: *`. */
+  acceptOnce(name: string): void;
+  /** Stores the next body of this name and answers with this status all the same: the answer of success is lost. */
+  loseNextAnswer(name: string, status: number): void;
   /** Answers the next requests for this name with these statuses before any other. */
   failNext(name: string, ...statuses: number[]): void;
   /** Leaves requests for this name without an answer; resolves when the first one has come. */
@@ -42,6 +46,8 @@ export async function openObjectServer(): Promise<ObjectServer> {
   const offers = new Map<string, Uint8Array | string>();
   const accepts = new Map<string, { contentType: string; maxBytes: number }>();
   const failures = new Map<string, number[]>();
+  const onlyOnce = new Set<string>();
+  const lostAnswers = new Map<string, number>();
   const stalls = new Map<string, () => void>();
   const uploads = new Map<string, StoredBody>();
   const requests: string[] = [];
@@ -62,8 +68,14 @@ export async function openObjectServer(): Promise<ObjectServer> {
     const contentType = request.headers['content-type'] ?? '';
     if (contentType !== accept.contentType) return refuse(response, 403, 'ERR_URL_REFUSED');
     if (body.byteLength > accept.maxBytes) return refuse(response, 413, 'ERR_OUTPUT_TOO_LARGE');
+    if (onlyOnce.has(name)) {
+      if (request.headers['if-none-match'] !== '*') return answer(response, 403, '<Error/>');
+      if (uploads.has(name)) return answer(response, 412, '<Error/>');
+    }
     uploads.set(name, { body, contentType });
-    return answer(response, 200);
+    const instead = lostAnswers.get(name);
+    lostAnswers.delete(name);
+    return answer(response, instead ?? 200);
   }
 
   const server = createServer((request, response) => void handle(request, response));
@@ -80,8 +92,14 @@ export async function openObjectServer(): Promise<ObjectServer> {
     },
     accept(name, contentType, maxBytes) {
       accepts.set(name, { contentType, maxBytes });
+      onlyOnce.delete(name);
       return urlOf(name);
     },
+    acceptOnce(name) {
+      onlyOnce.add(name);
+      uploads.delete(name);
+    },
+    loseNextAnswer: (name, status) => void lostAnswers.set(name, status),
     failNext: (name, ...statuses) => void failures.set(name, statuses),
     stall: (name) => new Promise((resolve) => stalls.set(name, resolve)),
     close() {

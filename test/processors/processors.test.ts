@@ -188,8 +188,11 @@ test('the examples of the contract count alike, in Python and TypeScript', async
     server.accept('counts.json', 'application/json', 100);
     server.failNext('text', 503, 503, 503);
     assert.is((await runJob(program, job)).code, 75);
+    const once = jobFor(server, { inputs: { text: 'a' }, outputs, version: 2 });
     // Both stopped asking at different points; nothing may wait for the next program.
     server.failNext('text');
+    const sent = await runJob(program, once);
+    assert.is(sent.code, 0, sent.everything);
   }
 });
 

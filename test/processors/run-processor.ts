@@ -29,6 +29,8 @@ export interface JobOptions {
   readonly outputs?: Record<string, { readonly type: string; readonly maxBytes?: number; readonly required?: boolean }>;
   readonly attempt?: number;
   readonly processor?: string;
+  /** Of the contract; in 2 every output is taken once, with its headers. */
+  readonly version?: 1 | 2;
 }
 
 /** A job as a runtime would write it, whose URLs lead to `server`. */
@@ -51,11 +53,13 @@ export function jobFor(server: ObjectServer, options: JobOptions): Job {
       required,
       max_bytes: maxBytes,
       put_url: server.accept(path, type, maxBytes),
+      ...(options.version === 2 && { put_headers: { 'if-none-match': '*' } }),
     },
   ]);
+  if (options.version === 2) for (const path of Object.keys(options.outputs ?? {})) server.acceptOnce(path);
   const attempt = options.attempt ?? 1;
   return {
-    v: 1,
+    v: options.version ?? 1,
     plan_id: 'test',
     step_id: 'step',
     execution_id: `test.step.${attempt}`,

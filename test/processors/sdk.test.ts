@@ -43,10 +43,15 @@ test('skips empty lines before the job', async ({ server }) => {
 
 test('refuses what is no job, without quoting it', async ({ server }) => {
   const job = jobFor(server, { params: { act: 'echo' }, inputs: { in: 'x' }, outputs: OUT });
+  const withHeaders = (value: unknown) => ({
+    ...job,
+    outputs: { 'out.txt': { ...job.outputs['out.txt'], put_headers: { 'if-none-match': value } } },
+  });
   const cases = [
     ['', /ended before a job/],
     ['{"put_url":"http://secret.example/?sig=1"\n', /not JSON/],
-    [`${JSON.stringify({ ...job, v: 2 })}\n`, /\/v is not 1/],
+    [`${JSON.stringify({ ...job, v: 3 })}\n`, /\/v is not 1 or 2/],
+    [`${JSON.stringify(withHeaders(7))}\n`, /\/outputs\/out\.txt\/put_headers/],
     [`${JSON.stringify({ ...job, inputs: { in: { ...job.inputs.in, size: '1' } } })}\n`, /\/inputs\/in\/size/],
   ] as const;
   for (const [line, message] of cases) {
@@ -95,6 +100,23 @@ test('passes on the code of a refusal', async ({ server }) => {
     assert.is(ended.error?.code, code);
     assert.not.match(ended.everything, /sig=|127\.0\.0\.1/);
   }
+});
+
+test('sends an output once with its headers; an earlier try whose answer was lost counts as sent', async ({
+  server,
+}) => {
+  const options = { inputs: { in: 'x' }, outputs: OUT, version: 2 } as const;
+  assert.is((await act(server, 'echo', options)).code, 0);
+  assert.is(server.uploads.get('out.txt')?.body.toString(), 'x');
+  const job = jobFor(server, { ...options, params: { act: 'echo' } });
+  server.loseNextAnswer('out.txt', 503);
+  const borne = await runJob(PROGRAM, job);
+  assert.is(borne.code, 0, borne.everything);
+  server.failNext('out.txt', 409);
+  const refused = await runJob(PROGRAM, job);
+  assert.is(refused.code, 0, 'what it sent may have been the try that met another');
+  const twice = await runJob(PROGRAM, job);
+  assert.equal([twice.code, twice.error?.code], [1, 'ERR_IMMUTABLE']);
 });
 
 test('tries passing faults of the store again, and gives up with exit 75', async ({ server }) => {

@@ -86,6 +86,21 @@ test('a passing fault of the store is borne; one that lasts is exit 75; a refusa
   assert.is(short.code, 75, short.everything);
 });
 
+test('an output is sent with its headers; an earlier try whose answer was lost counts as sent', async () => {
+  const server = await openObjectServer();
+  try {
+    const outputs = { 'stats.json': { type: 'application/json' } };
+    const job = jobFor(server, { inputs: { text: 'a' }, outputs, version: 2 });
+    server.loseNextAnswer('stats.json', 503);
+    const borne = await runWithStdin(PROGRAM, `${JSON.stringify(job)}\n`);
+    assert.is(borne.code, 0, borne.everything);
+    assert.is(JSON.parse(server.uploads.get('stats.json')?.body.toString() ?? '').words, 1);
+    assert.is((await runWithStdin(PROGRAM, `${JSON.stringify(job)}\n`)).code, 1, 'written before');
+  } finally {
+    await server.close();
+  }
+});
+
 test('a line may come before the job; what is no job is told without quoting it', async () => {
   const server = await openObjectServer();
   try {
@@ -96,7 +111,7 @@ test('a line may come before the job; what is no job is told without quoting it'
     const url = job.inputs.text?.get_url ?? '';
     for (const line of [
       `{"v":1,"get_url":"${url}"`,
-      JSON.stringify({ ...job, v: 2 }),
+      JSON.stringify({ ...job, v: 3 }),
       `{"v":1,"inputs":"${url}"}`,
       '',
     ]) {

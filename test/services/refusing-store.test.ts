@@ -84,8 +84,8 @@ test('cancel and deadline end plans whose receipts and logs are refused, and tho
     tellLog = resolve;
   });
   proxy.decide = ({ url = '' }) => {
-    if (!isRefusing || !/\/executions\/(stopped|late)\//.test(url)) return 'pass';
-    if (/\/stopped\/.*log\.txt/.test(url)) tellLog();
+    if (!isRefusing || !/\/executions\/(stopped|late)\/|\/staging\/(stopped|late)\./.test(url)) return 'pass';
+    if (/\/staging\/stopped\./.test(url)) tellLog();
     return REFUSAL;
   };
   // What fails has a log.

@@ -13,11 +13,11 @@ async function statusOf(url: string | URL, request: RequestInit = {}): Promise<n
   return answer.status;
 }
 
-const put = (body: Uint8Array, contentType = 'text/plain'): RequestInit => ({
-  method: 'PUT',
-  body,
-  headers: { 'content-type': contentType },
-});
+const put = (
+  body: Uint8Array,
+  contentType = 'text/plain',
+  headers: Readonly<Record<string, string>> = {},
+): RequestInit => ({ method: 'PUT', body, headers: { ...headers, 'content-type': contentType } });
 
 /** The URL with the last character of one query value changed. */
 function altered(url: string, parameter: RegExp): URL {
@@ -108,16 +108,17 @@ const writing: readonly StoreCase[] = [
   [
     'a URL for writing does not read, and writes only what it was signed for',
     async ({ store, open }) => {
-      const url = await store.presignPut(UPLOAD);
+      const { url, headers } = await store.presignPut(UPLOAD);
+      const body = put(bytesOf('x'), UPLOAD.contentType, headers);
       assert.is(await statusOf(url), 403, 'GET');
-      assert.is(await statusOf(url, put(bytesOf('x'), 'text/html')), 403, 'content type');
-      assert.is(await statusOf(altered(url, /signature$/i), put(bytesOf('x'))), 403, 'signature');
+      assert.is(await statusOf(url, put(bytesOf('x'), 'text/html', headers)), 403, 'content type');
+      assert.is(await statusOf(altered(url, /signature$/i), body), 403, 'signature');
       const late = await open({ clockOffsetMs: -3_600_000 });
-      assert.is(await statusOf(await late.presignPut(UPLOAD), put(bytesOf('x'))), 403, 'expired');
+      assert.is(await statusOf((await late.presignPut(UPLOAD)).url, body), 403, 'expired');
       const foreign = await open({ wrongSecret: true });
-      assert.is(await statusOf(await foreign.presignPut(UPLOAD), put(bytesOf('x'))), 403, 'foreign');
+      assert.is(await statusOf((await foreign.presignPut(UPLOAD)).url, body), 403, 'foreign');
       assert.is(await store.statUpload(UPLOAD), undefined, 'nothing of it arrived');
-      assert.is(await statusOf(url, put(bytesOf('x'))), 200);
+      assert.is(await statusOf(url, body), 200);
     },
   ],
   [
@@ -136,7 +137,7 @@ const writing: readonly StoreCase[] = [
 const limit: StoreCase = [
   'a body above its limit gets 413 and leaves what was staged before',
   async ({ store }) => {
-    const url = await store.presignPut(UPLOAD);
+    const { url } = await store.presignPut(UPLOAD);
     assert.is(await statusOf(url, put(noise(1000))), 200, 'at the limit');
     const answer = await fetch(url, put(noise(1001)));
     assert.is(answer.status, 413);

@@ -68,20 +68,35 @@ test('metadata of a writer that died does not describe the object of the next', 
     assert.equal(await contestedFiles(folder), []);
   }));
 
-test('a race and a replaced orphan leave one set of metadata each', () =>
+test('a race leaves one set of metadata', () =>
   withFolder(async (folder, store) => {
     await Promise.allSettled(
       Array.from({ length: 20 }, (_, index) => putText(store, '/artifacts/race', `text ${index}`)),
     );
-    const upload = { uploadId: 'p.s.1', worldPath: '/artifacts/orphan', contentType: 'text/plain' };
-    await putText(store, upload.worldPath, 'orphan');
-    await receive(folder, upload, 'retry!');
-    await store.replaceOrphan({ ...upload, orphanCid: cidOf('orphan') });
     assert.equal(await contestedFiles(folder), []);
-    assert.equal(
-      JSON.parse(await readFile(join(folder, '.isomorph', 'meta', 'artifacts', 'orphan'), 'utf8')).cid,
-      cidOf('retry!'),
-    );
+    const won = await store.stat('/artifacts/race');
+    const meta = await readFile(join(folder, '.isomorph', 'meta', 'artifacts', 'race'), 'utf8');
+    assert.is(JSON.parse(meta).cid, won?.cid);
+  }));
+
+test('a sealed file is dropped and another sealed under its name: the first hash is not told of the second', () =>
+  withFolder(async (folder, store) => {
+    const upload = { uploadId: 'p.s.1', worldPath: '/artifacts/a' };
+    await receive(folder, upload, 'first');
+    assert.is((await store.seal(upload))?.cid, cidOf('first'));
+    await (await openFileStore(pathToFileURL(folder))).dropUploads(upload.uploadId);
+    await receive(folder, upload, 'later');
+    assert.is((await store.seal(upload))?.cid, cidOf('later'));
+  }));
+
+test('a claim that is damaged gives its path to nobody', () =>
+  withFolder(async (folder, store) => {
+    await store.claim({ worldPath: '/artifacts/a', owner: 'plan' });
+    const claims = join(folder, '.isomorph', 'claims');
+    const [file = ''] = (await readdir(claims, { recursive: true })).filter((name) => name.includes('/'));
+    await chmod(join(claims, file), 0o644);
+    await writeFile(join(claims, file), '{"own');
+    await refusal(store.claim({ worldPath: '/artifacts/a', owner: 'plan' }), 'ERR_INTERNAL');
   }));
 
 test('metadata of a writer that died does not block its name as a folder', () =>
@@ -170,7 +185,7 @@ test('what lies behind a symbolic link to a folder is no part of the store, and 
       await refusal(receive(folder, upload, 'x'), 'ERR_UNIMPLEMENTED');
       assert.is(await store.statUpload(upload), undefined);
       const tomorrow = await openFileStore(pathToFileURL(folder), { nowMs: () => Date.now() + 86_400_000 });
-      assert.is(await tomorrow.sweepUploads({ olderThanS: 1 }), 0);
+      assert.is(await tomorrow.sweepUploads({ olderThanS: 1, isNeeded: async () => false }), 0);
       assert.equal((await readdir(outside, { recursive: true })).sort(), ['deep', 'deep/secret', 'secret']);
     } finally {
       await rm(outside, { recursive: true, force: true });

@@ -4,5 +4,6 @@ import { makeFileStore } from './file-store.ts';
 artifactStoreConformance('file', makeFileStore, {
   pathUnderArtifact: false,
   uploadLimitInUrl: true,
+  uploadOnce: false,
   presignTtlSMax: 7 * 86_400,
 });

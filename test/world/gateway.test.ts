@@ -62,7 +62,7 @@ test('a refusal says its code and nothing else, whether or not the artifact exis
 
 test('every term of an upload is bound: changing one is refused', () =>
   withStore(async ({ store }) => {
-    const url = await store.presignPut(UPLOAD);
+    const { url } = await store.presignPut(UPLOAD);
     const changes: Record<string, string> = {
       'x-isomorph-max-bytes': '1000000',
       'x-isomorph-content-type': 'text/html',
@@ -119,7 +119,7 @@ test('a URL ends at its expiry, by the clock of the gateway', () =>
 
 test('a body that streams past its limit gets 413 that the client can read, and leaves nothing', () =>
   withStore(async ({ store, folder }) => {
-    const url = await store.presignPut(UPLOAD);
+    const { url } = await store.presignPut(UPLOAD);
     const chunk = new Uint8Array(64 * 1024);
     const answer = await putChunks(
       url,
@@ -132,7 +132,7 @@ test('a body that streams past its limit gets 413 that the client can read, and 
 
 test('a client that waits for 100-continue is answered before it sends', () =>
   withStore(async ({ store }) => {
-    const url = await store.presignPut(UPLOAD);
+    const { url } = await store.presignPut(UPLOAD);
     const small = await putChunks(url, [bytesOf('small')], { expect: '100-continue' });
     assert.is(small.status, 200);
     const large = await putChunks(url, [], { expect: '100-continue', 'content-length': '11' }).catch(
@@ -144,20 +144,20 @@ test('a client that waits for 100-continue is answered before it sends', () =>
 
 test('an upload that is cut off is no upload', () =>
   withStore(async ({ store }) => {
-    const url = await store.presignPut(UPLOAD);
+    const { url } = await store.presignPut(UPLOAD);
     await new Promise<void>((resolve) => {
       const outgoing = request(url, { method: 'PUT', headers: { 'content-type': 'text/csv', 'content-length': '9' } });
       outgoing.on('error', () => resolve());
       outgoing.write('half', () => outgoing.destroy(new Error('cut')));
     });
     const next = { ...UPLOAD, uploadId: 'p.s.2' };
-    assert.is((await putChunks(await store.presignPut(next), [bytesOf('whole')])).status, 200);
+    assert.is((await putChunks((await store.presignPut(next)).url, [bytesOf('whole')])).status, 200);
     assert.is(await store.statUpload(UPLOAD), undefined);
   }));
 
 test('content types that differ only in blanks and case are the same', () =>
   withStore(async ({ store }) => {
-    const url = await store.presignPut({ ...UPLOAD, contentType: 'text/plain; charset=utf-8' });
+    const { url } = await store.presignPut({ ...UPLOAD, contentType: 'text/plain; charset=utf-8' });
     assert.is((await putChunks(url, [bytesOf('x')], { 'content-type': 'text/plain;charset=UTF-8' })).status, 200);
     assert.is((await putChunks(url, [bytesOf('x')], { 'content-type': 'text/plain' })).status, 403);
   }));
@@ -207,7 +207,7 @@ test('range headers', () => {
 
 test('scrubbing takes signatures out of any text and leaves the rest', () =>
   withStore(async ({ store }) => {
-    const url = await store.presignPut(UPLOAD);
+    const { url } = await store.presignPut(UPLOAD);
     const signature = new URL(url).searchParams.get('x-isomorph-signature') ?? '';
     assert.is(signature.length, 64);
     const inside = [

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { cidOf } from '../../shared/hash/cid.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
-import { listAll } from './samples.ts';
+import { listAll, OLD } from './samples.ts';
 
 const WRITER = fileURLToPath(new URL('./put-many.ts', import.meta.url));
 
@@ -67,7 +67,7 @@ export async function surviveKills(subject: KilledStore, store: ArtifactStore, t
   const reported = await killedWriter(subject, 0, 1000);
   assert.ok(reported.size > 0);
   await checkWhole(store);
-  await tomorrow.sweepUploads({ olderThanS: 3600 });
-  assert.is(await tomorrow.sweepUploads({ olderThanS: 3600 }), 0);
+  await tomorrow.sweepUploads(OLD);
+  assert.is(await tomorrow.sweepUploads(OLD), 0);
   assert.is((await checkWhole(store)).size, (await listAll(store, '/artifacts/')).length);
 }

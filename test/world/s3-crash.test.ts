@@ -64,7 +64,7 @@ test('the server is killed while 200 puts run: what was reported is there when i
     assert.is((await putText(store, '/artifacts/later', 'x')).created, true);
   }));
 
-test('256 MiB are put, got and promoted in a fraction of that memory', () =>
+test('256 MiB are put, got, sealed and shown in a fraction of that memory', () =>
   withStore(async (store, url) => {
     const grownMib = async (direction: string): Promise<number> => {
       const args = ['--import', 'tsx', STREAMER, url.href, direction, String(256 * MIB)];
@@ -72,12 +72,15 @@ test('256 MiB are put, got and promoted in a fraction of that memory', () =>
       const [beganWith = 0, most = 0] = stdout.split(' ').map(Number);
       return (most - beganWith) / MIB;
     };
-    const upload = { uploadId: 'p.s.1', worldPath: '/artifacts/promoted', contentType: 'application/octet-stream' };
-    const uploadUrl = await store.presignPut({ ...upload, maxBytes: 1e9, ttlS: 600 });
-    const headers = { 'content-type': upload.contentType };
-    const answer = await fetch(uploadUrl, { method: 'PUT', body: Buffer.alloc(256 * MIB, 'x'), headers });
+    const upload = { uploadId: 'p.s.1', worldPath: '/artifacts/shown', contentType: 'application/octet-stream' };
+    const { url: uploadUrl, headers } = await store.presignPut({ ...upload, maxBytes: 1e9, ttlS: 600 });
+    const answer = await fetch(uploadUrl, {
+      method: 'PUT',
+      body: Buffer.alloc(256 * MIB, 'x'),
+      headers: { ...headers, 'content-type': upload.contentType },
+    });
     assert.is(answer.status, 200);
-    for (const direction of ['put', 'get', 'promote']) {
+    for (const direction of ['put', 'get', 'show']) {
       const mib = await grownMib(direction);
 
       assert.ok(mib < 96, `${direction} took ${mib.toFixed(0)} MiB more than it began with`);

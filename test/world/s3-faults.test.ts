@@ -2,14 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import * as assert from 'uvu/assert';
 import { cidOf } from '../../shared/hash/cid.ts';
-import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import type { ArtifactStore, UploadName } from '../../shared/world/artifact-store.ts';
 import { openS3Store } from '../../shared/world/drivers/s3/s3.ts';
 import { openArtifactStore } from '../../shared/world/open.ts';
 import { available, type RunningCeph, type RunningServer, startCeph, startMoto } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
 import { type S3Proxy, startS3Proxy } from './s3-proxy.ts';
 import { newBucketUrl, S3_ANY_KEYS } from './s3-store.ts';
-import { listAll, noise, pieces, putText, refusal, textOf } from './samples.ts';
+import { listAll, noise, OLD, pieces, putText, refusal, textOf } from './samples.ts';
 
 const LARGE_BYTES = 20_000_000;
 
@@ -151,7 +151,7 @@ test('large writers race for one path: one wins, the others are told, no parts s
     }
     await store.getBytes({ worldPath: '/artifacts/race', ...(stat && { expectedCid: stat.cid }) });
     const tomorrow = await openS3Store(url, { credentials: ceph, nowMs: () => Date.now() + 86_400_000 });
-    assert.is(await tomorrow.sweepUploads({ olderThanS: 3600 }), 0);
+    assert.is(await tomorrow.sweepUploads(OLD), 0);
     await tomorrow.close();
   }));
 
@@ -172,7 +172,7 @@ test('a large stream that breaks, or is not what was expected, leaves nothing', 
     await refusal(other, 'ERR_CID_MISMATCH');
     assert.is(await store.stat('/artifacts/a'), undefined);
     const tomorrow = await openS3Store(url, { credentials: ceph, nowMs: () => Date.now() + 86_400_000 });
-    assert.is(await tomorrow.sweepUploads({ olderThanS: 3600 }), 0);
+    assert.is(await tomorrow.sweepUploads(OLD), 0);
     await tomorrow.close();
   }));
 
@@ -186,32 +186,72 @@ test('parts that a writer left behind are swept, artifacts and fresh parts are n
         : 'pass';
     await refusal(putLarge(store, '/artifacts/dead', 1), 'ERR_REFUSED');
     proxy.decide = () => 'pass';
-    assert.is(await store.sweepUploads({ olderThanS: 3600 }), 0);
+    assert.is(await store.sweepUploads(OLD), 0);
     const tomorrow = await openS3Store(url, { credentials: ceph, nowMs: () => Date.now() + 86_400_000 });
-    assert.is(await tomorrow.sweepUploads({ olderThanS: 3600 }), 1);
-    assert.is(await tomorrow.sweepUploads({ olderThanS: 3600 }), 0);
+    assert.is(await tomorrow.sweepUploads(OLD), 1);
+    assert.is(await tomorrow.sweepUploads(OLD), 0);
     assert.is(textOf(await tomorrow.getBytes({ worldPath: '/artifacts/kept' })), 'x');
     assert.is(await tomorrow.stat('/artifacts/dead'), undefined);
     await tomorrow.close();
   }));
 
-test('a large upload is promoted, and may replace a large orphan', () =>
-  withProxy(async ({ store }) => {
-    const upload = { worldPath: '/artifacts/outputs/p/s/out', contentType: 'image/png' };
-    for (const [attempt, uploadId] of ['p.s.1', 'p.s.2'].entries()) {
-      const url = await store.presignPut({ ...upload, uploadId, maxBytes: 1e9, ttlS: 60 });
-      const headers = { 'content-type': 'image/png' };
-      const answer = await fetch(url, { method: 'PUT', body: noise(LARGE_BYTES, attempt + 1), headers });
-      assert.is(answer.status, 200);
-    }
-    const first = await store.promote({ ...upload, uploadId: 'p.s.1' });
-    assert.is(first?.cid, cidOf(noise(LARGE_BYTES, 1)));
-    await refusal(store.promote({ ...upload, uploadId: 'p.s.2' }), 'ERR_IMMUTABLE');
-    const orphanCid = cidOf(noise(LARGE_BYTES, 1));
-    const second = await store.replaceOrphan({ ...upload, uploadId: 'p.s.2', orphanCid });
-    assert.is(second?.created, true);
-    assert.is((await store.stat(upload.worldPath))?.cid, cidOf(noise(LARGE_BYTES, 2)));
-    await refusal(store.promote({ ...upload, uploadId: 'p.s.1' }), 'ERR_IMMUTABLE');
+async function uploadLarge(store: ArtifactStore, name: UploadName): Promise<void> {
+  const contentType = 'image/png';
+  const { url, headers } = await store.presignPut({ ...name, contentType, maxBytes: 1e9, ttlS: 60 });
+  const body = noise(LARGE_BYTES, 1);
+  const answer = await fetch(url, { method: 'PUT', body, headers: { 'content-type': contentType, ...headers } });
+  assert.is(answer.status, 200);
+}
+
+const LARGE: UploadName = { uploadId: 'p.s.1', worldPath: '/artifacts/outputs/p/s/out' };
+
+test('a large upload is copied by the server for who hashed it, and sent on by who did not', () =>
+  withProxy(async ({ proxy, store, direct }) => {
+    await uploadLarge(direct, LARGE);
+    const sealed = await store.seal(LARGE);
+    assert.is(sealed?.cid, cidOf(noise(LARGE_BYTES, 1)));
+    if (sealed === undefined) return;
+    proxy.seen.length = 0;
+    assert.is((await store.show({ ...LARGE, contentType: 'image/png', ...sealed })).created, true);
+    assert.equal(
+      proxy.seen.filter((line) => line.startsWith('GET')),
+      [],
+      'its bytes do not come by again',
+    );
+    assert.equal(await direct.stat(LARGE.worldPath), { path: LARGE.worldPath, contentType: 'image/png', ...sealed });
+    await direct.getBytes({ worldPath: LARGE.worldPath, expectedCid: sealed.cid });
+
+    const other = { ...LARGE, uploadId: 'p.s.2', worldPath: `${LARGE.worldPath}-2` };
+    await uploadLarge(direct, other);
+    await direct.seal(other);
+    assert.is((await store.show({ ...other, contentType: 'image/png', ...sealed })).created, true);
+    assert.ok(proxy.seen.some((line) => line.startsWith('GET')));
+    await direct.getBytes({ worldPath: other.worldPath, expectedCid: sealed.cid });
+  }));
+
+test('where a server copies no parts, a large upload is sent on', () =>
+  withProxy(async ({ proxy, url, direct }) => {
+    proxy.decide = ({ headers }) =>
+      headers['x-amz-copy-source'] === undefined
+        ? 'pass'
+        : { status: 501, body: '<Error><Code>NotImplemented</Code></Error>' };
+    const store = await openS3Store(url, { credentials: ceph });
+    await uploadLarge(direct, LARGE);
+    const sealed = await store.seal(LARGE);
+    if (sealed === undefined) return assert.unreachable('nothing was sealed');
+    assert.is((await store.show({ ...LARGE, contentType: 'image/png', ...sealed })).created, true);
+    await direct.getBytes({ worldPath: LARGE.worldPath, expectedCid: sealed.cid });
+    await store.close();
+  }));
+
+test('a copy whose last answer was lost has shown the upload', () =>
+  withProxy(async ({ proxy, store, direct }) => {
+    await uploadLarge(direct, LARGE);
+    const sealed = await store.seal(LARGE);
+    if (sealed === undefined) return assert.unreachable('nothing was sealed');
+    once(proxy, 'lose', (line) => /^POST .*uploadId=/.test(line));
+    assert.is((await store.show({ ...LARGE, contentType: 'image/png', ...sealed })).created, true);
+    assert.is((await direct.stat(LARGE.worldPath))?.cid, sealed.cid);
   }));
 
 test('people and containers get URLs of the public endpoint, services those of the other, both work', () =>

@@ -49,7 +49,12 @@ export async function makeS3Store(server: S3Server, prefix = ''): Promise<StoreU
   };
 }
 
-export const S3_CAPABILITIES = { pathUnderArtifact: true, uploadLimitInUrl: false, presignTtlSMax: 7 * 86_400 };
+export const S3_CAPABILITIES = {
+  pathUnderArtifact: true,
+  uploadLimitInUrl: false,
+  uploadOnce: true,
+  presignTtlSMax: 7 * 86_400,
+};
 
 /** The conformance suite on an S3 server that is started for it. */
 export function s3Conformance(

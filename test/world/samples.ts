@@ -54,3 +54,6 @@ export async function listAll(store: ArtifactStore, prefix: string, limit?: numb
   } while (cursor !== undefined);
   return found;
 }
+
+/** A sweep of what is an hour old and nobody's. */
+export const OLD = { olderThanS: 3600, isNeeded: async () => false };

@@ -8,19 +8,24 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { LRUCache } from 'lru-cache';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import { type Cid, cidOf } from '../../../hash/cid.ts';
 import { canonicalWorldPath, FACETS, isCanonicalKey, keyOf, pathOfKey } from '../../../ids/world-path.ts';
 import type {
   ArtifactStat,
   ArtifactStore,
+  ClaimRequest,
   ListEntry,
   ListPage,
-  PromoteRequest,
   PutResult,
+  Sealed,
+  SealRequest,
+  ShowRequest,
   StoreBackend,
   StoreOptions,
   UploadName,
+  UploadUrl,
 } from '../../artifact-store.ts';
 import {
   checkCid,
@@ -29,15 +34,19 @@ import {
   checkUploadSize,
   checkWithin,
   listLimit,
+  meetExisting,
+  nothingSealed,
+  orNeeded,
   resolveRange,
 } from '../../checks.ts';
-import { collectBody, hashBody, piecesOf, verifiedBody } from '../../content.ts';
+import { type ContentDigest, collectBody, hashBody, piecesOf, verifiedBody } from '../../content.ts';
 import { readFileRange, writeNewFile } from './bytes.ts';
+import { Claims } from './claims.ts';
 import { Folders, guarded, withTemporary } from './durable.ts';
 import { Objects } from './objects.ts';
-import { type Sidecar, Sidecars } from './sidecars.ts';
-import { checkSecret, signUrl } from './signed-url.ts';
-import { FileUploads } from './uploads.ts';
+import { Sidecars } from './sidecars.ts';
+import { gatewayOf, signUrl } from './signed-url.ts';
+import { FileUploads, type SealedFile } from './uploads.ts';
 import { walkKeys } from './walk.ts';
 
 /** What `file` can do beyond the interface, for its gateway. */
@@ -52,9 +61,16 @@ export interface FileArtifactStore extends ArtifactStore {
   ): Promise<{ readonly size: number }>;
 }
 
+const DIGESTS_MAX = 10_000;
+
 class FileStore implements FileArtifactStore {
   readonly driver = 'file';
-  readonly capabilities = { pathUnderArtifact: false, uploadLimitInUrl: true, presignTtlSMax: 7 * 86_400 } as const;
+  readonly capabilities = {
+    pathUnderArtifact: false,
+    uploadLimitInUrl: true,
+    uploadOnce: false,
+    presignTtlSMax: 7 * 86_400,
+  } as const;
 
   readonly #root: string;
   readonly #temporary: string;
@@ -62,6 +78,9 @@ class FileStore implements FileArtifactStore {
   readonly #sidecars: Sidecars;
   readonly #objects: Objects;
   readonly #uploads: FileUploads;
+  readonly #claims: Claims;
+  /** By the identity of a sealed file. */
+  readonly #digests = new LRUCache<string, ContentDigest>({ max: DIGESTS_MAX });
   readonly #options: StoreOptions;
 
   constructor(root: string, options: StoreOptions) {
@@ -76,6 +95,7 @@ class FileStore implements FileArtifactStore {
     );
     this.#objects = new Objects(root, this.#folders, this.#sidecars);
     this.#uploads = new FileUploads(join(own, 'staging'), this.#temporary, this.#folders);
+    this.#claims = new Claims(join(own, 'claims'), this.#temporary, this.#folders);
   }
 
   async prepare(): Promise<void> {
@@ -144,19 +164,20 @@ class FileStore implements FileArtifactStore {
   async presign({ worldPath, ttlS, readerId = '' }: Parameters<ArtifactStore['presign']>[0]): Promise<string> {
     const path = canonicalWorldPath(worldPath, 'exact');
     if (readerId !== '') checkUploadId(readerId);
-    const { url, secret } = this.#gateway();
+    const { url, secret } = gatewayOf(this.#options);
     return signUrl(url, { method: 'GET', path, expiresS: this.#expiry(ttlS), readerId }, secret);
   }
 
-  async presignPut(request: Parameters<ArtifactStore['presignPut']>[0]): Promise<string> {
+  async presignPut(request: Parameters<ArtifactStore['presignPut']>[0]): Promise<UploadUrl> {
     const { uploadId, contentType, maxBytes } = request;
     const path = canonicalWorldPath(request.worldPath, 'exact');
     checkUploadId(uploadId);
     checkContentType(contentType);
     checkWithin('maxBytes', maxBytes, 0, Number.MAX_SAFE_INTEGER);
-    const { url, secret } = this.#gateway();
+    const { url, secret } = gatewayOf(this.#options);
     const expiresS = this.#expiry(request.ttlS);
-    return signUrl(url, { method: 'PUT', path, expiresS, uploadId, maxBytes, contentType }, secret);
+    const grant = { method: 'PUT', path, expiresS, uploadId, maxBytes, contentType } as const;
+    return { url: signUrl(url, grant, secret), headers: {} };
   }
 
   async receiveUpload(request: Parameters<FileArtifactStore['receiveUpload']>[0]): Promise<{ readonly size: number }> {
@@ -169,42 +190,76 @@ class FileStore implements FileArtifactStore {
     return guarded(`stat the upload to ${upload.worldPath}`, () => this.#uploads.stat(upload));
   }
 
-  promote(request: PromoteRequest): Promise<PutResult | undefined> {
-    return this.#withUpload(request, (path, file, sidecar) => this.#objects.publish(path, file, sidecar));
+  async seal(request: SealRequest): Promise<Sealed | undefined> {
+    const path = canonicalWorldPath(request.worldPath, 'exact');
+    return guarded(`seal ${path}`, async () => {
+      const sealed = await this.#uploads.seal(request);
+      if (sealed === undefined) return undefined;
+      checkUploadSize(path, sealed.size, request.maxBytes);
+      return this.#digestOf(sealed);
+    });
   }
 
-  replaceOrphan(request: PromoteRequest & { readonly orphanCid: Cid }): Promise<PutResult | undefined> {
-    return this.#withUpload(request, (path, file, sidecar) =>
-      this.#objects.replace(path, file, sidecar, request.orphanCid),
+  async sealBytes(request: Parameters<ArtifactStore['sealBytes']>[0]): Promise<Sealed> {
+    const path = canonicalWorldPath(request.worldPath, 'exact');
+    return guarded(`seal ${path}`, () =>
+      withTemporary(this.#temporary, async (temporary) => {
+        await writeNewFile(temporary, piecesOf(request.data));
+        const sealed = await this.#uploads.sealFile(request, temporary);
+        if (sealed === undefined) throw nothingSealed(path);
+        return this.#digestOf(sealed);
+      }),
     );
+  }
+
+  async show(request: ShowRequest): Promise<PutResult> {
+    const { cid, sha256, size, contentType } = request;
+    const path = canonicalWorldPath(request.worldPath, 'exact');
+    checkContentType(contentType);
+    return guarded(`show ${path}`, async () => {
+      const sealed = await this.#uploads.findSealed(request);
+      const found = sealed === undefined ? undefined : (await this.#digestOf(sealed)).cid;
+      if (sealed !== undefined && found === cid) {
+        return this.#objects.publish(path, sealed.file, { cid, sha256, size, contentType });
+      }
+      // Already shown, its staging may have been dropped, and what came later been sealed there.
+      const existing = await this.#sidecars.resolve(path);
+      if (existing !== undefined) return meetExisting(path, existing, cid);
+      if (found !== undefined) checkCid(path, found, cid);
+      throw nothingSealed(path);
+    });
+  }
+
+  /** Of a sealed file, hashed once a process: its bytes do not change. */
+  async #digestOf({ file, size, identity }: SealedFile): Promise<ContentDigest> {
+    const known = this.#digests.get(identity);
+    if (known !== undefined) return known;
+    const digest = await hashBody(readFileRange(file, { offset: 0, length: size }));
+    this.#digests.set(identity, digest);
+    return digest;
+  }
+
+  async claim({ worldPath, owner }: ClaimRequest): Promise<string> {
+    const path = canonicalWorldPath(worldPath, 'exact');
+    return guarded(`claim ${path}`, () => this.#claims.take(path, owner));
+  }
+
+  async checkFree({ worldPath, cid }: Parameters<ArtifactStore['checkFree']>[0]): Promise<void> {
+    const path = canonicalWorldPath(worldPath, 'exact');
+    await guarded(`look at ${path}`, () => this.#objects.checkFree(path, cid));
   }
 
   async dropUploads(uploadId: string): Promise<void> {
     await guarded(`drop ${uploadId}`, () => this.#uploads.drop(uploadId));
   }
 
-  async sweepUploads({ olderThanS }: { readonly olderThanS: number }): Promise<number> {
+  async sweepUploads({ olderThanS, isNeeded }: Parameters<ArtifactStore['sweepUploads']>[0]): Promise<number> {
     checkWithin('olderThanS', olderThanS, 0, Number.MAX_SAFE_INTEGER);
-    return guarded('sweep uploads', () => this.#uploads.sweep(this.#nowMs() - olderThanS * 1000));
+    return guarded('sweep uploads', () => this.#uploads.sweep(this.#nowMs() - olderThanS * 1000, orNeeded(isNeeded)));
   }
 
   async close(): Promise<void> {
     // No handle outlives the call or the body that opened it.
-  }
-
-  async #withUpload(
-    request: PromoteRequest,
-    use: (path: string, file: string, sidecar: Sidecar) => Promise<PutResult>,
-  ): Promise<PutResult | undefined> {
-    const path = canonicalWorldPath(request.worldPath, 'exact');
-    checkContentType(request.contentType);
-    return guarded(`promote ${path}`, () =>
-      this.#uploads.claim(request, async (file, size) => {
-        checkUploadSize(path, size, request.maxBytes);
-        const digest = await hashBody(readFileRange(file, { offset: 0, length: size }));
-        return use(path, file, { ...digest, contentType: request.contentType });
-      }),
-    );
   }
 
   #nowMs(): number {
@@ -215,17 +270,6 @@ class FileStore implements FileArtifactStore {
   #expiry(ttlS: number): number {
     checkWithin('ttlS', ttlS, 1, this.capabilities.presignTtlSMax);
     return Math.ceil(this.#nowMs() / 1000) + ttlS;
-  }
-
-  #gateway(): { readonly url: string; readonly secret: Uint8Array } {
-    const { gatewayUrl, gatewaySecret } = this.#options;
-    if (gatewayUrl === undefined || gatewaySecret === undefined) {
-      throw new IsomorphError('ERR_CONFIG', 'the file store was opened without a gateway, so it cannot sign URLs', {
-        expected: 'gatewayUrl and gatewaySecret',
-      });
-    }
-    checkSecret(gatewaySecret);
-    return { url: gatewayUrl, secret: gatewaySecret };
   }
 }
 

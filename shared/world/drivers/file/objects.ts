@@ -1,5 +1,5 @@
-/** Visible objects of the `file` driver: linked into place once, replaced only as orphans. */
-import { link, rename } from 'node:fs/promises';
+/** Visible objects of the `file` driver: linked into place once. */
+import { link, lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import type { Cid } from '../../../hash/cid.ts';
@@ -7,7 +7,7 @@ import { keyOf } from '../../../ids/world-path.ts';
 import type { PutResult } from '../../artifact-store.ts';
 import { meetExisting } from '../../checks.ts';
 import type { ContentDigest } from '../../content.ts';
-import { type Folders, hasErrno, sync } from './durable.ts';
+import { type Folders, hasErrno, isMissing, sync } from './durable.ts';
 import type { Sidecar, Sidecars } from './sidecars.ts';
 
 const cannotNest = (path: string): IsomorphError =>
@@ -60,15 +60,19 @@ export class Objects {
     return created(sidecar);
   }
 
-  /** Renames a finished file over the object with this CID; any other object is left alone, as `publish` does. */
-  async replace(path: string, finished: string, sidecar: Sidecar, orphanCid: Cid): Promise<PutResult> {
+  /** @throws ERR_IMMUTABLE for other bytes there; ERR_UNIMPLEMENTED when the path is a folder, or below an artifact */
+  async checkFree(path: string, cid: Cid): Promise<void> {
     const existing = await this.#sidecars.resolve(path);
-    if (existing?.cid !== orphanCid || existing.cid === sidecar.cid) return this.publish(path, finished, sidecar);
-    await this.#sidecars.write(path, sidecar);
-    await rename(finished, this.fileOf(path));
-    await sync(dirname(this.fileOf(path)));
-    await this.#sidecars.settle(path, sidecar);
-    return created(sidecar);
+    if (existing !== undefined) {
+      meetExisting(path, existing, cid);
+      return;
+    }
+    try {
+      if ((await lstat(this.fileOf(path))).isDirectory()) throw cannotNest(path);
+    } catch (error) {
+      if (hasErrno(error, 'ENOTDIR')) throw cannotNest(path);
+      if (!isMissing(error)) throw error;
+    }
   }
 
   async #lose(path: string, sidecar: Sidecar): Promise<PutResult> {

@@ -5,6 +5,7 @@
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import { isSignature, signatureOf } from '../../../hash/signature.ts';
 import { keyOf } from '../../../ids/world-path.ts';
+import type { StoreOptions } from '../../artifact-store.ts';
 
 export interface GetGrant {
   readonly method: 'GET';
@@ -44,6 +45,20 @@ export function checkSecret(secret: Uint8Array): void {
   throw new IsomorphError('ERR_CONFIG', 'the secret of the artifact gateway is too short', {
     expected: `at least ${SECRET_BYTES_MIN} random bytes`,
   });
+}
+
+/**
+ * Where URLs of a store lead, and what they are signed with.
+ * @throws IsomorphError ERR_CONFIG
+ */
+export function gatewayOf({ gatewayUrl, gatewaySecret }: Pick<StoreOptions, 'gatewayUrl' | 'gatewaySecret'>) {
+  if (gatewayUrl === undefined || gatewaySecret === undefined) {
+    throw new IsomorphError('ERR_CONFIG', 'the file store was opened without a gateway, so it cannot sign URLs', {
+      expected: 'gatewayUrl and gatewaySecret',
+    });
+  }
+  checkSecret(gatewaySecret);
+  return { url: gatewayUrl, secret: gatewaySecret };
 }
 
 function signed(grant: UrlGrant, secret: Uint8Array): string {

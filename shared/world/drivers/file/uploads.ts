@@ -1,4 +1,8 @@
-/** Staging of the `file` driver: `staging/<upload id>/<hash of the WorldPath>`, invisible to readers, swept by age. */
+/**
+ * Staging of the `file` driver: `staging/<upload id>/<hash of the WorldPath>`, and `….sealed` beside it, which no URL
+ * names. Invisible to readers.
+ */
+import type { Stats } from 'node:fs';
 import { link, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { blake3Hex } from '../../../hash/blake3.ts';
@@ -15,6 +19,23 @@ async function* limitedBody(body: AsyncIterable<Uint8Array>, path: string, maxBy
     checkUploadSize(path, size, maxBytes);
     yield chunk;
   }
+}
+
+async function statOf(file: string): Promise<Stats | undefined> {
+  try {
+    return await stat(file);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+export interface SealedFile {
+  readonly file: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Another one under the same name, after this was dropped, is told apart by it. */
+  readonly identity: string;
 }
 
 export class FileUploads {
@@ -42,32 +63,48 @@ export class FileUploads {
   async stat(name: UploadName): Promise<{ readonly size: number } | undefined> {
     const staged = this.#fileOf(name);
     if (await this.#folders.leadsOut(staged)) return undefined;
-    try {
-      const { size } = await stat(staged);
-      return { size };
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+    const found = await statOf(staged);
+    return found === undefined ? undefined : { size: found.size };
   }
 
   /**
-   * Pins what is staged now under a name of its own for as long as `use` runs: a body that arrives meanwhile replaces
-   * the staged name, never the bytes that are being promoted.
+   * Gives what is staged a second name that no URL leads to: a body that arrives later replaces the first name, never
+   * these bytes. Who comes second finds what the first has sealed.
    */
-  async claim<T>(name: UploadName, use: (file: string, size: number) => Promise<T>): Promise<T | undefined> {
+  async seal(name: UploadName): Promise<SealedFile | undefined> {
     const staged = this.#fileOf(name);
     if (await this.#folders.leadsOut(staged)) return undefined;
-    return withTemporary(this.#temporary, async (claimed) => {
-      try {
-        await link(staged, claimed);
-      } catch (error) {
-        if (isMissing(error)) return undefined;
-        throw error;
-      }
-      const { size } = await stat(claimed);
-      return use(claimed, size);
-    });
+    try {
+      await link(staged, this.#sealedOf(name));
+    } catch (error) {
+      if (isMissing(error)) return this.findSealed(name);
+      if (!hasErrno(error, 'EEXIST')) throw error;
+    }
+    return this.#kept(name);
+  }
+
+  /** Seals a finished, synced file. */
+  async sealFile(name: UploadName, finished: string): Promise<SealedFile | undefined> {
+    await this.#folders.ensure(dirname(this.#sealedOf(name)));
+    try {
+      await link(finished, this.#sealedOf(name));
+    } catch (error) {
+      if (!hasErrno(error, 'EEXIST')) throw error;
+    }
+    return this.#kept(name);
+  }
+
+  async findSealed(name: UploadName): Promise<SealedFile | undefined> {
+    const file = this.#sealedOf(name);
+    if (await this.#folders.leadsOut(file)) return undefined;
+    const found = await statOf(file);
+    return found && { file, size: found.size, identity: `${file} ${found.ino} ${found.mtimeMs}` };
+  }
+
+  /** On the disk, also when another process made it: that one may not have come to its own sync yet. */
+  async #kept(name: UploadName): Promise<SealedFile | undefined> {
+    await sync(dirname(this.#sealedOf(name)));
+    return this.findSealed(name);
   }
 
   async drop(uploadId: string): Promise<void> {
@@ -75,28 +112,33 @@ export class FileUploads {
     await rm(join(this.#staging, uploadId), { recursive: true, force: true });
   }
 
-  /** Removes staged and temporary files last written before an instant, and folders that have long been empty. */
-  async sweep(beforeMs: number): Promise<number> {
-    let removed = await this.#sweepFiles(this.#temporary, beforeMs);
+  /** Removes temporary files last written before an instant, such uploads as nobody needs, and folders long empty. */
+  async sweep(beforeMs: number, isNeeded: (uploadId: string) => Promise<boolean>): Promise<number> {
+    let removed = await this.#removeAll(await this.#olderIn(this.#temporary, beforeMs));
     for (const entry of await readdir(this.#staging, { withFileTypes: true })) {
       // What a link leads to is not ours to remove.
       if (!entry.isDirectory()) continue;
       const folder = join(this.#staging, entry.name);
-      removed += await this.#sweepFiles(folder, beforeMs);
+      const older = await this.#olderIn(folder, beforeMs);
+      if (older.length > 0 && (await isNeeded(entry.name))) continue;
+      removed += await this.#removeAll(older);
       await this.#sweepFolder(folder, beforeMs);
     }
     return removed;
   }
 
-  async #sweepFiles(folder: string, beforeMs: number): Promise<number> {
-    let removed = 0;
+  async #olderIn(folder: string, beforeMs: number): Promise<readonly string[]> {
+    const older: string[] = [];
     for (const name of await readdir(folder)) {
       const file = join(folder, name);
-      if (!(await this.#isOlder(file, beforeMs))) continue;
-      await rm(file, { force: true });
-      removed += 1;
+      if (await this.#isOlder(file, beforeMs)) older.push(file);
     }
-    return removed;
+    return older;
+  }
+
+  async #removeAll(files: readonly string[]): Promise<number> {
+    for (const file of files) await rm(file, { force: true });
+    return files.length;
   }
 
   async #sweepFolder(folder: string, beforeMs: number): Promise<void> {
@@ -110,17 +152,17 @@ export class FileUploads {
   }
 
   async #isOlder(file: string, beforeMs: number): Promise<boolean> {
-    try {
-      return (await stat(file)).mtimeMs < beforeMs;
-    } catch (error) {
-      if (isMissing(error)) return false;
-      throw error;
-    }
+    const found = await statOf(file);
+    return found !== undefined && found.mtimeMs < beforeMs;
   }
 
   #fileOf({ uploadId, worldPath }: UploadName): string {
     checkUploadId(uploadId);
     // Hashed, because a path is deeper and longer than one name may be.
     return join(this.#staging, uploadId, blake3Hex(canonicalWorldPath(worldPath, 'exact')));
+  }
+
+  #sealedOf(name: UploadName): string {
+    return `${this.#fileOf(name)}.sealed`;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The calls of S3 that the store needs, in its own words. This file and `connect.ts` know the SDK: another client would
+ * The calls of S3 that the store needs, in its own words. This file, `signer.ts` and `connect.ts` know the SDK: another client would
  * replace them and nothing else (docs/adr/0023).
  */
 import type { Readable } from 'node:stream';
@@ -17,12 +17,13 @@ import {
   PutObjectCommand,
   type S3Client,
   UploadPartCommand,
+  UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
-import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import type { Audience, ByteRange } from '../../artifact-store.ts';
+import type { ByteRange } from '../../artifact-store.ts';
 import { type Credentials, connect } from './connect.ts';
 import { guarded, statusOf } from './faults.ts';
 import type { BucketLocation } from './location.ts';
+import { ABSENT, Signer } from './signer.ts';
 
 export interface ObjectHead {
   /** Bytes of the whole object. */
@@ -31,9 +32,6 @@ export interface ObjectHead {
   readonly contentType: string;
   readonly metadata: Readonly<Record<string, string>>;
 }
-
-/** What must hold for a write to happen: nothing is there, or exactly this object is. */
-export type WriteCondition = { readonly absent: true } | { readonly etag: string };
 
 /** `refused`: the condition does not hold (412). `conflict`: another write is under way, ask again (409). */
 export type WriteOutcome = 'done' | 'refused' | 'conflict';
@@ -55,23 +53,11 @@ interface Described {
   readonly metadata?: Record<string, string>;
 }
 
-interface Presigning {
-  readonly key: string;
-  readonly ttlS: number;
-  readonly signingDate: Date;
-  readonly audience: Audience;
-}
-
 /** Below this another hash costs less than telling the SDK not to make it. */
 const HASH_AGAIN_BYTES = 64 * 1024;
 
 const rangeHeader = ({ offset, length }: ByteRange): string =>
   `bytes=${offset}-${length === undefined ? '' : offset + length - 1}`;
-
-const conditionFields = (condition: WriteCondition | undefined): { IfNoneMatch?: string; IfMatch?: string } => {
-  if (condition === undefined) return {};
-  return 'etag' in condition ? { IfMatch: condition.etag } : { IfNoneMatch: '*' };
-};
 
 interface Answer {
   readonly ContentLength?: number | undefined;
@@ -92,11 +78,13 @@ export class Bucket {
   readonly #name: string;
   readonly #client: S3Client;
   readonly #publicClient: S3Client;
+  readonly signer: Signer;
 
   constructor(at: BucketLocation, credentials: Credentials | undefined) {
     this.#name = at.bucket;
     this.#client = connect(at, at.endpoint, credentials);
     this.#publicClient = at.publicEndpoint === at.endpoint ? this.#client : connect(at, at.publicEndpoint, credentials);
+    this.signer = new Signer(at.bucket, { internal: this.#client, public: this.#publicClient });
   }
 
   /** Makes the bucket unless it is there. */
@@ -110,13 +98,16 @@ export class Bucket {
     });
   }
 
-  /** @param sha256 hex digest of `data`, where it is known: saves the signer another pass */
-  put(request: Described & { data: Uint8Array; sha256?: string; condition?: WriteCondition }): Promise<WriteOutcome> {
-    const { key, contentType, metadata, data, sha256, condition } = request;
+  /**
+   * Writes an object where none is.
+   * @param sha256 hex digest of `data`, where it is known: saves the signer another pass
+   */
+  create(request: Described & { data: Uint8Array; sha256?: string }): Promise<WriteOutcome> {
+    const { key, contentType, metadata, data, sha256 } = request;
     const command = new PutObjectCommand({
       ...{ Bucket: this.#name, Key: key, Body: data, ContentType: contentType, ContentLength: data.byteLength },
       ...(metadata === undefined ? {} : { Metadata: metadata }),
-      ...conditionFields(condition),
+      ...ABSENT,
     });
     if (sha256 !== undefined && data.byteLength >= HASH_AGAIN_BYTES) {
       command.middlewareStack.add(
@@ -206,12 +197,26 @@ export class Bucket {
     return etag;
   }
 
-  /** `conflict` also when the upload is gone: an earlier try that seemed to fail may have completed it. */
-  completeMultipart(name: MultipartName, etags: readonly string[], condition: WriteCondition): Promise<WriteOutcome> {
+  /** A part that is a stretch of another object; its bytes do not pass through here. @returns the ETag of the part */
+  async copyPart({ key, id }: MultipartName, number: number, source: string, range?: ByteRange): Promise<string> {
+    const command = new UploadPartCopyCommand({
+      ...{ Bucket: this.#name, Key: key, UploadId: id, PartNumber: number },
+      CopySource: `${this.#name}/${source.split('/').map(encodeURIComponent).join('/')}`,
+      ...(range === undefined ? {} : { CopySourceRange: rangeHeader(range) }),
+    });
+    const answer = await guarded(`copy part ${number} of ${key}`, () => this.#client.send(command));
+    return answer.CopyPartResult?.ETag ?? '';
+  }
+
+  /**
+   * Makes the object where none is. `conflict` also when the upload is gone: an earlier try that seemed to fail may have
+   * completed it.
+   */
+  completeMultipart(name: MultipartName, etags: readonly string[]): Promise<WriteOutcome> {
     const command = new CompleteMultipartUploadCommand({
       ...{ Bucket: this.#name, Key: name.key, UploadId: name.id },
       MultipartUpload: { Parts: etags.map((ETag, index) => ({ ETag, PartNumber: index + 1 })) },
-      ...conditionFields(condition),
+      ...ABSENT,
     });
     return this.#conditional(`complete ${name.key}`, () => this.#client.send(command));
   }
@@ -246,26 +251,9 @@ export class Bucket {
     return Math.max(0, ...(answer?.Parts ?? []).map(({ LastModified }) => LastModified?.getTime() ?? 0));
   }
 
-  presignGet({ key, ttlS, signingDate, audience }: Presigning): Promise<string> {
-    const command = new GetObjectCommand({ Bucket: this.#name, Key: key });
-    return guarded(`sign ${key}`, () => getSignedUrl(this.#for(audience), command, { expiresIn: ttlS, signingDate }));
-  }
-
-  presignPut({ key, ttlS, signingDate, audience, contentType }: Presigning & { contentType: string }): Promise<string> {
-    const command = new PutObjectCommand({ Bucket: this.#name, Key: key, ContentType: contentType });
-    const signableHeaders = new Set(['host', 'content-type']);
-    return guarded(`sign ${key}`, () =>
-      getSignedUrl(this.#for(audience), command, { expiresIn: ttlS, signingDate, signableHeaders }),
-    );
-  }
-
   close(): void {
     this.#client.destroy();
     this.#publicClient.destroy();
-  }
-
-  #for(audience: Audience): S3Client {
-    return audience === 'public' ? this.#publicClient : this.#client;
   }
 
   #conditional(what: string, send: () => Promise<unknown>): Promise<WriteOutcome> {

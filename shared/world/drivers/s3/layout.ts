@@ -52,8 +52,17 @@ export class Layout {
     return `${staging}${uploadId}/`;
   }
 
+  /** Whose upload a staged object is. */
+  uploadIdOf(key: string): string {
+    return key.slice(this.uploads().length).split('/')[0] ?? '';
+  }
+
   record(id: string): string {
     return `${this.#prefix}.isomorph/records/${id}.json`;
+  }
+
+  claim(path: string): string {
+    return `${this.#prefix}.isomorph/claims/${blake3Hex(path)}.json`;
   }
 
   probe(): string {

@@ -57,7 +57,11 @@ export class Records {
   async write(name: string, path: string, digest: ContentDigest): Promise<void> {
     const { cid, sha256, size } = digest;
     const data = Buffer.from(`${JSON.stringify({ path, cid, sha256, size })}\n`);
-    await this.#bucket.put({ key: this.#layout.record(name), data, contentType: 'application/json' });
+    const key = this.#layout.record(name);
+    const outcome = await this.#bucket.create({ key, data, contentType: 'application/json' });
+    // Nobody else chooses this name: a refusal means that an earlier try of this call has written it.
+    if (outcome === 'conflict')
+      throw new IsomorphError('ERR_UNAVAILABLE', `${key} is being written`, { pointer: path });
   }
 
   async #look(path: string, head: ObjectHead): Promise<ContentDigest> {

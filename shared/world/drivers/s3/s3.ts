@@ -14,32 +14,40 @@ import type {
   ArtifactStore,
   Audience,
   ByteRange,
+  ClaimRequest,
   ListPage,
-  PromoteRequest,
   PutResult,
+  Sealed,
+  SealRequest,
+  ShowRequest,
   StoreBackend,
   StoreOptions,
   UploadName,
+  UploadUrl,
 } from '../../artifact-store.ts';
 import {
   checkCid,
   checkContentType,
   checkUploadId,
-  checkUploadSize,
   checkWithin,
   listLimit,
+  meetExisting,
+  nothingSealed,
+  orNeeded,
   resolveRange,
 } from '../../checks.ts';
+import { ownerOfClaim, textOfClaim } from '../../claim.ts';
 import { piecesOf, verifiedBody } from '../../content.ts';
 import { collectAnswer, PART_BYTES, waitingBody } from './body.ts';
 import { Bucket } from './bucket.ts';
 import type { Credentials } from './connect.ts';
 import { Layout } from './layout.ts';
 import { type BucketLocation, parseBucketUrl } from './location.ts';
-import { probeConditions } from './probe.ts';
+import { probeServer } from './probe.ts';
 import { Records } from './records.ts';
+import { UPLOAD_HEADERS } from './signer.ts';
 import { S3Uploads } from './uploads.ts';
-import { type FoundObject, Writer } from './writer.ts';
+import { type WriteRequest, Writer } from './writer.ts';
 
 export interface S3StoreOptions extends StoreOptions {
   /** Default: the environment and what else the SDK looks through (profiles, roles). */
@@ -54,7 +62,12 @@ const vanished = (path: string): IsomorphError =>
 
 class S3Store implements ArtifactStore {
   readonly driver = 's3';
-  readonly capabilities = { pathUnderArtifact: true, uploadLimitInUrl: false, presignTtlSMax: 7 * 86_400 } as const;
+  readonly capabilities = {
+    pathUnderArtifact: true,
+    uploadLimitInUrl: false,
+    uploadOnce: true,
+    presignTtlSMax: 7 * 86_400,
+  } as const;
 
   readonly #bucket: Bucket;
   readonly #layout: Layout;
@@ -62,6 +75,7 @@ class S3Store implements ArtifactStore {
   readonly #writer: Writer;
   readonly #uploads: S3Uploads;
   readonly #nowMs: () => number;
+  #copiesParts = false;
 
   constructor(at: BucketLocation, options: S3StoreOptions) {
     this.#bucket = new Bucket(at, options.credentials);
@@ -74,7 +88,7 @@ class S3Store implements ArtifactStore {
 
   async prepare(create: boolean): Promise<void> {
     if (create) await this.#bucket.make();
-    await probeConditions(this.#bucket, this.#layout);
+    this.#copiesParts = (await probeServer(this.#bucket, this.#layout)).copiesParts;
   }
 
   computeCid(data: Uint8Array): Cid {
@@ -159,16 +173,17 @@ class S3Store implements ArtifactStore {
 
   async presign({ worldPath, ttlS, audience }: Parameters<ArtifactStore['presign']>[0]): Promise<string> {
     const key = this.#layout.object(canonicalWorldPath(worldPath, 'exact'));
-    return this.#bucket.presignGet({ key, ...this.#lifetime(ttlS, audience) });
+    return this.#bucket.signer.get({ key, ...this.#lifetime(ttlS, audience) });
   }
 
-  async presignPut(request: Parameters<ArtifactStore['presignPut']>[0]): Promise<string> {
+  async presignPut(request: Parameters<ArtifactStore['presignPut']>[0]): Promise<UploadUrl> {
     const { contentType, maxBytes, ttlS, audience } = request;
     checkContentType(contentType);
-    // S3 cannot bind a size into the URL of a PUT: `promote` holds to it.
+    // S3 cannot bind a size into the URL of a PUT: `seal` holds to it.
     checkWithin('maxBytes', maxBytes, 0, Number.MAX_SAFE_INTEGER);
     const key = this.#layout.upload(request);
-    return this.#bucket.presignPut({ key, contentType, ...this.#lifetime(ttlS, audience) });
+    const url = await this.#bucket.signer.put({ key, contentType, ...this.#lifetime(ttlS, audience) });
+    return { url, headers: UPLOAD_HEADERS };
   }
 
   async statUpload(upload: UploadName): Promise<{ readonly size: number } | undefined> {
@@ -176,43 +191,61 @@ class S3Store implements ArtifactStore {
     return head === undefined ? undefined : { size: head.size };
   }
 
-  async promote(request: PromoteRequest): Promise<PutResult | undefined> {
-    return this.#promote(request, async () => undefined);
+  async seal(request: SealRequest): Promise<Sealed | undefined> {
+    const path = canonicalWorldPath(request.worldPath, 'exact');
+    const hashed = await this.#uploads.seal(request, path, request.maxBytes);
+    return hashed?.digest;
   }
 
-  async replaceOrphan(request: PromoteRequest & { readonly orphanCid: Cid }): Promise<PutResult | undefined> {
-    return this.#promote(request, async (path) => {
-      const found = await this.#writer.find(path);
-      return found?.stat.cid === request.orphanCid ? found : undefined;
-    });
+  async sealBytes(request: Parameters<ArtifactStore['sealBytes']>[0]): Promise<Sealed> {
+    const path = canonicalWorldPath(request.worldPath, 'exact');
+    return (await this.#uploads.sealBytes(request, path, request.data)).digest;
   }
 
-  /**
-   * Sends the very bytes that were hashed: a copy on the server would leave a moment in which the owner of a presigned
-   * URL could put others there (docs/adr/0025).
-   */
-  async #promote(
-    upload: PromoteRequest,
-    findReplaced: (path: string) => Promise<FoundObject | undefined>,
-  ): Promise<PutResult | undefined> {
-    const { contentType, maxBytes } = upload;
-    const path = canonicalWorldPath(upload.worldPath, 'exact');
+  /** What this process hashed goes up from memory or is copied by the server; what another hashed is read and sent. */
+  async show(request: ShowRequest): Promise<PutResult> {
+    const { cid, contentType } = request;
+    const path = canonicalWorldPath(request.worldPath, 'exact');
     checkContentType(contentType);
+    const write = { path, contentType, expectedCid: cid };
+    const known = this.#uploads.known(request);
+    if (known === undefined || known.digest.cid !== cid) return this.#sendOn(request, write);
+    if (known.data !== undefined) return this.#writer.writeBytes(write, known.data);
+    if (!this.#copiesParts) return this.#sendOn(request, write);
+    return this.#writer.copy(write, this.#layout.upload(request), known.digest);
+  }
+
+  async #sendOn(upload: ShowRequest, write: WriteRequest): Promise<PutResult> {
+    const { path } = write;
+    const existing = await this.#writer.find(path);
+    if (existing !== undefined) return meetExisting(path, existing.stat, upload.cid);
     const staged = await this.#bucket.get(this.#layout.upload(upload));
-    if (staged === undefined || staged === 'outside') return undefined;
+    if (staged === undefined || staged === 'outside') throw nothingSealed(path);
     try {
-      checkUploadSize(path, staged.head.size, maxBytes);
-      const replacing = await findReplaced(path);
       const body = waitingBody(`read the upload to ${path}`, staged.body, async () => {
         throw vanished(path);
       });
-      const expectedBytes = staged.head.size;
       // What is being read takes memory too.
-      const request = { path, contentType, replacing, expectedBytes, partsInFlight: 2 };
-      return await this.#writer.writeBody(request, body);
+      return await this.#writer.writeBody({ ...write, expectedBytes: staged.head.size, partsInFlight: 2 }, body);
     } finally {
       staged.body.destroy();
     }
+  }
+
+  async claim({ worldPath, owner }: ClaimRequest): Promise<string> {
+    const path = canonicalWorldPath(worldPath, 'exact');
+    const key = this.#layout.claim(path);
+    const data = Buffer.from(textOfClaim(path, owner));
+    if ((await this.#bucket.create({ key, data, contentType: 'application/json' })) === 'done') return owner;
+    const found = await this.#bucket.get(key);
+    if (found === undefined || found === 'outside') throw vanished(path);
+    return ownerOfClaim(path, (await collectAnswer(`read the claim of ${path}`, found.body)).toString());
+  }
+
+  async checkFree({ worldPath, cid }: Parameters<ArtifactStore['checkFree']>[0]): Promise<void> {
+    const path = canonicalWorldPath(worldPath, 'exact');
+    const found = await this.#writer.find(path);
+    if (found !== undefined) meetExisting(path, found.stat, cid);
   }
 
   async dropUploads(uploadId: string): Promise<void> {
@@ -220,9 +253,9 @@ class S3Store implements ArtifactStore {
     await this.#uploads.drop(uploadId);
   }
 
-  async sweepUploads({ olderThanS }: { readonly olderThanS: number }): Promise<number> {
+  async sweepUploads({ olderThanS, isNeeded }: Parameters<ArtifactStore['sweepUploads']>[0]): Promise<number> {
     checkWithin('olderThanS', olderThanS, 0, Number.MAX_SAFE_INTEGER);
-    return this.#uploads.sweep(this.#nowMs() - olderThanS * 1000);
+    return this.#uploads.sweep(this.#nowMs() - olderThanS * 1000, orNeeded(isNeeded));
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,7 @@ import type { ArtifactStat, PutResult } from '../../artifact-store.ts';
 import { checkCid, meetExisting } from '../../checks.ts';
 import { type ContentDigest, type ContentHash, createContentHash } from '../../content.ts';
 import { type Part, partsOf } from './body.ts';
-import type { Bucket, MultipartName, ObjectHead, WriteCondition, WriteOutcome } from './bucket.ts';
+import type { Bucket, MultipartName, ObjectHead, WriteOutcome } from './bucket.ts';
 import { type Layout, randomName } from './layout.ts';
 import { metadataOf, type Records } from './records.ts';
 
@@ -21,8 +21,6 @@ export interface WriteRequest {
   readonly path: string;
   readonly contentType: string;
   readonly expectedCid?: Cid | undefined;
-  /** The one object that may be overwritten. */
-  readonly replacing?: FoundObject | undefined;
   /** Size of the body where it is known. */
   readonly expectedBytes?: number;
   /** Fewer take less memory. */
@@ -30,13 +28,15 @@ export interface WriteRequest {
 }
 
 const PARTS_IN_FLIGHT_DEFAULT = 4;
+/** Of a copy, in one request: far below what the server may take before its answer is given up. */
+const COPIED_AT_ONCE_BYTES = 128 * 1024 * 1024;
 const CONFLICTS_MAX = 8;
 const CONFLICT_PAUSE_MS = 50;
 
 const created = ({ cid, sha256, size }: ContentDigest): PutResult => ({ cid, sha256, size, created: true });
 
 /** Of bytes at hand: `cidOf` builds no hasher for them, which would cost more than hashing a small object. */
-const digestOfBytes = (data: Uint8Array): ContentDigest => ({
+export const digestOfBytes = (data: Uint8Array): ContentDigest => ({
   cid: cidOf(data),
   sha256: createHash('sha256').update(data).digest('hex'),
   size: data.byteLength,
@@ -72,22 +72,21 @@ export class Writer {
 
   /** @param data at most PART_BYTES */
   async writeBytes(request: WriteRequest, data: Uint8Array): Promise<PutResult> {
-    const { path, contentType, replacing } = request;
+    const { path, contentType } = request;
     const digest = digestOfBytes(data);
     checkCid(path, digest.cid, request.expectedCid);
-    if (replacing?.stat.cid === digest.cid) return meetExisting(path, replacing.stat, digest.cid);
     const writer = randomName();
     const key = this.#layout.object(path);
     const metadata = metadataOf(digest, writer);
-    return this.#settle(request, digest, writer, (condition) =>
-      this.#bucket.put({ key, data, sha256: digest.sha256, contentType, metadata, condition }),
+    return this.#settle(path, digest, writer, () =>
+      this.#bucket.create({ key, data, sha256: digest.sha256, contentType, metadata }),
     );
   }
 
   async #writeParts(request: WriteRequest, first: Part, rest: AsyncIterable<Part>): Promise<PutResult> {
-    const { path, contentType, replacing } = request;
+    const { path, contentType } = request;
     const hash = createContentHash();
-    const existing = replacing === undefined ? await this.find(path) : undefined;
+    const existing = await this.find(path);
     if (existing !== undefined) return this.#compare(request, existing, hash, first, rest);
     const writer = randomName();
     const key = this.#layout.object(path);
@@ -98,11 +97,8 @@ export class Writer {
       const etags = await this.#sendParts(upload, inFlightMax, hash, first, rest);
       const digest = hash.digest();
       checkCid(path, digest.cid, request.expectedCid);
-      if (replacing?.stat.cid === digest.cid) return meetExisting(path, replacing.stat, digest.cid);
       await this.#records.write(writer, path, digest);
-      const result = await this.#settle(request, digest, writer, (condition) =>
-        this.#bucket.completeMultipart(upload, etags, condition),
-      );
+      const result = await this.#settle(path, digest, writer, () => this.#bucket.completeMultipart(upload, etags));
       completed = result.created;
       return result;
     } finally {
@@ -169,23 +165,42 @@ export class Writer {
     return etags;
   }
 
-  /** Writes under a condition and finds out what an answer other than success means. */
+  /** Creates an object as a copy, made by the server, of one that nobody else can change and that hashes to `digest`. */
+  async copy({ path, contentType }: WriteRequest, source: string, digest: ContentDigest): Promise<PutResult> {
+    const existing = await this.find(path);
+    if (existing !== undefined) return meetExisting(path, existing.stat, digest.cid);
+    const writer = randomName();
+    const key = this.#layout.object(path);
+    const upload = await this.#bucket.createMultipart({ key, contentType, metadata: metadataOf(digest, writer) });
+    let completed = false;
+    try {
+      const etags: string[] = [];
+      for (let offset = 0; offset < digest.size; offset += COPIED_AT_ONCE_BYTES) {
+        const length = Math.min(COPIED_AT_ONCE_BYTES, digest.size - offset);
+        etags.push(await this.#bucket.copyPart(upload, etags.length + 1, source, { offset, length }));
+      }
+      const result = await this.#settle(path, digest, writer, () => this.#bucket.completeMultipart(upload, etags));
+      completed = result.created;
+      return result;
+    } finally {
+      // What cannot be aborted now is swept later.
+      if (!completed) await this.#bucket.abortMultipart(upload).catch(() => undefined);
+    }
+  }
+
+  /** Writes where nothing is and finds out what an answer other than success means. */
   async #settle(
-    { path, replacing }: WriteRequest,
+    path: string,
     digest: ContentDigest,
     writer: string,
-    write: (condition: WriteCondition) => Promise<WriteOutcome>,
+    write: () => Promise<WriteOutcome>,
   ): Promise<PutResult> {
     for (let attempt = 0; attempt < CONFLICTS_MAX; attempt += 1) {
-      const condition: WriteCondition = replacing === undefined ? { absent: true } : { etag: replacing.head.etag };
-      const outcome = await write(condition);
-      if (outcome === 'done') return created(digest);
+      if ((await write()) === 'done') return created(digest);
       const found = await this.find(path);
       // An earlier try of this very call, whose answer was lost on the way.
       if (found?.head.metadata.writer === writer) return created(digest);
-      const stillReplaceable = found !== undefined && found.head.etag === replacing?.head.etag;
-      if (found !== undefined && !stillReplaceable) return meetExisting(path, found.stat, digest.cid);
-      if (found === undefined && replacing !== undefined) break;
+      if (found !== undefined) return meetExisting(path, found.stat, digest.cid);
       await delay(Math.random() * CONFLICT_PAUSE_MS * 2 ** attempt);
     }
     throw new IsomorphError('ERR_UNAVAILABLE', `${path}: other writers are in the way`, { pointer: path });
