@@ -127,8 +127,10 @@ export async function fsck(options: FsckOptions): Promise<FsckReport> {
   findings.add(
     ...verdict.findings.map((one): FsckFinding => ({ ...one, where: 'ledger', found: undefined, row: undefined })),
   );
+  const ended = new Set(verdict.plans.flatMap(({ planId, complete }) => (complete ? [planId] : [])));
   const checked = await checkArtifacts(reader.artifacts.values(), {
     store,
+    isOpen: (planId) => !ended.has(planId),
     hash,
     findings,
     onProgress: (done) => onProgress({ stage: 'artifacts', done }),

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as assert from 'uvu/assert';
+import { openArtifactStore } from '../../shared/world/open.ts';
 import { suite } from '../harness/suite.ts';
 import { runCli } from './run-cli.ts';
 
@@ -54,6 +55,20 @@ test('standard input is put; the same bytes again are no fault, other bytes are'
     const other = await put('[]');
     assert.is(other.code, 1);
     assert.match(other.stderr, /^error ERR_IMMUTABLE/);
+  });
+});
+
+test('nothing is put where a path is a plan’s, by its name or by its claim', async () => {
+  await withStore(async ({ cwd, env }) => {
+    const store = await openArtifactStore(env.ARTIFACTS_URL ?? '');
+    await store.claim({ worldPath: '/artifacts/shared/a', owner: 'iris' });
+    await store.close();
+    for (const taken of ['/artifacts/outputs/iris/a', '/artifacts/plans/iris', '/artifacts/shared/a']) {
+      const put = await runCli(['artifact', 'put', '-', taken], { cwd, env, stdin: '{}' });
+      assert.is(put.code, 1, taken);
+      assert.match(put.stderr, /^error ERR_IMMUTABLE: .* belongs to the plan iris/);
+    }
+    assert.equal((await runCli(['artifact', 'ls', '--json'], { cwd, env })).documents(), []);
   });
 });
 

@@ -75,7 +75,11 @@ export class Folders {
     const made = await mkdir(folder, { recursive: true });
     if (made === undefined && this.#durable.has(folder)) return;
     // Also when another process made it: that one may not have come to its own sync yet.
-    for (let at = folder; at !== this.#root && at !== dirname(at); at = dirname(at)) await sync(dirname(at));
+    for (let at = folder; at !== this.#root && at !== dirname(at); at = dirname(at)) {
+      await sync(dirname(at));
+      // What is above was there before, and was made durable here.
+      if (this.#durable.has(dirname(at)) && (made === undefined || made.length >= at.length)) break;
+    }
     this.#durable.set(folder, true);
   }
 }
