@@ -81,29 +81,45 @@ function budgetFaults(admitted: AdmittedPlan): Fault[] {
   ];
 }
 
+/** What steps write, by path: whose it is, and where the plan says so. */
+type Writers = ReadonlyMap<string, { readonly step: string; readonly pointer: string }>;
+
+/** A path below another: a store of files could hold only one of them, and a plan runs on any store. */
+function nestingFaults(writers: Writers): Fault[] {
+  return [...writers].flatMap(([path, { pointer }]) => {
+    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+      const above = writers.get(path.slice(0, end));
+      if (above === undefined) continue;
+      const message = `${path} is below an output of "${above.step}"`;
+      return [fault('ERR_IMMUTABLE', message, { pointer, expected: 'a prefix of its own' })];
+    }
+    return [];
+  });
+}
+
 /** No step writes what is another plan's, or another step's: of two that may write one path, the later would fail. */
 function pathFaults(plan: Plan, processors: Rules['processors'], written: readonly Resolved<string>[]): Fault[] {
-  const writers = new Map<string, string>();
+  const writers = new Map<string, { readonly step: string; readonly pointer: string }>();
   const ofOutput = ({ id }: PlanStep, path: string, pointer: string): Fault[] => {
     const owner = planOfPath(path) ?? plan.plan_id;
     if (owner !== plan.plan_id) {
       const expected = `a prefix that is not of the plan ${owner}`;
       return [fault('ERR_POLICY', `${path} belongs to another plan`, { pointer, expected })];
     }
-    const other = writers.get(path) ?? id;
-    writers.set(path, id);
+    const { step: other } = writers.get(path) ?? { step: id };
+    writers.set(path, { step: id, pointer });
     if (other === id) return [];
-    return [
-      fault('ERR_IMMUTABLE', `${path} is written by "${other}" too`, { pointer, expected: 'a prefix of its own' }),
-    ];
+    const message = `${path} is written by "${other}" too`;
+    return [fault('ERR_IMMUTABLE', message, { pointer, expected: 'a prefix of its own' })];
   };
-  return plan.steps.flatMap((step, index) => {
+  const faults = plan.steps.flatMap((step, index) => {
     const prefix = written[index];
     // What is wrong with the prefix itself has been said.
     if (prefix === undefined || prefix.faults.length > 0) return [];
     const outputs = processors.get(step.processor)?.outputs ?? [];
     return outputs.flatMap(({ path }) => ofOutput(step, `${prefix.value}${path}`, `/steps/${index}/write_prefix`));
   });
+  return [...faults, ...nestingFaults(writers)];
 }
 
 function circleFault(circle: readonly string[], plan: Plan): Fault {

@@ -94,6 +94,8 @@ test('two steps that could write one path are refused, at the second', () => {
     ...(id === 'b' ? {} : { write_prefix }),
   }));
   assert.equal(faultsOf({}, { steps }), [['ERR_IMMUTABLE', '/steps/2/write_prefix']]);
+  const below = { id: 'below', processor: 'test/probe@1', write_prefix: `${write_prefix}out.json/deep/` };
+  assert.equal(faultsOf({}, { steps: [below, ...steps.slice(0, 2)] }), [['ERR_IMMUTABLE', '/steps/0/write_prefix']]);
 });
 
 test('a policy bounds adapters, steps and budget', () => {
