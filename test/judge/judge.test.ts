@@ -223,13 +223,16 @@ async function cpuMs(pid: number): Promise<number> {
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10;
 }
 
+/** More than its start takes, and less than start and question together. */
+const WORKS_MS = 1_800;
+
 /** Kills the judge that computes, once that is no longer its start: as the kernel does where memory is short. */
 async function killedAtWork(): Promise<void> {
   const before = new Map<number, number>();
   for (const pid of await judgesOf(process.pid)) before.set(pid, await cpuMs(pid));
   for (;;) {
     for (const pid of await judgesOf(process.pid)) {
-      if ((await cpuMs(pid)) - (before.get(pid) ?? 0) < 800) continue;
+      if ((await cpuMs(pid)) - (before.get(pid) ?? 0) < WORKS_MS) continue;
       process.kill(pid, 'SIGKILL');
       return;
     }
@@ -248,6 +251,17 @@ test('a judge that is killed whenever a question is asked has judged it; killed 
   }
   assert.is((await own.predicate('p', holds('a'), documentOf('{"a": 1}'))).ok, true, 'others are judged');
   await own.close();
+});
+
+test('a judge pays for its own start: whoever asks it first is answered by it, whatever the question is made of', async () => {
+  for (const [index, first] of [matches({ type: 'string', pattern: '^b' }), holds('sort_by(list, &n)[0]')].entries()) {
+    const own = new Judge();
+    const born = await judgesOf(process.pid);
+    await own.faults('p', { kind: 'call', call: first, pointer: '/p' });
+    await own.faults('p', { kind: 'call', call: matches({ items: { maxLength: index + 1 } }), pointer: '/p' });
+    assert.equal(await judgesOf(process.pid), born, 'none of them was replaced');
+    own.close();
+  }
 });
 
 test('where memory is short the kernel is to take a judge before any service', async () => {
