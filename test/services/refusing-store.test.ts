@@ -133,4 +133,25 @@ test('a plan whose admitted document alone is refused ends when it is cancelled'
   proxy.decide = () => 'pass';
 });
 
+test('what is named and refused its path keeps no plan open that is cancelled, and is shown later', async () => {
+  let isRefusing = true;
+  proxy.decide = ({ method, url = '' }) =>
+    isRefusing && method === 'PUT' && url.includes('/artifacts/outputs/unshown/') ? REFUSAL : 'pass';
+  await heard(its.client, 'ledger.unshown.execution.succeeded', () => its.submit(probePlan('unshown')));
+  await its.client.request('plans.cancel', JSON.stringify({ plan_id: 'unshown' }));
+  const { settled, artifacts } = await its.ended('unshown');
+  assert.equal(
+    [settled?.status, settled?.faults.map(({ code }) => code)],
+    ['succeeded', ['ERR_UNAVAILABLE']],
+    'its step had succeeded before',
+  );
+  const [named] = artifacts.values();
+  const store = await openS3Store(bucketOf(server), { credentials: S3_ANY_KEYS });
+  assert.is(await store.stat(named?.path ?? ''), undefined);
+  isRefusing = false;
+  while ((await store.stat(named?.path ?? '')) === undefined) await delay(100);
+  assert.is((await store.stat(named?.path ?? ''))?.cid, named?.cid);
+  await store.close();
+});
+
 test.run();
