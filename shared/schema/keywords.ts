@@ -5,7 +5,7 @@ import { type Fault, fault } from '../errors/isomorph-error.ts';
 /** `schema`: one; `schemas`: a list; `named`: by name; `value`: no schema, so nothing in it is a keyword. */
 type Holds = 'schema' | 'schemas' | 'named' | 'value';
 
-const KEYWORDS = new Map<string, Holds>(
+export const KEYWORDS: ReadonlyMap<string, Holds> = new Map<string, Holds>(
   Object.entries({
     schema:
       'additionalProperties unevaluatedProperties propertyNames items contains unevaluatedItems not if then else contentSchema',
@@ -45,7 +45,7 @@ export const MAX_SCHEMA_DEPTH = 64;
 
 const escapePointer = (token: string): string => token.replaceAll('~', '~0').replaceAll('/', '~1');
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
+export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Keywords that only describe: taken, and not judged by. */
@@ -101,7 +101,7 @@ function checkValue(walk: Walk, name: string, value: unknown, pointer: string): 
 }
 
 /** The schemas that a keyword holds, each with its place. */
-function heldBy(holds: Holds, value: unknown, pointer: string): [unknown, string][] {
+export function heldBy(holds: Holds, value: unknown, pointer: string): [unknown, string][] {
   switch (holds) {
     case 'value':
       return [];

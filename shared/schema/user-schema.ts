@@ -2,6 +2,7 @@
 import { validator } from '@exodus/schemasafe';
 import type { ErrorCode } from '../errors/codes.ts';
 import { type Fault, fault } from '../errors/isomorph-error.ts';
+import { equivalent } from './equivalent.ts';
 import { FORMATS, keywordFaults } from './keywords.ts';
 import { Remembered } from './remembered.ts';
 
@@ -111,14 +112,32 @@ function refusal(error: Error, code: ErrorCode, base: string): Fault {
   });
 }
 
-/** All failures where the library can tell them, else the first: it cannot for every schema. */
-function explainer(schema: Schema): Validate {
-  try {
-    return compile(schema, { includeErrors: true, allErrors: true });
-  } catch {
-    // The schema compiled without; only the list of all failures is not to be had.
-    return compile(schema, { includeErrors: true });
-  }
+/**
+ * All failures of a value that does not fit, where the library can tell them, else the first. It cannot for every schema, nor of
+ * every value: behind a first failure it may take the value for what that failure says it is not, and throw.
+ * @param schemas those with the user's places before those that are judged by
+ */
+function explainer(schemas: readonly Schema[]): (value: unknown) => readonly Failed[] {
+  const ways = schemas.flatMap((schema) =>
+    [{ includeErrors: true, allErrors: true }, { includeErrors: true }].map((options) => {
+      let validate: Validate | undefined;
+      return (value: unknown): readonly Failed[] => {
+        validate ??= compile(schema, options);
+        return validate(value) ? [] : (validate.errors ?? []);
+      };
+    }),
+  );
+  return (value) => {
+    for (const failures of ways) {
+      try {
+        const failed = failures(value);
+        if (failed.length > 0) return failed;
+      } catch {
+        // The verdict stands already; the next way tells less of it.
+      }
+    }
+    return [];
+  };
 }
 
 /** A union reports its branches too; the place of the union itself says more than each branch does. */
@@ -151,19 +170,20 @@ export function compileSchema(schema: unknown, code: ErrorCode, base: string): C
   if (known !== undefined) return known;
   const unknown = keywordFaults(usable, code, base);
   if (unknown.length > 0) return { ok: false, faults: unknown.slice(0, MAX_FAULTS) };
+  const { told, judged } = equivalent(usable);
   let fits: Validate;
   try {
-    fits = compile(usable, {});
+    fits = compile(judged, {});
   } catch (error) {
     return { ok: false, faults: [refusal(error as Error, code, base)] };
   }
-  let explain: Validate | undefined;
+  let explain: ReturnType<typeof explainer> | undefined;
   const compiled: Usable = {
     ok: true,
     faults(value, valueCode, valueBase) {
       if (fits(value)) return [];
-      explain ??= explainer(usable);
-      const failed = explain(value) ? [] : withoutBranches(explain.errors ?? []);
+      explain ??= explainer([...new Set([told, judged])]);
+      const failed = withoutBranches(explain(value));
       const faults = failed.slice(0, MAX_FAULTS).map((one) => toFault(usable, one, valueCode, valueBase));
       return faults.length > 0 ? faults : [fault(valueCode, 'it does not fit the schema', { pointer: valueBase })];
     },
