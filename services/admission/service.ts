@@ -43,7 +43,7 @@ export interface AdmissionDeps extends ServiceDeps {
   readonly limits: Limits;
 }
 
-/** Plans that are judged at once. */
+/** Commands that are judged at once; beyond them each principal has its first plan and its first cancellation. */
 export const CONCURRENCY = 16;
 
 /** Of them those that wait for what is costly to judge, however many principals there are: the others go on beside them. */
@@ -77,6 +77,13 @@ class Admission {
     const known = this.#plans.get(message) ?? { planId: planOfCommand(message.data) };
     this.#plans.set(message, known);
     return known.planId;
+  }
+
+  /** Of one plan only what its principal asks for waits here: nobody else can hold up what is asked of a plan that runs. */
+  keyOf(message: JsMsg): string {
+    const planId = this.planOf(message);
+    const { principal } = parseCommandSubject(message.subject) ?? {};
+    return planId === undefined ? `command ${message.seq}` : `${planId} ${principal}`;
   }
 
   delivered(message: JsMsg): void {
@@ -180,6 +187,12 @@ class Admission {
 const noPrincipal = (subject: string): Fault =>
   fault('ERR_PRINCIPAL', `${subject} names nobody who could command`, { expected: PRINCIPAL_FORM });
 
+/** Principals take turns, and of each one its cancellations wait for none of its plans but their own. */
+function whoseOf({ subject }: JsMsg): string {
+  const { name, principal } = parseCommandSubject(subject) ?? {};
+  return principal === undefined ? 'nobody' : `${name} of ${principal}`;
+}
+
 /** Gates commands: each becomes a commit of its plan's ledger, or a dead letter. */
 export function startAdmission(deps: AdmissionDeps): Promise<Consumption> {
   const admission = new Admission(deps);
@@ -187,8 +200,9 @@ export function startAdmission(deps: AdmissionDeps): Promise<Consumption> {
     consumer: CONSUMERS.admission,
     concurrency: CONCURRENCY,
     patienceS: PATIENCE_S,
-    keyOf: (message) => admission.planOf(message) ?? `command ${message.seq}`,
+    keyOf: (message) => admission.keyOf(message),
     planOf: (message) => admission.planOf(message),
+    whoseOf,
     principalOf: async ({ subject }) => parseCommandSubject(subject)?.principal,
     delivered: (message) => admission.delivered(message),
     answered: (message) => admission.answered(message),

@@ -1,14 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Consumer, type ConsumerMessages, type JsMsg, jetstream } from '@nats-io/jetstream';
+import type { Consumer, ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { LRUCache } from 'lru-cache';
-import pLimit, { type LimitFunction } from 'p-limit';
 import type { Logger } from 'pino';
 import { backoffMs, delay } from '../async/delay.ts';
+import { FairSlots } from '../async/fair-slots.ts';
 import { KeyedQueue } from '../async/keyed-queue.ts';
 import { OnceAMinute, reasonOf } from '../async/once-a-minute.ts';
 import { type Fault, IsomorphError, toFault, unreachable } from '../errors/isomorph-error.ts';
-import { isConsumerMissing, isStreamMissing } from './missing.ts';
+import { Held } from './held.ts';
+import { openConsumer, unanswered } from './open-consumer.ts';
 
 /** What becomes of a message. */
 export type Disposition =
@@ -45,7 +46,12 @@ export interface ConsumeOptions {
   keyOf(message: JsMsg): string;
   /** The plan that a message speaks of: its dead letter is filed there, whatever killed it. Default: none is known. */
   planOf?(message: JsMsg): string | undefined;
-  /** Handlers at once. */
+  /**
+   * Whose message it is, where handlers are shared by many: each has one at once however many messages of others wait, and
+   * the rest take turns. Default: all are of one.
+   */
+  whoseOf?(message: JsMsg): string;
+  /** Handlers at once; beyond them each of those whose messages they are has its first. */
   readonly concurrency: number;
   /**
    * Messages held unanswered at once, {@link PREFETCH} by default; those above `concurrency` wait here, where no other
@@ -87,14 +93,17 @@ const NS_PER_MS = 1_000_000;
 /** What the server waits for an acknowledgement when the consumer does not say. */
 const DEFAULT_ACK_WAIT_NS = 30_000 * NS_PER_MS;
 
+const againMs = ({ info }: JsMsg): number => backoffMs(info.deliveryCount - 1, { ...RETRY, random: Math.random });
+
 class Loop {
   readonly #options: ConsumeOptions;
   readonly #queue = new KeyedQueue();
   /** Long handlers tell the server so, well before it would deliver the message to another. */
   readonly #heartbeatMs: number;
-  readonly #limit: LimitFunction;
+  readonly #slots: FairSlots;
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
+  readonly #held: Held;
   /** Defects by sequence. Deliveries do not tell them: most may have waited for a server. */
   readonly #defects = new LRUCache<number, number>({ max: REMEMBERED });
   readonly #often = new OnceAMinute();
@@ -108,7 +117,8 @@ class Loop {
   constructor(options: ConsumeOptions, ackWaitNs: number) {
     this.#options = options;
     this.#heartbeatMs = Math.floor(ackWaitNs / NS_PER_MS / 4);
-    this.#limit = pLimit(options.concurrency);
+    this.#slots = new FairSlots(options.concurrency);
+    this.#held = new Held(options.prefetch ?? PREFETCH);
   }
 
   start(consumer: Consumer): void {
@@ -128,7 +138,7 @@ class Loop {
     let consumer = found;
     for (let round = 0; !this.#abort.signal.aborted; round++) {
       try {
-        if (round > 0) consumer = await findConsumer(this.#options, this.#reachedSeq());
+        if (round > 0) consumer = await openConsumer(this.#options, this.#reachedSeq());
         while (await this.#hasRoom()) {
           for await (const message of await this.#ask(consumer)) {
             round = 0;
@@ -145,7 +155,7 @@ class Loop {
 
   /** Resolves once there is room for a message, or with false when the loop ends: nothing is asked for then. */
   async #hasRoom(): Promise<boolean> {
-    while (this.#room <= 0 && !this.#abort.signal.aborted) {
+    while (this.#held.room <= 0 && !this.#abort.signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#madeRoom = resolve;
       });
@@ -153,16 +163,12 @@ class Loop {
     return !this.#abort.signal.aborted;
   }
 
-  get #room(): number {
-    return (this.#options.prefetch ?? PREFETCH) - this.#running.size;
-  }
-
   /**
    * Asks for as many messages as there is room for: what is asked for and what is held are never more than the prefetch
    * together. While any of them is outstanding the server sends the next message at once.
    */
   async #ask(consumer: Consumer): Promise<ConsumerMessages> {
-    const messages = await consumer.fetch({ max_messages: this.#room, expires: 10_000, idle_heartbeat: 5_000 });
+    const messages = await consumer.fetch({ max_messages: this.#held.room, expires: 10_000, idle_heartbeat: 5_000 });
     this.#messages = messages;
     if (this.#abort.signal.aborted) messages.stop();
     return messages;
@@ -184,15 +190,24 @@ class Loop {
     this.#options.delivered?.(message);
     this.#unfinished.set(message.seq, true);
     this.#nextSeq = Math.max(this.#nextSeq ?? 0, message.seq + 1);
+    const { whoseOf } = this.#options;
+    const whose = whoseOf?.(message) ?? '';
+    if (whoseOf !== undefined && this.#held.isTooMany(whose)) message.nak(againMs(message));
+    else this.#hold(message, whose);
+  }
+
+  #hold(message: JsMsg, whose: string): void {
+    this.#held.add(whose);
     const key = this.#options.keyOf(message);
     // A handler that outlives its service must not keep the process.
     const heartbeat = setInterval(() => message.working(), this.#heartbeatMs).unref();
     const task = this.#queue
-      .run(key, () => this.#limit(() => this.#handle(message)))
+      .run(key, () => this.#slots.run(whose, () => this.#handle(message)))
       .catch((error: unknown) => this.#tell('a message could not be answered', error))
       .finally(() => {
         clearInterval(heartbeat);
         this.#running.delete(task);
+        this.#held.delete(whose);
         this.#madeRoom();
       });
     this.#running.add(task);
@@ -251,35 +266,9 @@ class Loop {
       else log.warn({ err: error, ...about }, 'handling failed');
       if (!passing && this.#countDefect(seq) >= MAX_DEFECTS) return giveUp(toFault(error));
       if (about.age_s > patienceS) return giveUp(toFault(error));
-      return { kind: 'later', delayMs: backoffMs(deliveries - 1, { ...RETRY, random: Math.random }) };
+      return { kind: 'later', delayMs: againMs(message) };
     }
   }
-}
-
-/** A server that says nothing has not said that anything is gone. */
-const unanswered = (stream: string, error: unknown): IsomorphError =>
-  new IsomorphError('ERR_UNAVAILABLE', `NATS does not answer for ${stream}: ${(error as Error).message}`, {}, error);
-
-/** @throws ERR_UNAVAILABLE when it does not exist, and could not be made anew, or nobody answers */
-async function findConsumer(options: ConsumeOptions, reachedSeq: number | undefined): Promise<Consumer> {
-  const { connection, log, remake } = options;
-  const { stream, durable } = options.consumer;
-  const { consumers } = jetstream(connection);
-  try {
-    return await consumers.get(stream, durable);
-  } catch (error) {
-    if (isStreamMissing(error)) {
-      const who = 'run setup, as whoever may create streams';
-      throw new IsomorphError('ERR_UNAVAILABLE', `the stream ${stream} is gone: ${who}`, {}, error);
-    }
-    if (!isConsumerMissing(error)) throw unanswered(stream, error);
-    if (remake === undefined) {
-      throw new IsomorphError('ERR_UNAVAILABLE', `no consumer ${durable} on ${stream}`, {}, error);
-    }
-  }
-  await remake(reachedSeq);
-  log.error({ stream, durable }, 'the consumer was gone: it was made anew');
-  return consumers.get(stream, durable);
 }
 
 /**
@@ -289,7 +278,7 @@ async function findConsumer(options: ConsumeOptions, reachedSeq: number | undefi
  */
 export async function consume(options: ConsumeOptions): Promise<Consumption> {
   const { stream } = options.consumer;
-  const consumer = await findConsumer(options, undefined);
+  const consumer = await openConsumer(options, undefined);
   const info = await consumer.info(true).catch((error: unknown) => Promise.reject(unanswered(stream, error)));
   const loop = new Loop(options, info.config.ack_wait ?? DEFAULT_ACK_WAIT_NS);
   loop.start(consumer);

@@ -1,19 +1,15 @@
-import { fileURLToPath } from 'node:url';
-import { pino } from 'pino';
 import * as assert from 'uvu/assert';
-import { CONCURRENCY, MOST_SLOW, startAdmission } from '../../services/admission/service.ts';
-import { DEFAULT_LIMITS } from '../../services/common/config/limits.ts';
+import { CONCURRENCY, MOST_SLOW } from '../../services/admission/service.ts';
 import { Judge } from '../../shared/judge/judge.ts';
 import { MAX_CPU_MS } from '../../shared/judge/pool.ts';
 import type { Answer } from '../../shared/judge/question.ts';
 import type { Consumption } from '../../shared/nats/consume.ts';
-import { loadRegistry } from '../../shared/registry/registry.ts';
-import { openSecrets } from '../../shared/secrets/open.ts';
 import { commandSubject } from '../../shared/wire/commands.ts';
 import { probePlan } from '../harness/probe-plan.ts';
 import { scaledMs } from '../harness/slowness.ts';
 import { heard, startTestStack, type TestStack } from '../harness/stack.ts';
 import { suite } from '../harness/suite.ts';
+import { admissionWith } from './live-admission.ts';
 
 const test = suite('principals whose plans are slow to judge');
 
@@ -57,20 +53,7 @@ let admission: Consumption;
 const held = new HeldJudge();
 test.before(async () => {
   its = await startTestStack({ services: [] });
-  admission = await startAdmission({
-    connection: its.core,
-    log: pino({ level: 'silent' }),
-    nowMs: Date.now,
-    onForeign: () => undefined,
-    judge: held.judge,
-    store: its.store,
-    secrets: await openSecrets('env:', {}),
-    registry: await loadRegistry(fileURLToPath(new URL('../fixtures/registry', import.meta.url))),
-    declareLeases: false,
-    operators: [],
-    limits: DEFAULT_LIMITS,
-    deployment: { adapters: ['mock'], defaultAdapter: 'mock', kv: undefined, queue: undefined },
-  });
+  admission = await admissionWith(its, held.judge);
 });
 test.after(async () => {
   held.release();
