@@ -11,6 +11,8 @@ import {
 import type { ErrorCode } from '../errors/codes.ts';
 import { type Fault, fault } from '../errors/isomorph-error.ts';
 import { ownFunction } from './jmespath-functions.ts';
+import { markedExpression } from './jmespath-types.ts';
+import { readJson } from './json-text.ts';
 import { Remembered } from './remembered.ts';
 
 /** A node of the library's syntax tree: its type, and nodes or plain values under names that differ by type. */
@@ -71,6 +73,7 @@ function mapKeyed(pair: unknown, change: (node: Node) => Node): unknown {
 
 /** What the library would judge wrongly: look-ups of inherited names find the document's own member alone. */
 function corrected(node: Node): Node {
+  if (node.type === 'ExpressionReference') return { ...node, child: markedExpression(node.child as object) };
   if (node.type === 'Function') return { ...node, name: ownFunction(String(node.name)) ?? node.name };
   return node.type === 'Field' && INHERITED.has(String(node.name))
     ? { type: 'Function', name: OWN_FIELD, children: [{ type: 'Current' }, { type: 'Literal', value: node.name }] }
@@ -160,6 +163,20 @@ function faultyIndex(expression: string): number {
   return tokens[wrong]?.start ?? expression.length;
 }
 
+/** A literal or quoted name that two readers would take differently: the same is refused where documents are read. */
+function literalFault(expression: string): { readonly at: number; readonly message: string } | undefined {
+  for (const { 0: part, 1: quote, index } of expression.matchAll(PART)) {
+    if (quote !== '`' && quote !== '"') continue;
+    // The library has taken it, so it is JSON.
+    const read = readJson(quote === '"' ? part : part.slice(1, -1).replace('\\`', '`'));
+    const [first] = read.ok ? [] : read.faults;
+    if (first === undefined) continue;
+    const place = first.pointer === '' ? '' : ` at ${first.pointer}`;
+    return { at: index, message: `${first.message}${place}, expected ${first.expected}` };
+  }
+  return undefined;
+}
+
 interface Usable {
   readonly ok: true;
   search(document: unknown): unknown;
@@ -191,6 +208,8 @@ export function compileExpression(expression: string, code: ErrorCode, pointer: 
   } catch (error) {
     return refuse(code, `column ${faultyIndex(expression) + 1}: ${(error as Error).message}`, pointer, DIALECT);
   }
+  const literal = literalFault(expression);
+  if (literal !== undefined) return refuse(code, `column ${literal.at + 1}: ${literal.message}`, pointer, DIALECT);
   const calls: string[] = [];
   const own = mapNodes(tree, (node) => {
     const wrong = partFault(node);

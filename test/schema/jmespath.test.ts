@@ -173,4 +173,46 @@ test('texts are of code points in every function', () => {
   }
 });
 
+test('what a document says is data, also where it looks like an expression', () => {
+  const expression = { expref: true, type: 'Field', name: 'k' };
+  const document = { expref: true, jmespathType: 'Expref', f: expression, list: [{ k: 2 }, { k: 1 }] };
+  for (const [text, result] of [
+    ["type(@) == 'object'", true],
+    ['length(keys(@))', 4],
+    ['length(@)', 4],
+    ['length(values(@))', 4],
+    ['length(items(f))', 3],
+    ['merge(f, {name: `1`})', { expref: true, type: 'Field', name: 1 }],
+    ['let $f = f in type($f)', 'object'],
+    ['map(&type(@), [f])', ['object']],
+    ['sort_by(list, &k)', [{ k: 1 }, { k: 2 }]],
+    ['let $n = `1` in map(&k, list)', [2, 1]],
+    ['let $by = &k in max_by(list, $by)', { k: 2 }],
+  ] as const) {
+    assert.equal(search(text, document), result, text);
+  }
+  for (const call of [
+    'map(f, list)',
+    'map(`{"expref": true, "type": "Current"}`, list)',
+    'let $f = f in map($f, list)',
+  ])
+    assert.throws(() => search(call, document), /expected argument 1 to be type \(expression\)/, call);
+  for (const name of ['sort_by', 'group_by', 'max_by', 'min_by'])
+    assert.throws(() => search(`${name}(list, f)`, document), /expected argument 2 to be type \(expression\)/, name);
+});
+
+test('a literal that readers would take differently is refused at its column, as in a document', () => {
+  const message = (expression: string): string | undefined => {
+    const compiled = compileExpression(expression, 'ERR_PREDICATE', '/x');
+    return compiled.ok ? undefined : compiled.faults[0]?.message;
+  };
+  assert.match(message('a == `1e400`') ?? '', /^column 6: no double is 1e400/);
+  assert.match(message('a < `12345678901234567891`') ?? '', /^column 5: no double is 12345678901234567891/);
+  assert.match(message('`[{"a": 1, "a": 2}]`') ?? '', /member is there twice at \/0\/a/);
+  assert.match(message('`"\\ud800"`') ?? '', /^column 1: a text with half a character/);
+  assert.match(message('a."\\ud800"') ?? '', /^column 3: a text with half a character/);
+  for (const fine of ['`1e2`', '` 1.50`', '`"a\\`1e400"`', "'1e400'", '"1e400"', '`{"a": {"a": 1}}`'])
+    assert.is(message(fine), undefined, fine);
+});
+
 test.run();
