@@ -2,6 +2,7 @@ import type { ByteRoom } from '../../shared/async/byte-room.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { type Judge, type JudgedPredicate, TOO_COSTLY } from '../../shared/judge/judge.ts';
 import type { SentEvidence } from '../../shared/judge/question.ts';
+import { ANONYMOUS } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPredicate } from '../../shared/plan/admitted.ts';
 import type { PredicateCall } from '../../shared/plan/plan.ts';
@@ -78,7 +79,9 @@ async function judged(sight: Sight, predicate: BoundPredicate, call: PredicateCa
   const reads = predicate.reads(call);
   const found = await look(sight, reads);
   const bytes = found.reduce((sum, { stat, isRead }) => sum + (isRead ? stat.size : 0), 0);
-  const ask = async () => sight.judge.predicate(sight.state.planId, call, await evidenceOf(sight, reads, found));
+  // Of the principal, not of the plan: however many plans one has, at the judge they have one turn.
+  const asker = sight.state.submitted?.principal ?? ANONYMOUS;
+  const ask = async () => sight.judge.predicate(asker, call, await evidenceOf(sight, reads, found));
   return bytes <= SMALL_BYTES ? ask() : sight.room.during(bytes, ask);
 }
 

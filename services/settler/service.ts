@@ -32,6 +32,9 @@ export interface SettlerDeps extends ServiceDeps {
   readonly judge: Judge;
 }
 
+/** Of the plans that are settled at once those that wait for a costly predicate, however many principals there are. */
+export const MOST_SLOW = 48;
+
 class Settler {
   readonly #deps: SettlerDeps;
   readonly #journal: Journal;

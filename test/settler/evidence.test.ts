@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { checkPredicates, EVIDENCE_BYTES } from '../../services/settler/evidence.ts';
 import { ByteRoom } from '../../shared/async/byte-room.ts';
 import type { Judge } from '../../shared/judge/judge.ts';
-import { emptyState } from '../../shared/ledger/state.ts';
+import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { suite } from '../harness/suite.ts';
 import { callOf } from './judged-plan.ts';
@@ -60,6 +60,25 @@ test('of 64 plans with the largest evidence a few hold theirs, each comes to its
   await Promise.all(results);
   assert.equal([judged, held.now], [64, 0]);
   assert.ok(held.most <= EVIDENCE_BYTES + 1_000, `${held.most} bytes at once`);
+});
+
+test('the judge is asked for the principal: plans of one do not take turns of others', async () => {
+  const askers: string[] = [];
+  const judge: Pick<Judge, 'predicate'> = {
+    predicate: async (asker) => {
+      askers.push(asker);
+      return { ok: true, found: 'true', isTooCostly: false };
+    },
+  };
+  const store = { stat: async () => undefined } as unknown as ArtifactStore;
+  const room = new ByteRoom(EVIDENCE_BYTES);
+  const call = callOf('artifact.jmespath_ok@1', { path: '/artifacts/inputs/x.json', expression: 'a' });
+  for (const planId of ['one', 'two']) {
+    const submitted = { principal: 'ana' } as NonNullable<PlanState['submitted']>;
+    const state = { ...emptyState(planId), submitted };
+    await checkPredicates({ store, judge, room, state }, [{ pointer: '/predicates/0', call }]);
+  }
+  assert.equal(askers, ['ana', 'ana']);
 });
 
 test.run();
