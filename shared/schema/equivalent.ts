@@ -69,7 +69,8 @@ const changedNamed = (named: unknown, change: (schema: Schema) => Schema): unkno
     ? Object.fromEntries(Object.entries(named).map(([name, one]) => [name, changed(one, change)]))
     : named;
 
-function looksAtTheRest(schema: unknown): boolean {
+/** Whether `unevaluated…` is in it anywhere. */
+export function looksAtTheRest(schema: unknown): boolean {
   if (!isObject(schema)) return false;
   return Object.entries(schema).some(
     ([name, value]) =>

@@ -94,6 +94,10 @@ function checkValue(walk: Walk, name: string, value: unknown, pointer: string): 
   if (name === 'format' && typeof value === 'string' && !FORMATS.includes(value)) {
     faults.push(fault(code, `no format "${value}"`, { pointer, expected: `one of ${FORMATS.join(', ')}` }));
   }
+  // Of draft 4 they were true or false, and the library still takes those.
+  if (/^exclusive/.test(name) && typeof value !== 'number') {
+    faults.push(fault(code, `${name} is no number`, { pointer, expected: 'the bound itself, as a number' }));
+  }
   if (name === '$schema' && !(typeof value === 'string' && DRAFT.test(value))) {
     const expected = 'https://json-schema.org/draft/2020-12/schema, or no $schema';
     faults.push(fault(code, 'another draft of JSON Schema', { pointer, expected }));

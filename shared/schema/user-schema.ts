@@ -2,8 +2,9 @@
 import { validator } from '@exodus/schemasafe';
 import type { ErrorCode } from '../errors/codes.ts';
 import { type Fault, fault } from '../errors/isomorph-error.ts';
-import { equivalent } from './equivalent.ts';
-import { FORMATS, keywordFaults } from './keywords.ts';
+import { circularReference } from './circles.ts';
+import { equivalent, looksAtTheRest } from './equivalent.ts';
+import { FORMATS, isObject, keywordFaults } from './keywords.ts';
 import { Remembered } from './remembered.ts';
 
 /** A reader of 20 faults has enough to work on; a hostile document must not make a large answer. */
@@ -176,6 +177,12 @@ export function compileSchema(schema: unknown, code: ErrorCode, base: string): C
     fits = compile(judged, {});
   } catch (error) {
     return { ok: false, faults: [refusal(error as Error, code, base)] };
+  }
+  const circular = isObject(judged) && looksAtTheRest(judged) ? circularReference(judged) : undefined;
+  if (circular !== undefined) {
+    const message = `$ref ${circular.slice(0, 100)} leads back to itself, and unevaluated… asks what it evaluates`;
+    const expected = 'a reference below properties or items of its own, or no unevaluated…';
+    return { ok: false, faults: [fault(code, message, { pointer: base, expected })] };
   }
   let explain: ReturnType<typeof explainer> | undefined;
   const compiled: Usable = {

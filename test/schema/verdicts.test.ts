@@ -104,4 +104,25 @@ test('a $ref that fails beside what looks into the value is told like any other'
   }
 });
 
+test('bounds of draft 4, which are true or false, are refused', () => {
+  assert.is(fits({ minimum: 5, exclusiveMinimum: true }, 5), undefined);
+  assert.is(fits({ exclusiveMaximum: false }, 5), undefined);
+});
+
+test('a reference that leads back to itself is refused where unevaluated… asks what it evaluates, and taken elsewhere', () => {
+  const leaf = { properties: { next: { anyOf: [{ $ref: '#' }, { type: 'null' }] } } };
+  for (const schema of [
+    { properties: { next: { $ref: '#', unevaluatedProperties: false } } },
+    { contains: { $ref: '#/$defs/y', unevaluatedProperties: false }, $defs: { y: { $ref: '#' } } },
+    { properties: { next: { allOf: [{ $ref: '#here' }], unevaluatedItems: false } }, $anchor: 'here' },
+  ]) {
+    assert.is(fits(schema, { next: {} }), undefined, JSON.stringify(schema));
+  }
+  assert.is(fits({ ...leaf, unevaluatedProperties: false }, { next: { next: null } }), true);
+  assert.is(fits({ ...leaf, unevaluatedProperties: false }, { next: { last: null } }), false);
+  const $defs = { n: { properties: { next: { $ref: '#/$defs/n' } }, unevaluatedProperties: false } };
+  assert.is(fits({ $ref: '#/$defs/n', $defs }, { next: { next: { z: 1 } } }), false);
+  assert.is(fits({ $ref: '#/$defs/n', $defs }, { next: { next: {} } }), true);
+});
+
 test.run();
