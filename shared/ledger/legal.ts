@@ -24,12 +24,16 @@ const FACT = { by: ['sampler'], in: RUNNING, rules: [records.recordedOnce] } as 
  * needs the admitted document is in `shared/plan/audit.ts`.
  */
 export const LEGAL: { readonly [K in EventKind]: LegalRow<K> } = {
-  'plan.submitted': { by: ['admission'], in: ['absent', 'rejected'], rules: [plan.anotherCommand] },
+  'plan.submitted': {
+    by: ['admission'],
+    in: ['absent', 'rejected'],
+    rules: [plan.anotherCommand, plan.bySomebody, plan.commandKnown, plan.ownDocument],
+  },
   'lease.declared': { by: ['admission'], in: ['submitted'], rules: [] },
   'plan.admitted': {
     by: ['admission'],
     in: ['submitted'],
-    rules: [plan.someStep, plan.noOlderThanItsSubmission],
+    rules: [plan.someStep, plan.noOlderThanItsSubmission, plan.ownAdmittedDocument],
   },
   'plan.rejected': { by: ['admission'], in: ['submitted'], rules: [] },
   'plan.cancel_requested': {
@@ -47,7 +51,10 @@ export const LEGAL: { readonly [K in EventKind]: LegalRow<K> } = {
       plan.spentAsCounted,
       plan.successOfEveryStep,
       plan.successOfEveryPredicate,
+      plan.successWithoutFaults,
+      plan.failedForAReason,
       plan.cancelledByAClient,
+      plan.cancelledBeforeItsEnd,
     ],
   },
   'budget.reserved': {
@@ -111,7 +118,7 @@ export const LEGAL: { readonly [K in EventKind]: LegalRow<K> } = {
   'artifact.written': {
     by: ['dispatcher', 'settler'],
     in: RUNNING,
-    rules: [records.canonicalPath, records.immutable, records.ofAnExecution],
+    rules: [records.canonicalPath, records.inNoOtherPlansFolder, records.immutable, records.ofAnExecution],
   },
   'predicate.checked': {
     by: ['settler'],

@@ -73,12 +73,13 @@ function endCommands(state: PlanState, flavour: number): Command[] {
     by: 'settler',
     drafts: [settled(status, budget.spent)],
   });
+  const bad = all && predicates.some(({ ok }) => !ok);
   const good = all && !due && predicates.every(({ ok }) => ok);
   return [
     ...(due ? [check, check] : []),
     ...(good ? [end('succeeded')] : []),
-    ...(cancelled?.reason === 'client' ? [end('cancelled')] : []),
-    ...(flavour % 50 === 0 ? [end('failed')] : []),
+    ...(cancelled?.reason === 'client' && !all ? [end('cancelled')] : []),
+    ...(bad || (flavour % 50 === 0 && !all) ? [end('failed')] : []),
   ];
 }
 
@@ -118,7 +119,13 @@ function finish(chain: Chain): void {
     if (done === undefined)
       chain.append('settler', settledExecution(chain.planId, executionId, reservedUsdMicro, actual));
   }
-  if (chain.state.phase === 'admitted') chain.append('settler', [settled('failed', chain.state.budget.spent)]);
+  const { phase, stepsSucceeded, predicates, admitted: by } = chain.state;
+  if (phase !== 'admitted') return;
+  const all = stepsSucceeded === STEPS.length;
+  const due = all ? Array.from({ length: by?.predicates ?? 0 }, (_, index) => checked(index, true)) : [];
+  const left = due.slice(predicates.length);
+  const status = all && predicates.every(({ ok }) => ok) ? 'succeeded' : 'failed';
+  chain.append('settler', [...left, settled(status, chain.state.budget.spent)]);
 }
 
 /** The history that a list of choices leads to. The same choices, the same bytes. */

@@ -51,7 +51,13 @@ export const CHANGES: Readonly<Record<string, (value: never, n: number) => unkno
   cid: () => `blake3:${'8'.repeat(64)}`,
   reason: (reason: string) => (reason === 'client' ? 'deadline' : 'client'),
   fact_id: () => 'f0',
-  command_seq: () => 1,
+  command_seq: (_: number, n) => n % 2,
+  principal: (_: string, n) => (n % 2 === 0 ? '_' : 'somebody'),
+  plan_path: (path: string, n) =>
+    n % 2 === 0 ? path.replace('/plan/', '/other/') : path.replace('.json', '-0123456789abcdef.json'),
+  admitted_path: (path: string) => path.replace('/plans/', '/inputs/'),
+  path: (path: string, n) => (n % 2 === 0 ? path.replace('/plan/', '/other/') : `${path}.x`),
+  faults: (_: unknown, n) => [{ code: n % 2 === 0 ? 'ERR_EXIT' : 'ERR_UNAVAILABLE', message: 'it is told' }],
   steps: (steps: number) => steps + 1,
   predicates: (predicates: number) => predicates + 1,
 };

@@ -60,6 +60,18 @@ const BROKEN: Readonly<Record<string, readonly [given: readonly Deed[], when: re
     by('admission', submitted('plan', 3)),
     /command 3 was rejected already/,
   ],
+  bySomebody: [[], by('admission', other(submitted('plan'), { principal: '_' })), /the principal _ is nobody/],
+  commandKnown: [[], by('admission', submitted('plan', 0)), /command 0 never was/],
+  ownDocument: [
+    [],
+    by('admission', other(submitted('plan'), { plan_path: '/artifacts/plans/other/plan.json' })),
+    /is not in \/artifacts\/plans\/plan\//,
+  ],
+  ownAdmittedDocument: [
+    by('admission', submitted('plan')),
+    by('admission', admitted('plan', 1, { admitted_path: '/artifacts/plans/other/admitted.json' })),
+    /is not in \/artifacts\/plans\/plan\//,
+  ],
   someStep: [
     by('admission', submitted('plan')),
     by('admission', admitted('plan', 1_000, { steps: 0, predicates: 0 })),
@@ -99,6 +111,17 @@ const BROKEN: Readonly<Record<string, readonly [given: readonly Deed[], when: re
     settledAfter(SUCCEEDED),
     by('settler', settled('succeeded', 40)),
     /0 of 1 predicates were checked/,
+  ],
+  successWithoutFaults: [
+    [...CHECKED],
+    by('settler', other(settled('succeeded', 40), { faults: [{ code: 'ERR_EXIT', message: 'it exited with 1' }] })),
+    /it succeeded with the fault ERR_EXIT/,
+  ],
+  failedForAReason: [CHECKED, by('settler', settled('failed', 40)), /every step succeeded, and no predicate fails/],
+  cancelledBeforeItsEnd: [
+    [...settledAfter(SUCCEEDED), ...by('admission', cancelRequested('client'))],
+    by('settler', settled('cancelled', 40)),
+    /every step succeeded/,
   ],
   cancelledByAClient: [settledAfter(FAILED), by('settler', settled('cancelled', 40)), /no client cancelled it/],
   nextAttemptReserved: [
@@ -154,6 +177,11 @@ const BROKEN: Readonly<Record<string, readonly [given: readonly Deed[], when: re
     by('dispatcher', other(written('plan', 'fetch', 'a', ID), { path: `${OUTPUT_PATH}/../b` })),
     /is not in canonical form/,
   ],
+  inNoOtherPlansFolder: [
+    STARTED,
+    by('dispatcher', other(written('plan', 'fetch', 'a', ID), { path: '/artifacts/outputs/other/fetch/a' })),
+    /outputs\/other\/fetch\/a is of the plan other/,
+  ],
   ofAnExecution: [ADMITTED, by('dispatcher', written('plan', 'fetch', 'a', ID)), /no execution plan\.fetch\.1/],
   immutable: [
     [...STARTED, ...by('dispatcher', written('plan', 'fetch', 'a', ID, 'one'))],
@@ -177,6 +205,22 @@ const LATER = by('dispatcher', written('plan', 'fetch', 'later', ID));
 const BROKEN_OTHERWISE: readonly (readonly [given: readonly Deed[], when: readonly Deed[], then: RegExp])[] = [
   [ADMITTED, by('dispatcher', reserved('plan.fetch.2')), /plan\.fetch\.2 is not the next attempt/],
   [ADMITTED, by('dispatcher', reserved('plan.fetch.1.1')), /plan\.fetch\.1\.1 is not the next attempt/],
+  [
+    [],
+    by('admission', other(submitted('plan'), { plan_path: '/artifacts/plans/plan/plan-0123456789abcdef.json' })),
+    /plan-0123456789abcdef\.json is not named after blake3:/,
+  ],
+  [
+    CHECKED,
+    by('settler', other(settled('succeeded', 40), { faults: [{ code: 'ERR_UNAVAILABLE', message: 'no receipt' }] })),
+    /it succeeded with 1 fault, and 0 receipts not stored/,
+  ],
+  [settledAfter(SUCCEEDED), by('settler', settled('failed', 40)), /every step succeeded, and no predicate fails/],
+  ...['executions', 'plans', 'metrics'].map((folder): [readonly Deed[], readonly Deed[], RegExp] => [
+    STARTED,
+    by('dispatcher', other(written('plan', 'fetch', 'a', ID), { path: `/artifacts/${folder}/other/a` })),
+    new RegExp(`${folder}/other/a is of the plan other`),
+  ]),
   [STARTED, again(2), /plan\.fetch\.1 has not ended/],
   [FAILED, again(2), /plan\.fetch\.1 failed for good/],
   [SCHEDULED, LATER, /plan\.fetch\.1 has not started/],
@@ -247,6 +291,27 @@ test('a plan that has to end may end without a receipt, and says of none that wa
   assert.match(finding?.message ?? '', /its receipt was written at /);
   const elsewhere = other(SETTLED, { receipt_stored: false, receipt_path: '/artifacts/elsewhere.json' });
   assert.match(findingsOf([...ending, ...by('settler', BUDGET, elsewhere)])[0]?.message ?? '', /its receipt is /);
+});
+
+test('a plan that succeeded may say which receipts are not stored', () => {
+  const ending = [...SUCCEEDED, ...by('dispatcher', cancelRequested('deadline'))];
+  const owed = by('settler', BUDGET, other(SETTLED, { receipt_stored: false }), checked(0, true));
+  const fault = { code: 'ERR_UNAVAILABLE', message: 'the receipt of plan.fetch.1 could not be stored' };
+  const end = (faults: readonly object[]) => by('settler', other(settled('succeeded', 40), { faults }));
+  assert.equal(findingsOf([...ending, ...owed, ...end([fault])]), []);
+  assert.match(
+    findingsOf([...ending, ...owed, ...end([fault, fault])])[0]?.message ?? '',
+    /2 faults, and 1 receipt not stored/,
+  );
+});
+
+test('what version 1 does not tell is not held against it', () => {
+  const old = (draft: Draft): Deed => ({ by: 'admission', draft, v: 1 });
+  const { principal: _, command_seq: __, ...first } = submitted('plan').data as Readonly<Record<string, unknown>>;
+  const plan = [old({ kind: 'plan.submitted', data: first } as unknown as Draft), old(admittedInVersion1)];
+  const elsewhere = other(written('plan', 'fetch', 'a', ID), { path: '/artifacts/outputs/other/fetch/a' });
+  const ran = [...SUCCEEDED.slice(2, -2), ...by('dispatcher', elsewhere, succeeded(ID, 5))];
+  assert.equal(findingsOf([...plan, ...settledAfter(ran), ...by('settler', settled('failed', 40))]), []);
 });
 
 test('the whole history is legal, and so is a rejected plan whose id another command takes', () => {

@@ -32,7 +32,13 @@ interface Fields {
   readonly pointer: string;
   readonly inputs: Readonly<Record<string, Named>>;
   readonly fact_id: string;
-  readonly command_seq: number;
+  readonly command_seq: number | undefined;
+  readonly principal: string | undefined;
+  readonly plan_path: string;
+  readonly plan_cid: string;
+  readonly admitted_path: string;
+  readonly admitted_cid: string;
+  readonly faults: readonly { readonly code: string }[];
 }
 
 /** An event as JSON has it. */
@@ -87,10 +93,18 @@ function stepsAreDone(past: readonly Told[]): boolean {
   return done === (admitted?.predicates === undefined ? Math.max(ran, admitted?.steps === 0 ? 0 : 1) : admitted.steps);
 }
 
+/** Documents of a plan lie in its folder. Where a name ends in 16 digits of a hash, they are those of the document. */
+function documentIsRight(planId: string, path: string, cid: string): boolean {
+  const digits = /-([0-9a-f]{16})\.json$/.exec(path)?.[1] ?? '';
+  return path.split('/').slice(0, 4).join('/') === `/artifacts/plans/${planId}` && cid.slice(7).startsWith(digits);
+}
+
 function planEventIsRight(event: Told, past: readonly Told[], all: readonly Told[]): boolean {
   const has = (kind: string): boolean => past.some((one) => one.kind === kind);
   const { kind, data } = event;
   if (kind === 'plan.submitted') {
+    if (data.principal === '_' || data.command_seq === 0) return false;
+    if (!documentIsRight(event.plan_id, data.plan_path, data.plan_cid)) return false;
     if (past.length === 0) return true;
     const given = all.filter((one) => one.kind === 'plan.submitted').map((one) => one.data.command_seq);
     return has('plan.rejected') && !given.includes(data.command_seq);
@@ -99,6 +113,7 @@ function planEventIsRight(event: Told, past: readonly Told[], all: readonly Told
     const isOld = data.predicates === undefined;
     if (isOld && past.some((one) => one.kind === 'plan.submitted' && one.data.command_seq !== undefined)) return false;
     if (!isOld && data.steps === 0) return false;
+    if (!documentIsRight(event.plan_id, data.admitted_path, data.admitted_cid)) return false;
   }
   if (['lease.declared', 'plan.admitted', 'plan.rejected'].includes(kind)) {
     return has('plan.submitted') && !has('plan.admitted') && !has('plan.rejected');
@@ -120,10 +135,14 @@ function planEventIsRight(event: Told, past: readonly Told[], all: readonly Told
   if (reserved.some((id) => !of(id, 'budget.settled') || !ids.includes(id))) return false;
   const spent = sum(past.filter((one) => one.kind === 'budget.settled').map((one) => one.data.actual_usd_micro));
   if (data.spent_usd_micro !== spent) return false;
+  const isNew = admitted?.predicates !== undefined;
   if (data.status === 'cancelled') {
+    if (isNew && stepsAreDone(past)) return false;
     return past.find((one) => one.kind === 'plan.cancel_requested')?.data.reason === 'client';
   }
-  if (data.status === 'failed') return true;
+  if (data.status === 'failed') return !isNew || !stepsAreDone(past) || checks.some((one) => !one.data.ok);
+  const owed = past.filter((one) => one.kind === 'execution.settled' && one.data.receipt_stored === false);
+  if (data.faults.length > owed.length || data.faults.some(({ code }) => code !== 'ERR_UNAVAILABLE')) return false;
   return (
     stepsAreDone(past) &&
     checks.every((one) => one.data.ok) &&
@@ -200,6 +219,9 @@ function executionEventIsRight(event: Told, past: readonly Told[]): boolean {
   if (past.some((one) => one.kind === kind && one.data.path === data.path && one.data.cid !== data.cid)) return false;
   if (has('execution.settled')) return false;
   if (data.path.split('/').includes('..')) return false;
+  const [, , folder = '', owner] = data.path.split('/');
+  const isOld = past.some((one) => one.kind === 'plan.admitted' && one.data.predicates === undefined);
+  if (!isOld && ['outputs', 'executions', 'plans', 'metrics'].includes(folder) && owner !== planId) return false;
   const isReceipt = data.path === `/artifacts/executions/${planId}/${data.execution_id}/determinism.json`;
   if (isReceipt !== (by === 'settler')) return false;
   if (by === 'settler') return ended;

@@ -80,7 +80,7 @@ const IMPOSSIBLE: Readonly<Record<string, readonly [by: 'chain' | 'document', de
     [...DONE, ...by('settler', checked(0, true)), ...again('predicate.checked', ENDED).slice(0, 1)],
   ],
   'failed, though every step and predicate succeeded': [
-    'document',
+    'chain',
     [...ENDED.slice(0, -1), ...by('settler', settled('failed', 220))],
   ],
 };

@@ -45,8 +45,17 @@ const reserve = (id: string, amount: number): Draft => ({
   data: { execution_id: id, usd_micro: amount },
 });
 
+/** In the folder of whichever plan it is. */
+const inFolderOf = (planId: string, { kind, data }: Draft): Draft =>
+  JSON.parse(JSON.stringify({ kind, data }).replace('/artifacts/plans/', `/artifacts/plans/${planId}/`));
+
 const sealed = (planId: string, head: Head, ...drafts: Draft[]): LedgerEvent[] =>
-  sealedByWriters(planId, head, drafts, NOW_MS);
+  sealedByWriters(
+    planId,
+    head,
+    drafts.map((draft) => inFolderOf(planId, draft)),
+    NOW_MS,
+  );
 
 /** Commits as messages of a stream, in order, from sequence `from`. */
 function messagesOf(from: number, ...commits: readonly LedgerEvent[][]): StoredMessage[] {

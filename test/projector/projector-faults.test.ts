@@ -37,7 +37,7 @@ async function failureOf(projection: Projection): Promise<IsomorphError> {
 const SUBMITTED: Draft = {
   kind: 'plan.submitted',
   data: {
-    plan_path: '/artifacts/plans/x.json',
+    plan_path: '/artifacts/plans/x/plan.json',
     plan_cid: `blake3:${'0'.repeat(64)}`,
     bytes: 1,
     principal: 'anonymous',

@@ -19,7 +19,7 @@ const NOW_MS = Date.parse('2026-11-22T08:00:00.000Z');
 const SUBMIT: Draft = {
   kind: 'plan.submitted',
   data: {
-    plan_path: '/artifacts/plans/p.json',
+    plan_path: '/artifacts/plans/p/plan.json',
     plan_cid: cidOf('plan'),
     bytes: 4,
     principal: 'anonymous',
@@ -29,7 +29,7 @@ const SUBMIT: Draft = {
 const admit = (limit: number): Draft => ({
   kind: 'plan.admitted',
   data: {
-    admitted_path: '/artifacts/plans/a.json',
+    admitted_path: '/artifacts/plans/p/admitted.json',
     admitted_cid: cidOf('admitted'),
     policy: 'default',
     steps: 3,

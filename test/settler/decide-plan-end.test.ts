@@ -64,7 +64,7 @@ test('a plan that cannot be paid any more fails and says so', () => {
       'test/dear@1': processor({ ref: 'test/dear@1', cost: { usd_micro_fixed: 9_900, usd_micro_per_s: 0 } }),
     },
   });
-  const { decision } = settler(finishedChain()).when(decideSettlePlan, { plan, checked: NONE });
+  const { decision } = settler(finishedChain(0, 2)).when(decideSettlePlan, { plan, checked: NONE });
   const { faults } = dataOf(decision.drafts, 'plan.settled');
   assert.equal(
     [decision.status, ...faults.map(({ code, pointer }) => [code, pointer])],

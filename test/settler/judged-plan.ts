@@ -39,15 +39,15 @@ export const startedChain = (predicates = 0, steps = 1): Chain =>
     .append('dispatcher', scheduled('plan', 'train', 1, RESERVE))
     .append('dispatcher', [started(ID)]);
 
-export const endedChain = (predicates = 0): Chain =>
-  startedChain(predicates).append('dispatcher', [
+export const endedChain = (predicates = 0, steps = 1): Chain =>
+  startedChain(predicates, steps).append('dispatcher', [
     written('plan', 'train', 'out.json', ID, '{"ok":true}'),
     succeeded(ID, 1_500),
   ]);
 
 /** Every step succeeded, and is settled. */
-export const finishedChain = (predicates = 0): Chain =>
-  endedChain(predicates).append('settler', settledExecution('plan', ID, RESERVE, 115));
+export const finishedChain = (predicates = 0, steps = 1): Chain =>
+  endedChain(predicates, steps).append('settler', settledExecution('plan', ID, RESERVE, 115));
 
 export const NONE: SettlePlan['checked'] = { from: 0, results: [] };
 export const held = (count: number): PredicateResult[] =>

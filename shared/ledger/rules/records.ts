@@ -1,4 +1,4 @@
-import { receiptPath } from '../../ids/ids.ts';
+import { planOfPath, receiptPath } from '../../ids/ids.ts';
 import { isCanonicalKey, keyOf } from '../../ids/world-path.ts';
 import { plural } from '../../text/plural.ts';
 import type { LedgerEvent } from '../events.ts';
@@ -11,6 +11,18 @@ export const canonicalPath = rule<'artifact.written'>(
   'canonicalPath',
   'its path is in canonical form',
   (_, { data: { path } }) => (isCanonicalKey(keyOf(path)) ? undefined : `${path} is not in canonical form`),
+);
+
+// Plans that version 1 admitted were free to write there.
+export const inNoOtherPlansFolder = rule<'artifact.written'>(
+  'inNoOtherPlansFolder',
+  "it lies in no folder that is another plan's by name: `outputs`, `executions`, `plans`, `metrics`",
+  ({ planId, admitted }, { data: { path } }) => {
+    const owner = planOfPath(path);
+    return owner === undefined || owner === planId || admitted?.predicates === null
+      ? undefined
+      : `${path} is of the plan ${owner}`;
+  },
 );
 
 export const ofAnExecution = rule<'artifact.written'>(
