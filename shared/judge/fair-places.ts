@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { Counts } from '../async/counts.ts';
 
 /** Who was refused is counted among those who want a place for as long as whoever asks again may wait before it does. */
 const WANTED_MS = 30_000;
@@ -11,12 +12,11 @@ export interface FairPlacesOptions {
   readonly mostOfAll: number;
 }
 
-/** FairPlaces of those who wait with what they hold, such as a slot of a service: never more than `mostOfAll`, however many ask. */
+/** Places of those who wait with what they hold, such as a slot of a service: never more than `mostOfAll`, however many ask. */
 export class FairPlaces {
   readonly #options: FairPlacesOptions;
-  readonly #taken = new Map<string, number>();
+  readonly #taken = new Counts();
   readonly #refused = new LRUCache<string, true>({ max: REMEMBERED, ttl: WANTED_MS });
-  #all = 0;
 
   constructor(options: FairPlacesOptions) {
     this.#options = options;
@@ -24,25 +24,22 @@ export class FairPlaces {
 
   /** Why the asker gets no more just now; undefined when it has one more. */
   take(asker: string): string | undefined {
-    const own = this.#taken.get(asker) ?? 0;
-    const isFull = this.#all >= this.#options.mostOfAll;
+    const { all } = this.#taken;
+    const own = this.#taken.of(asker);
+    const isFull = all >= this.#options.mostOfAll;
     if (isFull || own >= this.#share(asker)) {
       this.#refused.set(asker, true);
       return isFull
-        ? `${this.#all} costly questions are being judged`
+        ? `${all} costly questions are being judged`
         : `${own} costly questions of ${asker} are being judged`;
     }
     this.#refused.delete(asker);
-    this.#taken.set(asker, own + 1);
-    this.#all += 1;
+    this.#taken.add(asker);
     return undefined;
   }
 
   giveBack(asker: string): void {
-    const left = (this.#taken.get(asker) ?? 1) - 1;
-    if (left > 0) this.#taken.set(asker, left);
-    else this.#taken.delete(asker);
-    this.#all -= 1;
+    this.#taken.remove(asker);
   }
 
   #share(asker: string): number {

@@ -1,3 +1,4 @@
+import { Turns } from '../async/turns.ts';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { FairPlaces } from './fair-places.ts';
 import type { Answer, Question } from './question.ts';
@@ -22,28 +23,6 @@ interface Queued {
 
 const unavailable = (why: string): IsomorphError => new IsomorphError('ERR_UNAVAILABLE', why);
 
-/** Waiting questions, one of each asker in turn. */
-class Turns {
-  readonly #waiting = new Map<string, Queued[]>();
-
-  add(asker: string, one: Queued): void {
-    const own = this.#waiting.get(asker);
-    if (own === undefined) this.#waiting.set(asker, [one]);
-    else own.push(one);
-  }
-
-  next(): { readonly asker: string; readonly one: Queued } | undefined {
-    for (const [asker, own] of this.#waiting) {
-      // To the end of the line: the others come before this asker's next one.
-      this.#waiting.delete(asker);
-      const one = own.shift();
-      if (own.length > 0) this.#waiting.set(asker, own);
-      if (one !== undefined) return { asker, one };
-    }
-    return undefined;
-  }
-}
-
 type Worker = Pick<JudgeWorker, 'ask' | 'end' | 'isAlive'>;
 
 /** Starts a process that judges. @throws when the system has no room for one */
@@ -62,7 +41,7 @@ interface LaneOptions {
 /** One worker and those who wait for it. */
 class Lane {
   readonly #options: LaneOptions;
-  readonly #turns = new Turns();
+  readonly #turns = new Turns<Queued>();
   #worker: Worker | undefined;
   #isBusy = false;
   #isClosed = false;
@@ -99,7 +78,7 @@ class Lane {
   async #run(): Promise<void> {
     this.#isBusy = true;
     for (let next = this.#turns.next(); next !== undefined; next = this.#turns.next()) {
-      const { asker, one } = next;
+      const { whose: asker, one } = next;
       await this.#judge(asker, one).catch(one.reject);
       this.#options.places?.giveBack(asker);
       this.#replace();
