@@ -7,7 +7,8 @@ import { openS3Store } from '../../shared/world/drivers/s3/s3.ts';
 import { openArtifactStore } from '../../shared/world/open.ts';
 import { available, type RunningCeph, type RunningServer, startCeph, startMoto } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
-import { type S3Proxy, startS3Proxy } from './s3-proxy.ts';
+import { behindProxy, once, type Subject } from './s3-behind-proxy.ts';
+import { startS3Proxy } from './s3-proxy.ts';
 import { newBucketUrl, S3_ANY_KEYS } from './s3-store.ts';
 import { listAll, noise, OLD, pieces, putText, refusal, textOf } from './samples.ts';
 
@@ -28,45 +29,10 @@ test.after(async () => {
   await Promise.all([ceph.stop(), moto.stop()]);
 });
 
-interface Subject {
-  readonly proxy: S3Proxy;
-  readonly url: URL;
-  readonly store: ArtifactStore;
-  /** The same bucket, not through the proxy. */
-  readonly direct: ArtifactStore;
-}
-
-async function withProxy(run: (subject: Subject) => Promise<void>): Promise<void> {
-  const proxy = await startS3Proxy(ceph.url);
-  const url = newBucketUrl(proxy);
-  const directUrl = new URL(url);
-  directUrl.searchParams.set('endpoint', ceph.url);
-  const store = await openS3Store(url, { credentials: ceph });
-  const direct = await openS3Store(directUrl, { credentials: ceph });
-  try {
-    await run({ proxy, url, store, direct });
-  } finally {
-    await Promise.all([store.close(), direct.close()]);
-    await proxy.close();
-  }
-}
+const withProxy = (run: (subject: Subject) => Promise<void>): Promise<void> => behindProxy(ceph, run);
 
 const putLarge = (store: ArtifactStore, worldPath: string, seed: number, size = LARGE_BYTES) =>
   store.put({ worldPath, body: pieces(noise(size, seed), 1_000_003), contentType: 'image/png' });
-
-/** The first request that fits is treated so, all others pass. */
-function once(
-  proxy: S3Proxy,
-  verdict: 'lose' | 'cut' | { status: number; body: string },
-  fits: (line: string) => boolean,
-) {
-  let done = false;
-  proxy.decide = ({ method, url }) => {
-    if (done || !fits(`${method} ${url}`)) return 'pass';
-    done = true;
-    return verdict;
-  };
-}
 
 test('a server that ignores If-None-Match is refused at the start, on PUT and on parts', async () => {
   const proxy = await startS3Proxy(moto.url);
