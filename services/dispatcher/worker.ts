@@ -18,6 +18,7 @@ import { clip } from '../../shared/text/clip.ts';
 import { progressSubject } from '../../shared/wire/progress.ts';
 import type { Work } from '../../shared/wire/work.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import { unlessItMustEnd } from '../common/must-end.ts';
 import type { Showing } from '../common/showing.ts';
 import { NOT_COLLECTED, sealLog, sealOutputs } from './collect.ts';
 import {
@@ -227,40 +228,29 @@ export class Worker {
 
   /** Seals what an ended run left. */
   async #collect(task: Task, result: TimedResult, scrub: Scrub): Promise<End> {
-    const { store, journal, runtime } = this.#deps;
+    const { store, journal, runtime, log } = this.#deps;
     const { planId, executionId, processor, step } = task;
     const { state } = await journal.load(planId);
     const cancelled = this.#underWay.isCancelled(planId) || state.cancelRequested !== undefined;
     const environment = await runtime.environment(processor, processor.secrets.required);
-    const log = await this.#unlessCancelled(
+    const without = <T>(fault: Fault, left: T): T => {
+      log.warn({ execution_id: executionId, fault }, 'an execution of a cancelled plan ends without what it left');
+      return left;
+    };
+    const sealedLog = await unlessItMustEnd(
       cancelled,
       () => sealLog(store, planId, executionId, result.text),
-      () => [],
+      (fault) => without(fault, []),
     );
     const outputs =
       failureOf(result, cancelled) === undefined
-        ? await this.#unlessCancelled(
+        ? await unlessItMustEnd(
             cancelled,
             () => sealOutputs({ store, planId, step, processor, executionId, scrub }),
-            ({ code, message }): Collected => ({ ok: false, why: failure(code, scrub.own(message)) }),
+            (fault): Collected => without(fault, { ok: false, why: failure(fault.code, scrub.own(fault.message)) }),
           )
         : NOT_COLLECTED;
-    return { kind: 'ended', executionId, result, outputs, log, environment, cancelled };
-  }
-
-  /** A plan that is cancelled waits for no store. */
-  async #unlessCancelled<T>(
-    cancelled: boolean,
-    ask: () => Promise<T>,
-    without: (error: IsomorphError) => T,
-  ): Promise<T> {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!cancelled || !(error instanceof IsomorphError)) throw error;
-      this.#deps.log.warn({ err: error }, 'an execution of a cancelled plan ends without what it left');
-      return without(error);
-    }
+    return { kind: 'ended', executionId, result, outputs, log: sealedLog, environment, cancelled };
   }
 
   async #end(end: End, { planId, executionId }: Task): Promise<Disposition> {

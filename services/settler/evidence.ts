@@ -9,8 +9,8 @@ import type { PredicateCall } from '../../shared/plan/plan.ts';
 import { type BoundPredicate, predicateOf } from '../../shared/plan/predicates/index.ts';
 import type { ArtifactEvidence, EvidenceRead, PredicateResult } from '../../shared/plan/predicates/predicate.ts';
 import type { ArtifactStat, ArtifactStore } from '../../shared/world/artifact-store.ts';
+import { unlessItMustEnd } from '../common/must-end.ts';
 import { isEvidence } from './decide.ts';
-import { unlessItMustEnd } from './must-end.ts';
 
 /** More than any predicate judges is not read. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -94,7 +94,7 @@ const MAX_COSTLY = 5;
  */
 function check(sight: Sight, predicate: BoundPredicate, call: PredicateCall): Promise<JudgedPredicate> {
   return unlessItMustEnd(
-    sight.state,
+    sight.state.cancelRequested !== undefined,
     () => judged(sight, predicate, call),
     ({ code, message }) => {
       const found = `could not be judged before the plan had to end: ${code}: ${message}`;

@@ -13,6 +13,7 @@ import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import type { ArtifactStore, PutResult } from '../../shared/world/artifact-store.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
+import { unlessItMustEnd } from '../common/must-end.ts';
 import { Showing } from '../common/showing.ts';
 import {
   decideEndWithoutDocument,
@@ -24,7 +25,6 @@ import {
   unsettled,
 } from './decide.ts';
 import { checkPredicates, EVIDENCE_BYTES } from './evidence.ts';
-import { unlessItMustEnd } from './must-end.ts';
 import { type ReceiptDocument, receiptOf } from './receipt.ts';
 
 export interface SettlerDeps extends ServiceDeps {
@@ -57,7 +57,7 @@ class Settler {
 
   async #settle(state: PlanState): Promise<void> {
     const plan = await unlessItMustEnd(
-      state,
+      state.cancelRequested !== undefined,
       () => this.#plans.of(state),
       (why) => why,
     );
@@ -96,7 +96,7 @@ class Settler {
     left: readonly Artifact[],
   ): Promise<PutResult | undefined> {
     return unlessItMustEnd(
-      state,
+      state.cancelRequested !== undefined,
       () => this.#store(receipt, left),
       (fault) => {
         this.#deps.log.warn({ plan_id: state.planId, path: receipt.path, fault }, 'a plan ends without a receipt');

@@ -1,5 +1,4 @@
 import { type Fault, toFault } from '../../shared/errors/isomorph-error.ts';
-import type { PlanState } from '../../shared/ledger/state.ts';
 
 /**
  * What a store or a judge says; where it cannot, what its failure means for a plan that has to end: one that is cancelled or
@@ -7,14 +6,14 @@ import type { PlanState } from '../../shared/ledger/state.ts';
  * @throws what `ask` throws, while nothing asks the plan to end
  */
 export async function unlessItMustEnd<T, U>(
-  { cancelRequested }: Pick<PlanState, 'cancelRequested'>,
+  mustEnd: boolean,
   ask: () => Promise<T>,
   without: (fault: Fault) => U,
 ): Promise<T | U> {
   try {
     return await ask();
   } catch (error) {
-    if (cancelRequested === undefined) throw error;
+    if (!mustEnd) throw error;
     return without(toFault(error));
   }
 }
