@@ -210,7 +210,7 @@ class S3Store implements ArtifactStore {
     const write = { path, contentType, expectedCid: cid };
     const known = this.#uploads.known(request);
     if (known === undefined || known.digest.cid !== cid) return this.#sendOn(request, write);
-    if (known.data !== undefined) return this.#writer.writeBytes(write, known.data);
+    if (known.data !== undefined) return this.#writer.writeBytes(write, known.data, known.digest);
     if (!this.#copiesParts) return this.#sendOn(request, write);
     return this.#writer.copy(write, this.#layout.upload(request), known.digest);
   }

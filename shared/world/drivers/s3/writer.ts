@@ -70,10 +70,12 @@ export class Writer {
     }
   }
 
-  /** @param data at most PART_BYTES */
-  async writeBytes(request: WriteRequest, data: Uint8Array): Promise<PutResult> {
+  /**
+   * @param data at most PART_BYTES
+   * @param digest of `data`, where whoever has it has hashed it
+   */
+  async writeBytes(request: WriteRequest, data: Uint8Array, digest = digestOfBytes(data)): Promise<PutResult> {
     const { path, contentType } = request;
-    const digest = digestOfBytes(data);
     checkCid(path, digest.cid, request.expectedCid);
     const writer = randomName();
     const key = this.#layout.object(path);
