@@ -1,5 +1,6 @@
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { planOfPath } from '../../shared/ids/ids.ts';
+import { joinWorldPath } from '../../shared/ids/world-path.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
 import { reserveFor } from '../../shared/plan/budget.ts';
 import { type Plan, PlanSchema, type PlanStep } from '../../shared/plan/plan.ts';
@@ -7,6 +8,7 @@ import type { Registry } from '../../shared/registry/registry.ts';
 import { type Validated, validator } from '../../shared/schema/validate.ts';
 import { orderByNeeds } from './needs-graph.ts';
 import {
+  attempt,
   type Deployment,
   type Resolved,
   type Rules,
@@ -117,7 +119,12 @@ function pathFaults(plan: Plan, processors: Rules['processors'], written: readon
     // What is wrong with the prefix itself has been said.
     if (prefix === undefined || prefix.faults.length > 0) return [];
     const outputs = processors.get(step.processor)?.outputs ?? [];
-    return outputs.flatMap(({ path }) => ofOutput(step, `${prefix.value}${path}`, `/steps/${index}/write_prefix`));
+    const pointer = `/steps/${index}/write_prefix`;
+    return outputs.flatMap(({ path }) => {
+      const { value: written } = attempt(pointer, () => joinWorldPath(prefix.value, path));
+      // One that is too long is told with the step.
+      return written === undefined ? [] : ofOutput(step, written, pointer);
+    });
   });
   return [...faults, ...nestingFaults(writers)];
 }

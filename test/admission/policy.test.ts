@@ -28,6 +28,7 @@ function faultsOf(
   step: Readonly<Record<string, unknown>>,
   more: Readonly<Record<string, unknown>> = {},
   changes: Partial<Policy> = {},
+  processors = registry.processors,
 ): unknown[] {
   const parsed = parseSubmission(Buffer.from(JSON.stringify(probePlan('plan', step, more))));
   if (!parsed.ok) throw new Error(parsed.fault.message);
@@ -36,8 +37,8 @@ function faultsOf(
   const policies = new Map([[name, { ...policy, ...changes }]]);
   return ruleOn(
     parsed.value,
-    { ...registry, policies },
-    { ...deployment, ...judgedHere(parsed.value.document, registry) },
+    { ...registry, policies, processors },
+    { ...deployment, ...judgedHere(parsed.value.document, { ...registry, processors }) },
   ).faults.map(({ code, pointer }: Fault) => [code, pointer]);
 }
 
@@ -96,6 +97,17 @@ test('two steps that could write one path are refused, at the second', () => {
   assert.equal(faultsOf({}, { steps }), [['ERR_IMMUTABLE', '/steps/2/write_prefix']]);
   const below = { id: 'below', processor: 'test/probe@1', write_prefix: `${write_prefix}out.json/deep/` };
   assert.equal(faultsOf({}, { steps: [below, ...steps.slice(0, 2)] }), [['ERR_IMMUTABLE', '/steps/0/write_prefix']]);
+});
+
+test('one path is one path however the outputs of processors spell it', () => {
+  const probe = registry.processors.get('test/probe@1');
+  const [output] = probe?.outputs ?? [];
+  if (probe === undefined || output === undefined) throw new Error('the fixtures have no probe');
+  const spelled = { ...probe, ref: 'test/spelled@1', outputs: [{ ...output, path: '%6Fut.json' }] };
+  const processors = new Map([...registry.processors, [spelled.ref, spelled]]);
+  const write_prefix = '/artifacts/outputs/{plan_id}/both/';
+  const steps = ['test/probe@1', spelled.ref].map((processor, index) => ({ id: `s${index}`, processor, write_prefix }));
+  assert.equal(faultsOf({}, { steps }, {}, processors), [['ERR_IMMUTABLE', '/steps/1/write_prefix']]);
 });
 
 test('a policy bounds adapters, steps and budget', () => {
