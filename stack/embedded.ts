@@ -218,7 +218,7 @@ export async function startEmbeddedStack(options: EmbeddedOptions): Promise<Embe
   });
   // Whoever waits for it sees it; that nobody does must not end the process.
   failure.catch(() => undefined);
-  startKeeper(path.join(places.home, 'mock', 'runs'));
+  startKeeper(path.join(places.home, 'mock'));
   try {
     const log = openLog(places, options.env.LOG_LEVEL ?? 'info');
     const starting: Starting = { places, options, teardown, log, fail };

@@ -1,6 +1,6 @@
 /**
  * Ends what this process started when this process is killed and cannot do so itself. A small shell waits at the end of a pipe, which
- * the system closes with us; then it ends each process it was told of, known by pid and start time, and all runs of `mock`.
+ * the system closes with us; then it ends each process it was told of, known by pid and start time, and all runs of `mock`, begun or parked.
  */
 import { spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
@@ -39,7 +39,7 @@ let keeper: Writable | undefined;
 
 /**
  * From now on the processes that the stack adopts, and the runs of `mock`, end with this process also when it is killed.
- * @param runs the folder below which the runs have their homes
+ * @param runs the folder below which the runs have the homes that they were started with
  */
 export function startKeeper(runs: string): void {
   keeper ??= startShell();

@@ -25,7 +25,7 @@ type OpenRuntime = (options: OpenRuntimeOptions) => Promise<RuntimeAdapter>;
 
 /** How each runtime is opened; their names are in `shared/ids/adapter.ts`, and the compiler holds both together. */
 const RUNTIMES: Readonly<Record<Adapter, OpenRuntime>> = {
-  mock: async (options) => new (await import('./drivers/mock/mock.ts')).MockRuntime(options),
+  mock: async (options) => new (await import('./drivers/mock/mock.ts')).MockRuntime(options).open(),
   async local(options) {
     // Once it runs it waits for an engine that goes away; without one at the start somebody would wait for nothing.
     const { answeringEngine } = await import('../providers/docker/engine-client.ts');

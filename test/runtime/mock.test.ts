@@ -13,38 +13,12 @@ import type { Assignment } from '../../shared/runtime/runtime.ts';
 import { isAlive } from '../../stack/process.ts';
 import { suite } from '../harness/suite.ts';
 import { processor } from '../plan/admitted-plan.ts';
-import { type RuntimeUnderTest, runtimeConformance } from './conformance.ts';
+import { runtimeConformance } from './conformance.ts';
+import { mockUnderTest } from './mock-under-test.ts';
 
 const PROCESSORS = fileURLToPath(new URL('./processors', import.meta.url));
-const START_MAIN = fileURLToPath(new URL('./start-main.ts', import.meta.url));
 
-async function mock(): Promise<RuntimeUnderTest> {
-  const stateDir = await mkdtemp(path.join(os.tmpdir(), 'isomorph-mock-'));
-  const runtime = await openRuntime('mock', { processorsDir: PROCESSORS, stateDir });
-  return {
-    runtime,
-    actor: processor({ ref: 'test/actor@1', image: 'isomorph.test/test_actor:1' }),
-    missing: processor({ ref: 'test/nobody@1' }),
-    // POSIX shells set it in whatever they start.
-    ownVariables: ['PWD'],
-    workingFolder: 'empty',
-    keptLogBytes: 256 * 1024,
-    async runFromKilledProcess(assignment: Assignment) {
-      const args = ['--import', import.meta.resolve('tsx'), START_MAIN, 'mock', PROCESSORS, stateDir];
-      const starter = spawn(process.execPath, [...args, JSON.stringify(assignment)], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      await once(starter.stdout, 'data');
-      starter.kill('SIGKILL');
-      await once(starter, 'exit');
-    },
-    isAlive,
-    async stop() {
-      await runtime.close();
-      await rm(stateDir, { recursive: true, force: true });
-    },
-  };
-}
+const mock = () => mockUnderTest({ parked: false });
 
 runtimeConformance('mock', mock);
 
@@ -75,7 +49,7 @@ test('somebody who stands in the folder of a run and has a home of their own is 
   const root = await mkdtemp(path.join(os.tmpdir(), 'isomorph-mock-'));
   const looker = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { cwd: root, stdio: 'ignore' });
   await once(looker, 'spawn');
-  await endLeftBehind({ pid: process.pid, startMs: 0, root, work: path.join(root, 'work') });
+  await endLeftBehind({ firstPid: process.pid, startMs: 0, root, work: path.join(root, 'work') });
   assert.ok(await isAlive(looker.pid ?? 0));
   const ended = once(looker, 'exit');
   looker.kill();

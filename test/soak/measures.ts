@@ -1,6 +1,6 @@
 /** What processes hold when nothing is to be done: memory, descriptors, children, files. */
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Deployment, filesBelow } from './deployment.ts';
@@ -55,6 +55,9 @@ async function strangers({ home, copies }: Deployment): Promise<string[]> {
     const pid = Number(name);
     const of = (file: string): Promise<string> => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
     const [environment, command, stat] = await Promise.all([of('environ'), of('cmdline'), of('stat')]);
+    // It waits for a job: no more than a few, of a service that lives.
+    const owner = /\/mock\/parked\/(\d+)-/.exec(await readlink(`/proc/${pid}/cwd`).catch(() => ''))?.[1];
+    if (owner !== undefined && services.has(Number(owner))) continue;
     const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
     const isRun = environment.split('\0').some((one) => one.startsWith(`HOME=${home}/`));
     const isOrphan = environment.includes(`SOAK_PROBE_DIR=${home}`) && !services.has(pid) && !services.has(parent);

@@ -7,9 +7,9 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 
 export interface RunPlace {
-  /** Of the wrapper that began the run. */
-  readonly pid: number;
-  /** Unix time in milliseconds. */
+  /** No pid that the run gave out is older: that of its wrapper, or the newest there was when a parked one got its job. */
+  readonly firstPid: number;
+  /** Of the run: Unix time in milliseconds. */
   readonly startMs: number;
   readonly root: string;
   /** HOME of what runs. */
@@ -29,12 +29,18 @@ export function pidsSince(pids: readonly number[], first: number, last: number):
   return pids.filter((pid) => (last >= first ? pid >= first && pid <= last : pid >= first || pid <= last));
 }
 
-async function candidates({ pid, startMs }: RunPlace): Promise<number[]> {
+/** The newest pid that the kernel gave out; undefined where it does not tell. */
+export async function newestPid(): Promise<number | undefined> {
+  const last = Number((await orNothing(readFile('/proc/loadavg', 'utf8'))).trim().split(' ').at(-1) || Number.NaN);
+  return Number.isNaN(last) ? undefined : last;
+}
+
+async function candidates({ firstPid, startMs }: RunPlace): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const others = pids.filter((one) => one > 1 && one !== process.pid);
   if (Date.now() - startMs > FEW_PIDS_MS) return others;
-  const last = Number((await orNothing(readFile('/proc/loadavg', 'utf8'))).trim().split(' ').at(-1));
-  return Number.isNaN(last) ? others : pidsSince(others, pid, last);
+  const last = await newestPid();
+  return last === undefined ? others : pidsSince(others, firstPid, last);
 }
 
 async function belongs(pid: number, { root, work }: RunPlace): Promise<boolean> {

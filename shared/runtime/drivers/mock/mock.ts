@@ -1,17 +1,19 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
 import { delay } from '../../../async/delay.ts';
 import { IsomorphError } from '../../../errors/isomorph-error.ts';
 import type { Environment } from '../../../ledger/events.ts';
 import type { Processor } from '../../../plan/registry.ts';
-import { GRACE_MS, type Report, surroundings } from '../../contract.ts';
+import { GRACE_MS, type Report } from '../../contract.ts';
 import { fingerprint } from '../../fingerprint.ts';
 import { endedWithout, type StopReason, signalOf } from '../../outcome.ts';
 import { lastError } from '../../reports.ts';
 import { ReportReader, type RunLimits } from '../../run-limits.ts';
 import type { Assignment, RunHandle, RunOutcome, RunResult, RuntimeAdapter } from '../../runtime.ts';
+import { signalGroup, startIn } from './launch.ts';
 import { endLeftBehind } from './left-behind.ts';
+import { begin, identityOf, isParkable, type Parked, Parking } from './parking.ts';
 import { type Program, programOf } from './program.ts';
 import { kernelStartTime, RunFolder } from './run-folder.ts';
 
@@ -26,16 +28,13 @@ export interface MockOptions {
   readonly stateDir: string;
   /** What is read of a run, in a second. */
   readonly limits?: RunLimits;
+  /** Processes that wait for a job, at most. 0 is none. Default: 4. */
+  readonly parked?: number;
 }
 
 const POLL_MS = 100;
-
-/**
- * Writes the exit code down even when nobody waits any more. TERM is caught so that the shell outlives the processor
- * it passes the signal on to; the processor itself gets the default disposition back.
- */
-const WRAPPER =
-  'trap : TERM INT HUP; exit=$1; shift; "$@"; code=$?; echo $code > "$exit.draft"; mv "$exit.draft" "$exit"';
+const PARKED = 4;
+const PARKED_IDLE_MS = 60_000;
 
 type Watch = (report: Report) => void;
 
@@ -45,25 +44,38 @@ export class MockRuntime implements RuntimeAdapter {
   readonly #runsDir: string;
   readonly #programs = new Map<string, Promise<Program>>();
   readonly #children = new Map<string, ChildProcess>();
+  readonly #parking: Parking;
 
   constructor(options: MockOptions) {
+    const { stateDir, parked: atMost = PARKED } = options;
     this.#options = options;
-    this.#runsDir = path.join(options.stateDir, 'runs');
+    this.#runsDir = path.join(stateDir, 'runs');
+    this.#parking = new Parking({ parkedDir: path.join(stateDir, 'parked'), atMost, idleMs: PARKED_IDLE_MS });
+  }
+
+  /** Starts processes ahead of the jobs that are expected. Never rejects. */
+  async park(): Promise<void> {
+    await this.#parking.tend();
+  }
+
+  /** Removes what a process that was killed has left, and parks. */
+  async open(): Promise<this> {
+    await this.#parking.sweep();
+    void this.park();
+    return this;
   }
 
   async run(assignment: Assignment, onReport?: Watch): Promise<RunHandle> {
-    const folder = new RunFolder(this.#runsDir, assignment.executionId);
-    if (!(await folder.create(JSON.stringify(assignment.job)))) {
-      return this.#handle(assignment.executionId, folder, assignment.deadlineMs, onReport);
-    }
+    const { executionId, processor, deadlineMs } = assignment;
+    const known = await this.find(executionId, deadlineMs, onReport);
+    if (known !== undefined) return known;
     try {
-      const program = await this.#program(assignment.processor);
-      await this.#launch(folder, program, assignment);
+      await this.#launch(await this.#program(processor), assignment);
     } catch (error) {
       if (!(error instanceof IsomorphError)) throw error;
-      return notStarted(assignment.executionId, error.message);
+      return notStarted(executionId, error.message);
     }
-    return this.#handle(assignment.executionId, folder, assignment.deadlineMs, onReport);
+    return this.#handle(executionId, new RunFolder(this.#runsDir, executionId), deadlineMs, onReport);
   }
 
   async find(executionId: string, deadlineMs: number, onReport?: Watch): Promise<RunHandle | undefined> {
@@ -102,6 +114,7 @@ export class MockRuntime implements RuntimeAdapter {
   /** Runs go on: they are taken up again by the next process. */
   async close(): Promise<void> {
     for (const child of this.#children.values()) child.unref();
+    await this.#parking.close();
   }
 
   #program(processor: Processor): Promise<Program> {
@@ -114,29 +127,25 @@ export class MockRuntime implements RuntimeAdapter {
     return program;
   }
 
-  async #launch(folder: RunFolder, program: Program, assignment: Assignment): Promise<void> {
-    const { open } = await import('node:fs/promises');
-    const [job, log] = await Promise.all([open(folder.job, 'r'), open(folder.log, 'a')]);
-    try {
-      const child = spawn('/bin/sh', ['-c', WRAPPER, 'processor', folder.exit, ...program.command], {
-        cwd: folder.work,
-        detached: true,
-        stdio: [job.fd, log.fd, log.fd],
-        env: {
-          PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
-          ...surroundings(folder.work, folder.temp),
-          ...assignment.secrets,
-        },
-      });
-      await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject)).catch((error) => {
-        throw new IsomorphError('ERR_START', `no shell to start ${assignment.processor.ref}`, {}, error);
-      });
-      this.#children.set(assignment.executionId, child);
-      const pid = child.pid ?? 0;
-      await folder.saveProcess({ pid, startedAt: await kernelStartTime(pid), startMs: Date.now() });
-    } finally {
-      await Promise.all([job.close(), log.close()]);
-    }
+  /** In a parked process where one waits; nothing happens where the execution was started meanwhile. */
+  async #launch(program: Program, assignment: Assignment): Promise<void> {
+    const { executionId, job, secrets } = assignment;
+    const parked = isParkable(program, secrets) ? this.#parking.take() : undefined;
+    if (parked !== undefined) return this.#assign(parked, program, assignment);
+    const folder = await (await this.#parking.prepare()).become(this.#runsDir, executionId, JSON.stringify(job));
+    if (folder === undefined) return;
+    const child = await startIn(folder, program.command, secrets);
+    this.#children.set(executionId, child);
+    const pid = child.pid ?? 0;
+    await folder.saveProcess({ pid, startedAt: await kernelStartTime(pid), startMs: Date.now() });
+  }
+
+  async #assign(parked: Parked, program: Program, { executionId, job, secrets }: Assignment): Promise<void> {
+    await parked.folder.saveProcess(await identityOf(parked));
+    const folder = await parked.folder.become(this.#runsDir, executionId, JSON.stringify(job));
+    if (folder === undefined) return this.#parking.discard(parked);
+    this.#children.set(executionId, parked.child);
+    begin(parked, folder, program, secrets);
   }
 
   #handle(executionId: string, folder: RunFolder, deadlineMs: number, onReport?: Watch): RunHandle {
@@ -169,7 +178,10 @@ export class MockRuntime implements RuntimeAdapter {
       folder.boundLog();
     }
     await report();
-    return this.#result(folder);
+    const result = await this.#result(folder);
+    // Not before: what starts then would take the CPU of what was asked for.
+    void this.park();
+    return result;
   }
 
   async #isRunning(folder: RunFolder): Promise<boolean> {
@@ -205,7 +217,8 @@ export class MockRuntime implements RuntimeAdapter {
     // Whatever the processor left running ends with it, in its group or not.
     if (id !== undefined) {
       signalGroup(id.pid, 'SIGKILL');
-      await endLeftBehind({ ...id, root: folder.root, work: folder.work });
+      const { pid, newestPid: firstPid = pid, startMs } = id;
+      await endLeftBehind({ firstPid, startMs, root: folder.root, work: folder.work });
     }
     const outcome = outcomeOf(exit?.code, stop);
     const sinceStartMs = id === undefined ? 0 : Math.max(0, Math.round((exit?.endMs ?? Date.now()) - id.startMs));
@@ -222,15 +235,6 @@ function outcomeOf(code: number | undefined, stop: StopReason | undefined): RunO
   // As the shell tells it. Codes above the last signal, such as 255, are the processor's own.
   const signal = signalOf(code);
   return signal === undefined ? { kind: 'exited', exitCode: code } : { kind: 'signalled', signal };
-}
-
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal);
-  } catch (error) {
-    // The group is gone already.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
 }
 
 function notStarted(executionId: string, reason: string): RunHandle {

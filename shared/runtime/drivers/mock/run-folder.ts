@@ -15,8 +15,10 @@ export interface ProcessId {
   readonly pid: number;
   /** Start time as the kernel counts it, so that a reused pid is not taken for ours; empty where it is not known. */
   readonly startedAt: string;
-  /** Unix time in milliseconds. */
+  /** When it got its job: Unix time in milliseconds. */
   readonly startMs: number;
+  /** The newest pid there was then, for a process that was started before; its own for one that was started for the job. */
+  readonly newestPid?: number;
 }
 
 /** A processor that writes faster than its log is put aside is not waited for. */
@@ -69,6 +71,34 @@ export class RunFolder {
     this.root = path.join(runsDir, executionId);
   }
 
+  /** A folder with everything in it but a job. */
+  static async prepare(parkedDir: string, name: string): Promise<RunFolder> {
+    const folder = new RunFolder(parkedDir, name);
+    await mkdir(parkedDir, { recursive: true });
+    await mkdir(folder.root, { mode: 0o700 });
+    await Promise.all([mkdir(folder.work), mkdir(folder.temp)]);
+    await Promise.all([writeFile(folder.job, '', { mode: 0o600 }), writeFile(folder.log, '')]);
+    return folder;
+  }
+
+  /**
+   * The same folder as that of an execution, with its job; undefined, and gone, when the execution has one already. The
+   * name is the lock, and whoever finds the folder finds it whole.
+   */
+  async become(runsDir: string, executionId: string, job: string): Promise<RunFolder | undefined> {
+    const run = new RunFolder(runsDir, executionId);
+    await Promise.all([mkdir(runsDir, { recursive: true }), writeFile(this.job, `${job}\n`)]);
+    try {
+      await rename(this.root, run.root);
+      return run;
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+      await this.remove();
+      return undefined;
+    }
+  }
+
   #file = (name: string): string => path.join(this.root, name);
 
   get #aside(): string {
@@ -86,23 +116,6 @@ export class RunFolder {
   }
   get temp(): string {
     return this.#file('tmp');
-  }
-  get exit(): string {
-    return this.#file('exit');
-  }
-
-  /** False when the folder is already there: somebody else started this execution. */
-  async create(job: string): Promise<boolean> {
-    try {
-      await mkdir(path.dirname(this.root), { recursive: true });
-      await mkdir(this.root, { mode: 0o700 });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-      throw error;
-    }
-    await Promise.all([mkdir(this.work), mkdir(this.temp)]);
-    await Promise.all([writeFile(this.job, `${job}\n`, { mode: 0o600 }), writeFile(this.log, '')]);
-    return true;
   }
 
   async exists(): Promise<boolean> {
@@ -127,11 +140,12 @@ export class RunFolder {
     return text === 'timed_out' || text === 'killed' ? text : undefined;
   }
 
-  /** Exit code and end time; undefined while it runs, or when the wrapper was killed. */
+  /** Exit code and end time; undefined while it runs, or when the wrapper was killed, even halfway through the line. */
   async exitCode(): Promise<{ code: number; endMs: number } | undefined> {
-    const text = await readText(this.exit);
-    if (text === undefined) return undefined;
-    return { code: Number(text), endMs: (await stat(this.exit)).mtimeMs };
+    const file = this.#file('exit');
+    const text = await readText(file);
+    if (text === undefined || !text.endsWith('\n')) return undefined;
+    return { code: Number(text), endMs: (await stat(file)).mtimeMs };
   }
 
   /** Log from `offset`, or its end where there is more; it restarts at 0 when the log was cut since. */
