@@ -7,12 +7,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
-import { startPostgres } from '../test/harness/servers/index.ts';
 import { type Bench, type BenchResult, median } from './harness.ts';
 import type { Load, Loaded } from './peers/loop.mjs';
 import type { Contender } from './plans/contender.ts';
 import { type Ours, startOurs } from './plans/ours.ts';
 import { installPeers, startDbos, startRestate } from './plans/peers.ts';
+import { startBenchPostgres } from './plans/postgres.ts';
 import { Processes } from './plans/processes.ts';
 
 const MS_PER_S = 1_000;
@@ -23,18 +23,6 @@ const IDLE: Load = { steps: 1, inFlight: 1, count: 50 };
 const FAN: Load = { steps: 100, inFlight: 1, count: 3 };
 const WIDE: Load = { steps: 1_000, inFlight: 1, count: 1 };
 const WARM_UP: Load = { steps: 1, inFlight: 16, forMs: 3_000 };
-
-/** As Postgres is set for a machine with an SSD and a load of small transactions; a commit is on the disk when it is acknowledged. */
-const POSTGRES = {
-  fsync: 'on',
-  synchronous_commit: 'on',
-  shared_buffers: '256MB',
-  wal_buffers: '16MB',
-  max_wal_size: '4GB',
-  checkpoint_timeout: '30min',
-  random_page_cost: '1.1',
-  jit: 'off',
-};
 
 /** What one contender did in one round. */
 interface Turn {
@@ -176,7 +164,7 @@ async function newDatabase(url: string, name: string): Promise<string> {
 export const bench: Bench = async () => {
   await installPeers();
   const home = await mkdtemp(path.join(os.tmpdir(), 'isomorph-bench-plans-'));
-  const postgres = await startPostgres(POSTGRES);
+  const postgres = await startBenchPostgres();
   const contenders: Contender[] = [];
   try {
     const [dbosUrl, oursUrl] = [await newDatabase(postgres.url, 'dbos'), await newDatabase(postgres.url, 'isomorph')];

@@ -1,5 +1,5 @@
 /**
- * Folders with programs of a newer Debian than the machine's. Packages are fetched by the machine's own apt with a
+ * Folders with programs of a newer Debian than the machine's, or of its own that are not installed. Packages are fetched by the machine's own apt with a
  * configuration of its own, held against Debian's keyring, and unpacked, not installed: no script of theirs runs, and the
  * system stays as it is. Each is made once, then found in the cache.
  */
@@ -26,6 +26,8 @@ export interface DebianFolder {
   readonly packages: readonly string[];
   /** A program of the last of them: where it is, the folder is whole. */
   readonly program: string;
+  /** Default: a newer one than the machine's. What is of its own suite runs where it lies, and for everybody. */
+  readonly suite?: string;
 }
 
 const cacheOf = ({ name }: DebianFolder): string => {
@@ -35,16 +37,24 @@ const cacheOf = ({ name }: DebianFolder): string => {
 
 /** Where the folder is, once made; another one when it would be made another way. */
 export function rootOf(folder: DebianFolder): string {
-  const recipe = createHash('sha256').update(JSON.stringify([SUITE, folder.packages, process.arch, 1]));
-  return join(cacheOf(folder), `${SUITE}-${recipe.digest('hex').slice(0, 12)}`);
+  const { suite = SUITE, packages } = folder;
+  const recipe = createHash('sha256').update(JSON.stringify([suite, packages, process.arch, 1]));
+  return join(cacheOf(folder), `${suite}-${recipe.digest('hex').slice(0, 12)}`);
 }
+
+/** A newer suite's programs need its libraries, and a root folder in which they find them. */
+const whyNotAllowed = ({ suite = SUITE }: DebianFolder): string | undefined =>
+  suite === SUITE && (process.platform !== 'linux' || process.getuid?.() !== 0)
+    ? 'only root on Linux may change its root folder'
+    : undefined;
 
 /**
  * Why a program of the folder cannot be used here; undefined when it can.
  * @param program its path inside the folder
  */
 export async function whyMissing(folder: DebianFolder, program = folder.program): Promise<string | undefined> {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'only root on Linux may change its root folder';
+  const reason = whyNotAllowed(folder);
+  if (reason !== undefined) return reason;
   return access(join(rootOf(folder), program)).then(
     () => undefined,
     () => `there is no ${join(rootOf(folder), program)}; npm run test:all makes it`,
@@ -85,12 +95,16 @@ const aptConfig = (work: string): string =>
     '',
   ].join('\n');
 
-async function download(work: string, mirror: string, wanted: readonly string[]): Promise<readonly string[]> {
+async function download(
+  work: string,
+  mirror: string,
+  { packages, suite = SUITE }: DebianFolder,
+): Promise<readonly string[]> {
   await rm(work, { recursive: true, force: true });
   for (const folder of ['state/lists/partial', 'cache/archives/partial']) {
     await mkdir(join(work, folder), { recursive: true });
   }
-  await writeFile(join(work, 'sources.list'), `deb [signed-by=${KEYRING}] ${mirror} ${SUITE} main\n`, { mode: 0o600 });
+  await writeFile(join(work, 'sources.list'), `deb [signed-by=${KEYRING}] ${mirror} ${suite} main\n`, { mode: 0o600 });
   const config = join(work, 'apt.conf');
   await writeFile(config, aptConfig(work));
   const apt = (...args: string[]) =>
@@ -100,7 +114,7 @@ async function download(work: string, mirror: string, wanted: readonly string[])
       env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
     });
   await apt('update');
-  await apt('install', '-y', '--no-install-recommends', '--download-only', ...wanted);
+  await apt('install', '-y', '--no-install-recommends', '--download-only', ...packages);
   const archives = join(work, 'cache/archives');
   return (await readdir(archives)).filter((name) => name.endsWith('.deb')).map((name) => join(archives, name));
 }
@@ -131,8 +145,8 @@ async function unpack(packages: readonly string[], root: string): Promise<void> 
 export async function ensureFolder(folder: DebianFolder): Promise<void> {
   const root = rootOf(folder);
   if ((await whyMissing(folder)) === undefined) return;
-  if (process.getuid?.() !== 0)
-    throw new Error(`only root may change its root folder, as ${folder.name} needs it here`);
+  const reason = whyNotAllowed(folder);
+  if (reason !== undefined) throw new Error(`${reason}, as ${folder.name} needs it here`);
   await access(KEYRING).catch(() => {
     throw new Error(`Debian's keyring ${KEYRING} is missing (package debian-archive-keyring)`);
   });
@@ -141,7 +155,7 @@ export async function ensureFolder(folder: DebianFolder): Promise<void> {
   try {
     const faults: string[] = [];
     for (const mirror of await configuredMirrors()) {
-      const packages = await download(join(work, 'apt'), mirror, folder.packages).catch((thrown: unknown) => {
+      const packages = await download(join(work, 'apt'), mirror, folder).catch((thrown: unknown) => {
         faults.push(String(thrown).slice(0, 500));
         return undefined;
       });
@@ -150,7 +164,9 @@ export async function ensureFolder(folder: DebianFolder): Promise<void> {
       await putInPlace(join(work, 'root'), folder);
       return;
     }
-    throw new Error(`no Debian mirror of apt serves ${SUITE}: ${faults.join('; ') || 'none is configured'}`);
+    throw new Error(
+      `no Debian mirror of apt serves ${folder.suite ?? SUITE}: ${faults.join('; ') || 'none is configured'}`,
+    );
   } finally {
     await rm(work, { recursive: true, force: true });
   }
