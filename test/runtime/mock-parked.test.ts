@@ -111,9 +111,9 @@ test('what runs is the code as it is when the job comes, not as it was when the 
   }));
 
 const ABOUT = `
-const { argv, argv0, execArgv, title } = process;
+const { argv, argv0, execArgv } = process;
 const stdin = require('node:fs').readFileSync(0, 'utf8').length > 0;
-console.log(JSON.stringify({ main: require.main === module, argv, argv0, execArgv, title, stdin, cwd: process.cwd() === process.env.HOME }));
+console.log(JSON.stringify({ main: require.main === module, argv, argv0, execArgv, stdin, cwd: process.cwd() === process.env.HOME }));
 `;
 
 test('a program cannot tell that Node was there before it', () =>
@@ -132,7 +132,6 @@ test('a program cannot tell that Node was there before it', () =>
       argv,
       argv0: process.execPath,
       execArgv: [],
-      title: 'node',
       stdin: true,
       cwd: true,
     });
@@ -152,7 +151,9 @@ test('few are parked however much is run, and none once the runtime is closed', 
   const its = await mockUnderTest({ parked: true });
   await Promise.all(Array.from({ length: 8 }, () => textOf(its, assignmentOf(its.actor))));
   await its.runtime.close();
-  assert.equal([await parkedIn(its.stateDir), await folders(its.stateDir)], [[], []]);
+  assert.equal(await folders(its.stateDir), []);
+  // Killed is not gone: the test's own timeout bounds this.
+  while ((await parkedIn(its.stateDir)).length > 0) await new Promise((resolve) => setImmediate(resolve));
   await its.stop();
 });
 
