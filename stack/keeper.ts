@@ -24,12 +24,13 @@ each() {
     [ -n "$pid" ] && [ "$(start_of "$pid")" = "$start" ] && kill "$1" "$pid" 2>/dev/null && echo alive
   done
 }
+each -TERM
 if [ -n "$runs" ]; then
-  for process in /proc/[0-9]*; do
-    tr '\\0' '\\n' 2>/dev/null < "$process/environ" | grep -qF "HOME=$runs/" && kill -KILL "\${process#/proc/}"
+  for file in $(grep -lsF "HOME=$runs/" /proc/[0-9]*/environ); do
+    process=\${file%/environ}
+    kill -KILL "\${process#/proc/}"
   done 2>/dev/null
 fi
-each -TERM
 tries=0
 while [ $tries -lt 50 ] && [ -n "$(each -0)" ]; do sleep 0.1; tries=$((tries + 1)); done
 each -KILL

@@ -10,6 +10,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as restate from '@restatedev/restate-sdk';
+import './with-resolvers.mjs';
 import { serveLoads } from './loop.mjs';
 
 const data = process.env.RESTATE_DATA ?? '';
