@@ -66,6 +66,14 @@ rocksdb-disable-wal-fsync = false
 rocksdb-disable-wal-fsync = false
 `;
 
+/**
+ * A line for each start and end of a job would be measured too.
+ * @type {import('@restatedev/restate-sdk').LoggerTransport}
+ */
+const tellErrors = ({ level }, ...words) => {
+  if (level === 'error') process.stderr.write(`${words.join(' ')}\n`);
+};
+
 /** Repeats a request until the server answers it. */
 async function untilAnswered(/** @type {() => Promise<Response>} */ ask) {
   for (;;) {
@@ -87,7 +95,7 @@ const server = spawn(
   },
 );
 const ended = once(server, 'exit');
-const endpoint = http2.createServer(restate.createEndpointHandler({ services: [service] }));
+const endpoint = http2.createServer(restate.createEndpointHandler({ services: [service], logger: tellErrors }));
 endpoint.listen(await freePort(), '127.0.0.1');
 await once(endpoint, 'listening');
 const { port } = /** @type {import('node:net').AddressInfo} */ (endpoint.address());
