@@ -7,6 +7,7 @@ import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import type { Draft } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
+import { firstLookAt } from '../../shared/plan/due.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
 import type { Submission } from './command.ts';
@@ -52,8 +53,14 @@ const rejection = (faults: readonly Fault[]): Draft => ({
   data: { faults: boundedFaults(faults), fault_count: faults.length },
 });
 
+const timeoutOf = ({ timeout_s: timeoutS = DEFAULT_TIMEOUT_S }: Plan): number => timeoutS;
+
+/** When a plan that is about to be admitted is first looked at. */
+export const wakeAt = ({ plan, source }: NonNullable<Ruling['admitted']>, nowMs: number): number =>
+  firstLookAt(plan, nowMs + timeoutOf(source) * 1_000, nowMs);
+
 function admission({ document, plan, source }: NonNullable<Ruling['admitted']>, nowMs: number): Draft {
-  const timeoutS = source.timeout_s ?? DEFAULT_TIMEOUT_S;
+  const timeoutS = timeoutOf(source);
   return {
     kind: 'plan.admitted',
     data: {

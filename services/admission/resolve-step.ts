@@ -238,6 +238,7 @@ export function resolveStep(context: StepRules, step: PlanStep, index: number): 
   const adapter = step.adapter ?? plan.adapter ?? deployment.defaultAdapter;
   const inputs = resolveInputs(context, step, { processor, pointer: `${pointer}/inputs` });
   const image = deployment.pinnedImage(adapter, processor.image);
+  const queueTimeoutS = step.queue_timeout_s ?? plan.queue_timeout_s;
   const admitted: AdmittedStep = {
     id: step.id,
     processor: step.processor,
@@ -247,6 +248,7 @@ export function resolveStep(context: StepRules, step: PlanStep, index: number): 
     adapter,
     ...(image === undefined ? {} : { image }),
     write_prefix: base,
+    ...(queueTimeoutS === undefined ? {} : { queue_timeout_s: queueTimeoutS }),
     retry: {
       max_attempts: step.retry?.max_attempts ?? 1,
       backoff_s: step.retry?.backoff_s ?? 1,

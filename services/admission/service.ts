@@ -1,13 +1,16 @@
-import type { JsMsg } from '@nats-io/jetstream';
+import { type JsMsg, jetstreamManager } from '@nats-io/jetstream';
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { Judge } from '../../shared/judge/judge.ts';
 import { ageS, type Consumption, type Disposition, DONE, giveUp } from '../../shared/nats/consume.ts';
+import { END_GRACE_MS } from '../../shared/plan/due.ts';
 import type { Registry } from '../../shared/registry/registry.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
+import { ALARMS_STREAM } from '../../shared/wire/alarms.ts';
 import { PRINCIPAL_FORM, parseCommandSubject } from '../../shared/wire/commands.ts';
 import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import { Alarms, roomForAlarms } from '../common/alarms.ts';
 import type { Limits } from '../common/config/limits.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
@@ -21,6 +24,7 @@ import {
   type StoredDocument,
   type Submit,
   type SubmitDecision,
+  wakeAt,
 } from './decide.ts';
 import { Gate, type PlaceInLine } from './gate.ts';
 import { type KnownImages, lookUpImages } from './images.ts';
@@ -55,6 +59,9 @@ const PATIENCE_S = 4 * 86_400;
 /** A command that waits for one before it looks again after this. */
 const WAIT_MS = 1_000;
 
+/** What an alarm takes in its stream, beside what the server adds. */
+const ALARM_BYTES = 200;
+
 /** A document that is no plan is refused for that. */
 const NOT_ASKED: KnownJudgements = { faultsAt: () => [] };
 
@@ -63,13 +70,17 @@ class Admission {
   readonly #journal: Journal;
   readonly #order: CommandOrder;
   readonly #gate: Gate;
+  readonly #alarms: Alarms;
+  readonly #alarmRoom: ReturnType<typeof roomForAlarms>;
   readonly #plans = new WeakMap<JsMsg, { readonly planId: string | undefined }>();
 
-  constructor(deps: AdmissionDeps) {
+  constructor(deps: AdmissionDeps, alarmRoom: ReturnType<typeof roomForAlarms>) {
     this.#deps = deps;
+    this.#alarmRoom = alarmRoom;
     this.#journal = new Journal({ ...deps, by: 'admission' });
     this.#order = new CommandOrder(deps.connection);
     this.#gate = new Gate(deps);
+    this.#alarms = new Alarms(deps.connection);
   }
 
   /** The plan that a command speaks of; undefined when it names none. */
@@ -163,10 +174,14 @@ class Admission {
     ruling: Ruling,
     whose: Pick<Submit, 'principal' | 'commandSeq'>,
   ): Promise<SubmitDecision> {
-    const { declareLeases, nowMs } = this.#deps;
-    await this.#put(ruling.submitted);
-    if (ruling.admitted !== undefined) await this.#put(ruling.admitted.document);
-    const command = { ruling, ...whose, nowMs: nowMs(), declareLeases };
+    const { declareLeases } = this.#deps;
+    const nowMs = this.#deps.nowMs();
+    const { submitted, admitted } = ruling;
+    await Promise.all([
+      this.#put(submitted),
+      ...(admitted === undefined ? [] : [this.#put(admitted.document), this.#wake(planId, wakeAt(admitted, nowMs))]),
+    ]);
+    const command = { ruling, ...whose, nowMs, declareLeases };
     return (await this.#journal.append(planId, decideSubmit, command)).decision;
   }
 
@@ -174,8 +189,19 @@ class Admission {
     const parsed = parseCancel(data);
     if (!parsed.ok) return giveUp(parsed.fault, parsed.planId);
     const command = { commandSeq, principal, operators: this.#deps.operators };
-    const { decision } = await this.#journal.append(parsed.value, (state) => decideCancel(state, command));
+    const { state } = await this.#journal.load(parsed.value);
+    // Whoever runs what the plan has open is not waited for longer.
+    if (decideCancel(state, command).drafts.length > 0) {
+      await this.#alarms.set(parsed.value, this.#deps.nowMs() + END_GRACE_MS);
+    }
+    const { decision } = await this.#journal.append(parsed.value, decideCancel, command);
     return decision.refused === undefined ? DONE : giveUp(decision.refused, parsed.value);
+  }
+
+  /** The alarm of a new plan is stored before the plan is admitted. @throws ERR_LIMIT, ERR_UNAVAILABLE */
+  async #wake(planId: string, dueMs: number): Promise<void> {
+    await this.#alarmRoom.take(ALARMS_STREAM, ALARM_BYTES);
+    await this.#alarms.set(planId, dueMs);
   }
 
   async #put(document: StoredDocument): Promise<void> {
@@ -194,8 +220,9 @@ function whoseOf({ subject }: JsMsg): string {
 }
 
 /** Gates commands: each becomes a commit of its plan's ledger, or a dead letter. */
-export function startAdmission(deps: AdmissionDeps): Promise<Consumption> {
-  const admission = new Admission(deps);
+export async function startAdmission(deps: AdmissionDeps): Promise<Consumption> {
+  const manager = await jetstreamManager(deps.connection, { checkAPI: false });
+  const admission = new Admission(deps, roomForAlarms(manager));
   return consumeFor(deps, {
     consumer: CONSUMERS.admission,
     concurrency: CONCURRENCY,

@@ -11,7 +11,7 @@ import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { oldestOpenSeq } from '../../shared/journal/open-plans.ts';
 import { isConsumerMissing } from '../../shared/nats/missing.ts';
 import { ACK_WAIT_MS, type ConsumerSpec } from '../../shared/wire/consumers.ts';
-import { WORK_QUEUES } from '../../shared/wire/streams.ts';
+import { LEDGER_STREAM } from '../../shared/wire/ledger.ts';
 
 /** JetStream API error: another one was first, with another configuration. */
 const CONSUMER_EXISTS = 10148;
@@ -39,14 +39,14 @@ export async function findConsumer(
   }
 }
 
-/**
- * @param fromSeq where a follower of the ledger begins, which may see a commit twice. A work queue holds only what nobody
- *   acknowledged, and is begun at its start.
- */
+/** Whether a consumer begins where it is told to: what other streams hold is still to be done, and they are begun at their start. */
+export const followsLedger = ({ stream }: ConsumerSpec): boolean => stream === LEDGER_STREAM;
+
+/** @param fromSeq where a follower of the ledger begins, which may see a commit twice */
 export async function addConsumer(jsm: JetStreamManager, spec: ConsumerSpec, fromSeq: number): Promise<void> {
-  const start: Partial<ConsumerConfig> = WORK_QUEUES.has(spec.stream)
-    ? { deliver_policy: 'all' }
-    : { deliver_policy: 'by_start_sequence', opt_start_seq: fromSeq };
+  const start: Partial<ConsumerConfig> = followsLedger(spec)
+    ? { deliver_policy: 'by_start_sequence', opt_start_seq: fromSeq }
+    : { deliver_policy: 'all' };
   try {
     await jsm.consumers.add(spec.stream, { ...consumerConfig(spec), ...start, durable_name: spec.durable });
   } catch (error) {
@@ -69,7 +69,7 @@ export async function remakeConsumer(
   if ((await findConsumer(jsm, spec.stream, spec.replaces)) !== undefined) {
     throw new IsomorphError('ERR_UNAVAILABLE', `no consumer ${spec.durable} on ${spec.stream}: setup was not run`);
   }
-  const fromSeq = WORK_QUEUES.has(spec.stream) ? 1 : await oldestOpenSeq(connection);
+  const fromSeq = followsLedger(spec) ? await oldestOpenSeq(connection) : 1;
   try {
     await addConsumer(jsm, spec, Math.min(fromSeq, reachedSeq ?? fromSeq));
   } catch (error) {

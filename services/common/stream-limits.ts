@@ -1,6 +1,7 @@
 /** Which limit each stream has, and how limits are fitted to a disk that is too small for them. Pure. */
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { formatAmount } from '../../shared/text/amount.ts';
+import { ALARMS_STREAM } from '../../shared/wire/alarms.ts';
 import { COMMANDS_STREAM } from '../../shared/wire/commands.ts';
 import { DEAD_STREAM } from '../../shared/wire/dead.ts';
 import { FACTS_STREAM } from '../../shared/wire/facts.ts';
@@ -15,6 +16,7 @@ const LIMIT_OF: Readonly<Record<string, StreamLimitKey>> = {
   [LEDGER_STREAM]: 'ledgerBytes',
   [COMMANDS_STREAM]: 'commandsBytes',
   [WORK_STREAM]: 'workBytes',
+  [ALARMS_STREAM]: 'alarmsBytes',
   [FACTS_STREAM]: 'factsBytes',
   [LIVE_STREAM]: 'liveBytes',
   [DEAD_STREAM]: 'deadBytes',

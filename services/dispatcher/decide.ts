@@ -1,5 +1,4 @@
 import type { ErrorCode } from '../../shared/errors/codes.ts';
-import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { executionId } from '../../shared/ids/ids.ts';
@@ -17,10 +16,10 @@ import { type Failure, failedDraft, failure, failureOf, tailOf } from './outcome
 import type { TimedResult } from './scrub.ts';
 
 /** Steps scheduled in one commit; the commit itself triggers the next round. */
-const STEPS_PER_COMMIT = 100;
+export const STEPS_PER_COMMIT = 100;
 
 /** A retry may be waiting out its backoff for an hour: it must not keep an ending plan open. */
-const revoke = ({ executionId }: Execution): Draft => ({
+export const revoke = ({ executionId }: Execution): Draft => ({
   kind: 'execution.failed',
   data: {
     execution_id: executionId,
@@ -187,28 +186,3 @@ export const untilMs = (instant: string, nowMs: number): number => Math.max(0, D
 /** Whether the run of a quarantined plan is to be ended: that plan gets no event any more, but no run outlives its deadline. */
 export const isOverdue = ({ started, end }: Execution, nowMs: number): boolean =>
   started !== undefined && end === undefined && untilMs(started.deadline, nowMs) === 0;
-
-export interface DeadlineDecision extends Decision {
-  /** How long the deadline is still ahead. */
-  readonly waitMs?: number;
-}
-
-/** Ends a plan that outlived its deadline. */
-export function decideDeadline(state: PlanState, nowMs: number): DeadlineDecision {
-  const { admitted, phase, cancelRequested } = state;
-  if (phase !== 'admitted' || admitted === undefined || cancelRequested !== undefined) return NOTHING;
-  const waitMs = untilMs(admitted.deadline, nowMs);
-  if (waitMs > 0) return { waitMs, drafts: [] };
-  return { drafts: [{ kind: 'plan.cancel_requested', data: { reason: 'deadline' } }] };
-}
-
-/** Why a timer is nobody's; undefined when it is of a plan. */
-export const timerRefusal = ({ planId, phase }: PlanState): Fault | undefined =>
-  phase === 'absent' ? fault('ERR_PLAN_UNKNOWN', `no plan ${planId}`, { pointer: '/plan_id' }) : undefined;
-
-/** Why scratch is not purged, whatever a message says; undefined when nobody can use it any more. */
-export function purgeRefusal(state: PlanState): Fault | undefined {
-  if (state.phase === 'settled' || state.phase === 'rejected') return undefined;
-  const place = { pointer: '/plan_id', expected: 'a plan that has ended' };
-  return timerRefusal(state) ?? fault('ERR_SCHEMA', `plan ${state.planId} has not ended`, place);
-}

@@ -1,48 +1,31 @@
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
+import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
-import {
-  PURGE_SUBJECT,
-  type Purge,
-  TIMER_SUBJECT,
-  type Timer,
-  type Work,
-  workSubject,
-} from '../../shared/wire/work.ts';
+import { type Work, workSubject } from '../../shared/wire/work.ts';
 
 /** A message that something in the ledger asks for. Its id is that of what asks, so that it is stored once however often it is sent. */
 export interface Effect {
   readonly subject: string;
   readonly msgId: string;
-  readonly body: Work | Timer | Purge;
+  readonly body: Work;
 }
 
-/** What an event in the commit at `ledgerSeq` asks for: a scheduled execution its work, an admitted plan the alarm of its deadline. */
+/** What an event in the commit at `ledgerSeq` asks for: a scheduled execution its work. */
 export function effectOf(event: LedgerEvent, ledgerSeq: number): Effect | undefined {
   const { kind, plan_id } = event;
-  if (kind === 'execution.scheduled') {
-    const { execution_id, adapter, not_before } = event.data;
-    const body: Work = { plan_id, execution_id, not_before, ledger_seq: ledgerSeq };
-    return { subject: workSubject(adapter), msgId: `work-${execution_id}`, body };
-  }
-  if (kind === 'plan.admitted') {
-    const body: Timer = { plan_id, deadline: event.data.deadline, ledger_seq: ledgerSeq };
-    return { subject: TIMER_SUBJECT, msgId: `timer-${plan_id}`, body };
-  }
-  return undefined;
+  if (kind !== 'execution.scheduled') return undefined;
+  const { execution_id, adapter, not_before } = event.data;
+  const body: Work = { plan_id, execution_id, not_before, ledger_seq: ledgerSeq };
+  return { subject: workSubject(adapter), msgId: `work-${execution_id}`, body };
 }
 
-export interface Retention {
-  readonly nowMs: number;
-  /** How long the scratch of a settled plan is kept, so that somebody can look into it. */
-  readonly scratchRetentionS: number;
-}
-
-/** The end of what a settled plan left in scratch; undefined for one that had none. */
-export function purgeOf(
-  { plan_id, processors }: Pick<AdmittedPlan, 'plan_id' | 'processors'>,
-  { nowMs, scratchRetentionS }: Retention,
-): Effect | undefined {
-  if (Object.values(processors).every(({ scratch }) => scratch.length === 0)) return undefined;
-  const not_before = new Date(nowMs + scratchRetentionS * 1_000).toISOString();
-  return { subject: PURGE_SUBJECT, msgId: `purge-${plan_id}`, body: { plan_id, not_before } };
+/** When what a settled plan left in scratch is to go; undefined for one that had none. */
+export function purgeAt(
+  { settledAt }: Pick<PlanState, 'settledAt'>,
+  { processors }: Pick<AdmittedPlan, 'processors'>,
+  scratchRetentionS: number,
+): number | undefined {
+  if (settledAt === undefined || Object.values(processors).every(({ scratch }) => scratch.length === 0))
+    return undefined;
+  return Date.parse(settledAt) + scratchRetentionS * 1_000;
 }

@@ -5,46 +5,39 @@ import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { Snapshot } from '../../shared/journal/snapshot.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
-import type { PlanState } from '../../shared/ledger/state.ts';
-import { type Consumption, type Disposition, DONE, giveUp } from '../../shared/nats/consume.ts';
+import { type Consumption, type Disposition, giveUp } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { leftBy } from '../../shared/plan/left.ts';
 import type { RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import type { Validated } from '../../shared/schema/validate.ts';
-import type { Kv } from '../../shared/scratch/kv/kv.ts';
-import type { Queue } from '../../shared/scratch/queue/queue.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
+import { jsonIn } from '../../shared/text/json-in.ts';
 import { CONSUMERS, workConsumer } from '../../shared/wire/consumers.ts';
 import { COMMITTED_CANCELLATIONS, planOfSubject } from '../../shared/wire/ledger.ts';
-import { type Purge, parsePurge, parseTimer, parseWork, planOfWork, type Timer } from '../../shared/wire/work.ts';
+import { parseWork, planOfWork } from '../../shared/wire/work.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
+import { Alarms } from '../common/alarms.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
 import { Showing } from '../common/showing.ts';
+import { AlarmClock, type AlarmClockDeps } from './alarm-clock.ts';
 import { answerPins } from './answer-pins.ts';
-import { decideDeadline, decideNext, purgeRefusal, timerRefusal, untilMs } from './decide.ts';
-import { type Effect, effectOf, purgeOf } from './effects.ts';
+import { decideNext } from './decide.ts';
+import { type Effect, effectOf } from './effects.ts';
 import type { ScratchAccess } from './job.ts';
 import { Worker } from './worker.ts';
 
-export interface DispatcherDeps extends ServiceDeps {
+export interface DispatcherDeps extends ServiceDeps, Pick<AlarmClockDeps, 'scratchStores' | 'scratchRetentionS'> {
   readonly store: ArtifactStore;
   readonly secrets: SecretResolver;
   readonly runtimes: readonly RuntimeAdapter[];
   /** Where processors find KV and queues. */
   readonly scratch: ScratchAccess | undefined;
-  /** What holds the scratch of plans, for its end. */
-  readonly scratchStores: readonly Pick<Kv | Queue, 'purgePlan'>[];
-  /** How long the scratch of a settled plan is kept. */
-  readonly scratchRetentionS: number;
   /** Executions at once, per runtime. */
   readonly slots: number;
   readonly instance: string;
 }
-
-/** A message that waits is seen at least this often: the server forgets delays when it is killed. */
-const MAX_DELAY_MS = 3_600_000;
 
 /** Longer than any execution may run and its plan may wait: what is older belongs to nobody. */
 const UPLOADS_KEPT_S = 3 * 86_400;
@@ -56,6 +49,7 @@ class Dispatcher {
   readonly #plans: AdmittedPlans;
   readonly #showing: Showing;
   readonly #workers: readonly Worker[];
+  readonly #alarmClock: AlarmClock;
   readonly #consumptions: Consumption[] = [];
   readonly #subscriptions: Subscription[] = [];
   #sweeper: NodeJS.Timeout | undefined;
@@ -67,6 +61,7 @@ class Dispatcher {
     this.#showing = new Showing(deps.store);
     const shared = { ...deps, journal: this.#journal, plans: this.#plans, showing: this.#showing };
     this.#workers = deps.runtimes.map((runtime) => new Worker({ ...shared, runtime }));
+    this.#alarmClock = new AlarmClock({ ...shared, alarms: new Alarms(deps.connection) });
   }
 
   async start(): Promise<void> {
@@ -106,33 +101,19 @@ class Dispatcher {
       });
       this.#consumptions.push(consumption);
     }
-    const chores = {
-      timers: reading(parseTimer, (timer) => this.#timer(timer)),
-      purges: reading(parsePurge, (purge) => this.#purge(purge)),
-    };
-    for (const name of ['timers', 'purges'] as const) {
-      const consumption = await consumeFor(this.#deps, {
-        consumer: CONSUMERS[name],
-        keepQuarantined: true,
-        concurrency: 8,
-        keyOf: (message) => String(message.seq),
-        ...this.#filedAs(),
-        handle: chores[name],
-      });
-      this.#consumptions.push(consumption);
-    }
+    await this.#alarmClock.start();
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#sweeper);
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
-    await Promise.all(this.#consumptions.map((consumption) => consumption.stop()));
+    await Promise.all([this.#alarmClock, ...this.#consumptions].map((one) => one.stop()));
   }
 
   /** Where a message of WORK is told of when it is given up. */
   #filedAs() {
     return {
-      planOf: ({ data }: { readonly data: Uint8Array }) => planOfWork(parseJson(data)),
+      planOf: ({ data }: { readonly data: Uint8Array }) => planOfWork(jsonIn(data)),
       principalOf: (_: unknown, planId: string | undefined) => this.#journal.principalOf(planId),
     };
   }
@@ -176,7 +157,7 @@ class Dispatcher {
   /** Events first cause what they ask for, then the plan is looked at as a whole. */
   async #react(events: readonly LedgerEvent[], { state }: Snapshot, seq: number): Promise<void> {
     await Promise.all(events.map((event) => this.#send(effectOf(event, seq))));
-    if (events.some(({ kind }) => kind === 'plan.settled')) await this.#planPurge(state);
+    if (events.some(({ kind }) => kind === 'plan.settled')) await this.#alarmClock.onSettled(state);
     if (state.phase !== 'admitted') return;
     const plan = await this.#plans.of(state);
     await this.#journal.append(state.planId, decideNext, plan);
@@ -187,58 +168,18 @@ class Dispatcher {
     const { subject, msgId, body } = effect;
     await publish(this.#deps.connection, subject, JSON.stringify(body), { msgID: msgId });
   }
-
-  async #planPurge(state: PlanState): Promise<void> {
-    const { scratchStores, scratchRetentionS, nowMs } = this.#deps;
-    if (scratchStores.length === 0 || state.admitted === undefined) return;
-    await this.#send(purgeOf(await this.#plans.of(state), { nowMs: nowMs(), scratchRetentionS }));
-  }
-
-  async #purge({ plan_id: planId, not_before }: Purge): Promise<Disposition> {
-    const cached = await this.#journal.load(planId);
-    // What is known here may be behind: only a plan that is still open after another look is refused its purge.
-    const hasEnded = purgeRefusal(cached.state) === undefined;
-    const { state } = hasEnded ? cached : await this.#journal.load(planId, cached.lastSeq + 1);
-    const refused = purgeRefusal(state);
-    if (refused !== undefined) return giveUp(refused, planId);
-    const waitMs = untilMs(not_before, this.#deps.nowMs());
-    if (waitMs > 0) return later(waitMs);
-    await Promise.all(this.#deps.scratchStores.map((store) => store.purgePlan({ planId })));
-    this.#deps.log.info({ plan_id: planId }, 'scratch was purged');
-    return DONE;
-  }
-
-  async #timer({ plan_id: planId, ledger_seq: seq }: Timer): Promise<Disposition> {
-    const { state } = await this.#journal.load(planId, seq);
-    const refused = timerRefusal(state);
-    if (refused !== undefined) return giveUp(refused, planId);
-    const nowMs = this.#deps.nowMs();
-    const { decision } = await this.#journal.append(planId, decideDeadline, nowMs);
-    return decision.waitMs === undefined ? DONE : later(decision.waitMs);
-  }
 }
-
-const later = (waitMs: number): Disposition => ({ kind: 'later', delayMs: Math.min(waitMs, MAX_DELAY_MS) });
 
 /** A handler of the documents that a parser takes; what it refuses is dead. */
 const reading =
   <T>(parse: (value: unknown) => Validated<T>, handle: (value: T, signal: AbortSignal) => Promise<Disposition>) =>
   async ({ data }: { readonly data: Uint8Array }, signal: AbortSignal): Promise<Disposition> => {
-    const parsed = parse(parseJson(data));
+    const parsed = parse(jsonIn(data));
     if (!parsed.ok) return giveUp(parsed.faults[0] ?? fault('ERR_SCHEMA', 'the message is not usable'));
     return handle(parsed.value, signal);
   };
 
-function parseJson(data: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(data));
-  } catch {
-    // The schema check that follows refuses it with its reason.
-    return undefined;
-  }
-}
-
-/** Schedules ready steps, runs what is scheduled, and watches the deadlines of plans. */
+/** Schedules ready steps, runs what is scheduled, and looks at plans whose alarm has rung. */
 export async function startDispatcher(deps: DispatcherDeps): Promise<Consumption> {
   const dispatcher = new Dispatcher(deps);
   try {

@@ -10,9 +10,10 @@ import { LEDGER_STREAM } from '../../shared/wire/ledger.ts';
 import { MAX_BYTES_METADATA } from '../../shared/wire/scratch-streams.ts';
 import { RETIRED_STREAMS, STREAMS, type StreamSpec, WORK_QUEUES } from '../../shared/wire/streams.ts';
 import { DEFAULT_LIMITS, type Limits } from '../common/config/limits.ts';
-import { addConsumer, consumerConfig, findConsumer } from '../common/consumers.ts';
+import { addConsumer, consumerConfig, findConsumer, followsLedger } from '../common/consumers.ts';
 import { setLimits } from '../common/limits-in-force.ts';
 import { bytesOfStream, fitted, type StreamUse, usesOf } from '../common/stream-limits.ts';
+import { retireTimers } from './retired-timers.ts';
 
 async function ensureStream(jsm: JetStreamManager, spec: StreamSpec, isThere: boolean): Promise<void> {
   if (isThere) {
@@ -63,7 +64,7 @@ async function takeOver(connection: NatsConnection, jsm: JetStreamManager, spec:
   const isQueue = WORK_QUEUES.has(spec.stream);
   const before = await findConsumer(jsm, spec.stream, spec.replaces);
   if (isQueue) await retire(jsm, spec);
-  const oldest = async (): Promise<number> => (isQueue ? 1 : oldestOpenSeq(connection));
+  const oldest = async (): Promise<number> => (followsLedger(spec) ? oldestOpenSeq(connection) : 1);
   await addConsumer(jsm, spec, before === undefined ? await oldest() : before.ack_floor.stream_seq + 1);
 }
 
@@ -145,6 +146,7 @@ export async function ensureTopology(connection: NatsConnection, options: Topolo
     await ensureStreams(jsm, options);
     await Promise.all(RETIRED_STREAMS.map((name) => removeStream(jsm, name)));
     await Promise.all(ALL_CONSUMERS.map((spec) => ensureConsumer(connection, jsm, spec)));
+    await retireTimers(connection, jsm);
   } catch (error) {
     if (error instanceof IsomorphError) throw error;
     if (isWithoutStorage(error)) throw await noStorage(connection, options, error);

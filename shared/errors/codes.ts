@@ -111,6 +111,11 @@ export const ERROR_TABLE = {
   // Executions
   ERR_INPUT_MISSING: row('An input artifact does not exist.', false, 'Put it before the plan starts.'),
   ERR_EXIT: row('The processor ended with a failure.', true, 'Read the tail of its log.'),
+  ERR_QUEUE_TIMEOUT: row(
+    'No slot was free for the step in its queue_timeout_s.',
+    false,
+    'Submit again when less is under way, raise queue_timeout_s, or give the dispatchers more slots.',
+  ),
   ERR_TIMEOUT: row('The deadline passed.', true, 'Raise timeout_s, or give it less work.'),
   ERR_KILLED: row('The processor was ended by a signal.', true, 'Read the tail of its log.'),
   ERR_DISK_FULL: row(

@@ -47,6 +47,7 @@ export interface PlanState {
   /** `command_seq` of every command that was rejected: what makes admission idempotent where an id was given back. */
   readonly rejectedCommands: ReadonlySet<number>;
   readonly cancelRequested: EventData<'plan.cancel_requested'> | undefined;
+  readonly cancelRequestedAt: string | undefined;
   readonly settled: EventData<'plan.settled'> | undefined;
   readonly settledAt: string | undefined;
   /** Micro-dollars. `spent + held <= limit` at every prefix of the ledger; `held` is 0 at rest. */
@@ -79,6 +80,7 @@ export const emptyState = (planId: string): PlanState => ({
   rejected: undefined,
   rejectedCommands: new Set(),
   cancelRequested: undefined,
+  cancelRequestedAt: undefined,
   settled: undefined,
   settledAt: undefined,
   budget: { limit: 0, held: 0, spent: 0 },
@@ -194,6 +196,7 @@ export function reduce(state: Scratchpad, event: LedgerEvent): void {
       break;
     case 'plan.cancel_requested':
       state.cancelRequested = event.data;
+      state.cancelRequestedAt = event.ts;
       break;
     case 'plan.settled':
       state.phase = 'settled';

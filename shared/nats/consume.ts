@@ -71,6 +71,8 @@ export interface ConsumeOptions {
    * @param reachedSeq the first message of the stream that this loop has not finished; undefined when it had none yet
    */
   remake?(reachedSeq: number | undefined): Promise<void>;
+  /** Told when the consumer was found again after an interruption. */
+  reopened?(): void;
   /** Keeps what can never be handled; the message is ended once this resolves. */
   bury(message: JsMsg, given: Dead): Promise<void>;
 }
@@ -138,7 +140,10 @@ class Loop {
     let consumer = found;
     for (let round = 0; !this.#abort.signal.aborted; round++) {
       try {
-        if (round > 0) consumer = await openConsumer(this.#options, this.#reachedSeq());
+        if (round > 0) {
+          consumer = await openConsumer(this.#options, this.#reachedSeq());
+          this.#options.reopened?.();
+        }
         while (await this.#hasRoom()) {
           for await (const message of await this.#ask(consumer)) {
             round = 0;

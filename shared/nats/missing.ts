@@ -22,3 +22,9 @@ export const STREAM_FULL = 10077;
 
 export const isStreamFull = (error: unknown): boolean =>
   error instanceof JetStreamApiError && error.code === STREAM_FULL;
+
+/** "wrong last sequence", of one server and of a replicated stream. */
+const CONFLICTS: ReadonlySet<number> = new Set([10071, 10164]);
+
+/** Another writer was first. */
+export const isConflict = (error: unknown): boolean => error instanceof JetStreamApiError && CONFLICTS.has(error.code);

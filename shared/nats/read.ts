@@ -137,10 +137,11 @@ export async function firstMessageFrom(
   connection: NatsConnection,
   stream: string,
   fromSeq: number,
+  filter = '>',
 ): Promise<StoredMessage | undefined> {
   let told: Told;
   try {
-    const query = JSON.stringify({ seq: fromSeq, next_by_subj: '>' });
+    const query = JSON.stringify({ seq: fromSeq, next_by_subj: filter });
     told = (await connection.request(`$JS.API.STREAM.MSG.GET.${stream}`, query, { timeout: ANSWER_TIMEOUT_MS })).json();
   } catch (error) {
     throw new IsomorphError('ERR_UNAVAILABLE', `reading ${stream}: ${(error as Error).message}`, {}, error);

@@ -32,6 +32,7 @@ const AdmittedSchema = Type.Object({
       adapter: AdapterSchema,
       image: Type.Optional(Text),
       write_prefix: Text,
+      queue_timeout_s: Type.Optional(Type.Integer()),
       retry: Type.Object({ max_attempts: Type.Integer(), backoff_s: Type.Number(), backoff_factor: Type.Number() }),
     }),
   ),

@@ -14,6 +14,8 @@ export interface AdmittedStep {
   /** What the processor's image was at admission, `name@sha256:…`; absent when nobody could tell: then it is the registry's. */
   readonly image?: string;
   readonly write_prefix: string;
+  /** For how long it may wait for a slot; absent: as long as the plan has time. */
+  readonly queue_timeout_s?: number;
   readonly retry: { readonly max_attempts: number; readonly backoff_s: number; readonly backoff_factor: number };
 }
 

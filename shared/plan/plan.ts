@@ -25,6 +25,9 @@ const RetrySchema = Type.Object(
   closed,
 );
 
+/** For how long a step may wait for a slot, once all it needs is there: how long it may run is its processor's `timeout_s`. */
+const QueueTimeoutSchema = Type.Integer({ minimum: 1, maximum: 30 * 86_400 });
+
 /** A named pure check. Every field beside `use` is an argument of that predicate; its own schema checks them. */
 const PredicateCallSchema = Type.Object(
   { use: Type.String({ minLength: 1, maxLength: 64 }) },
@@ -49,6 +52,7 @@ export const StepSchema = Type.Object(
     adapter: Type.Optional(AdapterSchema),
     write_prefix: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
     retry: Type.Optional(RetrySchema),
+    queue_timeout_s: Type.Optional(QueueTimeoutSchema),
     requires: Type.Optional(RequirementsSchema),
     predicates: Type.Optional(Type.Array(PredicateCallSchema, { maxItems: 100 })),
     leases: Type.Optional(Type.Array(LeaseSchema, { maxItems: 100 })),
@@ -63,6 +67,7 @@ export const PlanSchema = Type.Object(
     policy: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' })),
     adapter: Type.Optional(AdapterSchema),
     timeout_s: Type.Optional(Type.Integer({ minimum: 1, maximum: 30 * 86_400 })),
+    queue_timeout_s: Type.Optional(QueueTimeoutSchema),
     budget: Type.Object({ limit_usd_micro: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }) }, closed),
     steps: Type.Array(StepSchema, { minItems: 1, maxItems: PLAN_LIMITS.steps }),
     predicates: Type.Optional(Type.Array(PredicateCallSchema, { maxItems: 100 })),

@@ -1,8 +1,9 @@
 import { ADAPTERS, type Adapter } from '../ids/adapter.ts';
+import { ALARMS_STREAM, rungSubject } from './alarms.ts';
 import { COMMANDS_STREAM } from './commands.ts';
 import { FACTS_STREAM } from './facts.ts';
 import { LEDGER_STREAM } from './ledger.ts';
-import { PURGE_SUBJECT, TIMER_SUBJECT, WORK_STREAM, workSubject } from './work.ts';
+import { WORK_STREAM, workSubject } from './work.ts';
 
 /** Long enough for a stalled event loop, short enough that work of a killed service goes on soon. */
 export const ACK_WAIT_MS = 10_000;
@@ -36,14 +37,19 @@ export const CONSUMERS = {
   admission: consumer(COMMANDS_STREAM, 'admission'),
   dispatcher: consumer(LEDGER_STREAM, 'dispatcher'),
   settler: consumer(LEDGER_STREAM, 'settler'),
-  timers: consumer(WORK_STREAM, 'dispatcher-timers', TIMER_SUBJECT),
-  purges: consumer(WORK_STREAM, 'dispatcher-purges', PURGE_SUBJECT),
+  alarms: consumer(ALARMS_STREAM, 'dispatcher-alarms', rungSubject()),
   sampler: consumer(FACTS_STREAM, 'sampler'),
 } as const satisfies Readonly<Record<string, ConsumerSpec>>;
 
 /** What dispatchers that serve one runtime share. */
 export const workConsumer = (adapter: Adapter): ConsumerSpec =>
   consumer(WORK_STREAM, `dispatcher-${adapter}`, workSubject(adapter));
+
+/** Consumers of earlier versions, whose work alarms do now: setup removes them. */
+export const RETIRED_CONSUMERS: readonly { readonly stream: string; readonly durable: string }[] = [
+  'dispatcher-timers',
+  'dispatcher-purges',
+].flatMap((name) => [name, inEdition(name)].map((durable) => ({ stream: WORK_STREAM, durable })));
 
 /** Every durable consumer there is. */
 export const ALL_CONSUMERS: readonly ConsumerSpec[] = [...Object.values(CONSUMERS), ...ADAPTERS.map(workConsumer)];

@@ -1,4 +1,5 @@
 import type { StreamConfig } from '@nats-io/jetstream';
+import { ALARMS_STREAM, alarmSubject, MAX_ALARM_BYTES, rungSubject } from './alarms.ts';
 import { COMMAND_SUBJECTS, COMMANDS_STREAM } from './commands.ts';
 import { ALL_DEAD, DEAD_STREAM } from './dead.ts';
 import { ALL_FACTS, FACTS_STREAM } from './facts.ts';
@@ -48,6 +49,20 @@ export const STREAMS: readonly StreamSpec[] = [
     retention: 'workqueue',
     discard: 'new',
     duplicate_window: 120 * SECOND_NS,
+  },
+  {
+    name: ALARMS_STREAM,
+    description: 'wake-ups of plans',
+    subjects: [alarmSubject(), rungSubject()],
+    retention: 'limits',
+    // One that was set and one that has rung, of each plan.
+    max_msgs_per_subject: 1,
+    allow_msg_schedules: true,
+    allow_msg_ttl: true,
+    allow_rollup_hdrs: true,
+    allow_direct: true,
+    max_msg_size: MAX_ALARM_BYTES,
+    duplicate_window: SECOND_NS / 10,
   },
   {
     name: FACTS_STREAM,

@@ -3,6 +3,7 @@ import type { Adapter } from '../ids/adapter.ts';
 import { PLAN_ID } from '../ids/ids.ts';
 import { Count, ExecutionId, Timestamp } from '../ledger/events.ts';
 import { validator } from '../schema/validate.ts';
+import { jsonIn } from '../text/json-in.ts';
 
 const PlanId = Type.String({ pattern: PLAN_ID.source });
 
@@ -27,27 +28,13 @@ export const workSubject = (adapter: Adapter): string => `work.${adapter}`;
 
 export const parseWork = validator(WorkSchema, 'ERR_SCHEMA');
 
-const TimerSchema = Type.Object({ plan_id: PlanId, deadline: Timestamp, ledger_seq: Count });
+/** Where earlier versions kept deadlines of plans, and the ends of what plans left in scratch. */
+export const RETIRED_WORK = { timers: 'work.timer', purges: 'work.purge' } as const;
 
-/** The deadline of a plan: somebody must come back for it even when every service was restarted meanwhile. */
-export type Timer = Static<typeof TimerSchema>;
+const checkPurge = validator(Type.Object({ plan_id: PlanId, not_before: Timestamp }), 'ERR_SCHEMA');
 
-export const TIMER_SUBJECT = 'work.timer';
-
-export const parseTimer = validator(TimerSchema, 'ERR_SCHEMA');
-
-const PurgeSchema = Type.Object({
-  plan_id: PlanId,
-  /** RFC 3339; the scratch of the plan is kept until then. */
-  not_before: Timestamp,
-});
-
-/** A settled plan whose scratch is to go. */
-export type Purge = Static<typeof PurgeSchema>;
-
-export const PURGE_SUBJECT = 'work.purge';
-
-export const parsePurge = validator(PurgeSchema, 'ERR_SCHEMA');
+/** The end of what a settled plan left in scratch, as earlier versions kept it: setup makes an alarm of it. */
+export const parseRetiredPurge = (data: Uint8Array) => checkPurge(jsonIn(data));
 
 const parseAny = validator(Type.Object({ plan_id: PlanId }), 'ERR_SCHEMA');
 

@@ -6,11 +6,13 @@
  * message: inside CORE anyone could have an answer written to a ledger subject. ADR 0030.
  */
 import { ANONYMOUS } from '../../shared/ledger/events.ts';
+import { ALARMS_STREAM } from '../../shared/wire/alarms.ts';
 import { ANONYMOUS_SUBJECTS, COMMAND_SUBJECTS, COMMANDS, commandSubject } from '../../shared/wire/commands.ts';
 import { inEdition } from '../../shared/wire/consumers.ts';
 import { ALL_DEAD, DEAD_STREAM, deadOf } from '../../shared/wire/dead.ts';
 import { COMMITTED_LEDGER, LEDGER_STREAM, WHOLE_LEDGER } from '../../shared/wire/ledger.ts';
 import { ALL_LIVE } from '../../shared/wire/progress.ts';
+import { STREAMS } from '../../shared/wire/streams.ts';
 
 /** Subjects on which clients command; a request is answered with the stream's acknowledgement. */
 const EDGE_SERVICES = COMMAND_SUBJECTS;
@@ -24,9 +26,13 @@ const EDGE_STREAMS: Readonly<Record<string, string>> = {
   [ALL_LIVE]: ALL_LIVE,
 };
 
-/** What would unmake recorded facts, or the limits that keep them: an admin's task, never a service's. */
+/**
+ * What would unmake recorded facts, or the limits that keep them: an admin's task, never a service's. The alarm of a plan goes
+ * with the plan, and is made anew where it is missing: ALARMS alone may be purged.
+ */
 const SERVICE_DENIED = [
-  ...['CREATE', 'UPDATE', 'DELETE', 'PURGE', 'RESTORE'].map((verb) => `$JS.API.STREAM.${verb}.>`),
+  ...['CREATE', 'UPDATE', 'DELETE', 'RESTORE'].map((verb) => `$JS.API.STREAM.${verb}.>`),
+  ...STREAMS.filter(({ name }) => name !== ALARMS_STREAM).map(({ name }) => `$JS.API.STREAM.PURGE.${name}`),
   '$JS.API.STREAM.MSG.DELETE.>',
 ];
 

@@ -1,12 +1,5 @@
 import * as assert from 'uvu/assert';
-import {
-  decideDeadline,
-  decideNext,
-  isOverdue,
-  purgeRefusal,
-  timerRefusal,
-  untilMs,
-} from '../../services/dispatcher/decide.ts';
+import { decideNext, isOverdue, untilMs } from '../../services/dispatcher/decide.ts';
 import { suite } from '../harness/suite.ts';
 import { dataOf } from '../ledger/given.ts';
 import {
@@ -91,29 +84,7 @@ test('a plan that is not open asks for nothing', () => {
   }
 });
 
-// When a deadline has come.
-
-test('a plan is ended when its deadline comes, not before, and once', () => {
-  const chain = admittedChain('plan');
-  const deadlineMs = Date.parse(chain.state.admitted?.deadline ?? '');
-  const early = dispatcher(chain).when(decideDeadline, deadlineMs - 1);
-  assert.equal(early.decision, { waitMs: 1, drafts: [] });
-  const { decision, state } = dispatcher(chain).when(decideDeadline, deadlineMs);
-  assert.equal([decision.waitMs, state.cancelRequested], [undefined, { reason: 'deadline' }]);
-  const again = chain.append('dispatcher', decision.drafts);
-  assert.equal(dispatcher(again).when(decideDeadline, deadlineMs + 1).decision, { drafts: [] });
-  const over = admittedChain('plan').append('settler', [settled('failed', 0)]);
-  assert.equal(dispatcher(over).when(decideDeadline, deadlineMs - 1).decision, { drafts: [] });
-});
-
-test('a timer of no plan, and a purge of one that has not ended, are refused', () => {
-  const { state: none } = new Chain('plan');
-  const { state: running } = admittedChain('plan');
-  const { state: over } = admittedChain('plan').append('settler', [settled('failed', 0)]);
-  assert.equal([timerRefusal(none)?.code, timerRefusal(running)], ['ERR_PLAN_UNKNOWN', undefined]);
-  assert.equal([purgeRefusal(none)?.code, purgeRefusal(running)?.code], ['ERR_PLAN_UNKNOWN', 'ERR_SCHEMA']);
-  assert.is(purgeRefusal(over), undefined);
-});
+// Runs of quarantined plans.
 
 test('of a quarantined plan a run is ended from its deadline on, and nothing that is none', () => {
   const execution = (chain: Chain) => {

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { effectOf, purgeOf } from '../../services/dispatcher/effects.ts';
+import { effectOf, purgeAt } from '../../services/dispatcher/effects.ts';
 import { EVENT_KINDS, type LedgerEvent } from '../../shared/ledger/events.ts';
 import { suite } from '../harness/suite.ts';
 import { admittedChain, lost, START_MS, scheduled } from '../ledger/plan-history.ts';
@@ -22,29 +22,21 @@ test('a scheduled execution sends its work to its adapter, once an attempt, with
   ]);
 });
 
-test('an admitted plan sends the alarm of its deadline', () => {
-  const body = { plan_id: 'plan', deadline: '2026-11-23T08:00:00.000Z', ledger_seq: 7 };
-  assert.equal(effects('plan.admitted'), [{ subject: 'work.timer', msgId: 'timer-plan', body }]);
-});
-
 test('no other event sends anything', () => {
   const [event] = chain.events as [LedgerEvent];
   for (const kind of EVENT_KINDS) {
-    if (kind === 'execution.scheduled' || kind === 'plan.admitted') continue;
+    if (kind === 'execution.scheduled') continue;
     assert.is(effectOf({ ...event, kind } as LedgerEvent, 7), undefined, kind);
   }
 });
 
-test('what a plan left in scratch is purged once its retention is over; a plan without scratch is left alone', () => {
-  const retention = { nowMs: START_MS, scratchRetentionS: 90 };
+test('what a plan left in scratch is due when its retention is over; a plan that goes on or uses none leaves nothing', () => {
   const plan = planOf([step('train')]);
-  assert.is(purgeOf(plan, retention), undefined);
   const used = { ...plan, processors: { ...plan.processors, 'test/user@1': processor({ scratch: ['queue'] }) } };
-  assert.equal(purgeOf(used, retention), {
-    subject: 'work.purge',
-    msgId: 'purge-plan',
-    body: { plan_id: 'plan', not_before: '2026-11-22T08:01:30.000Z' },
-  });
+  const settledAt = new Date(START_MS).toISOString();
+  assert.is(purgeAt({ settledAt }, plan, 90), undefined);
+  assert.is(purgeAt({ settledAt: undefined }, used, 90), undefined);
+  assert.is(purgeAt({ settledAt }, used, 90), START_MS + 90_000);
 });
 
 test.run();

@@ -63,6 +63,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'audit-rules.ts': ['plan/audit', 'plan/impossible-histories', 'ledger/events-doc'],
       'budget.ts': ['plan/budget'],
       'clear-names.ts': ['plan/clear-names'],
+      'due.ts': ['plan/due'],
       'largest.ts': ['plan/largest'],
       'left.ts': ['plan/left'],
       'plan.ts': ['plan/plan-schema'],
@@ -107,6 +108,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     suites: [],
     files: {
       'decide.ts': ['dispatcher/decide', 'dispatcher/decide-start', 'dispatcher/decide-end'],
+      'due.ts': ['dispatcher/due'],
       'effects.ts': ['dispatcher/effects'],
       'outcome.ts': ['dispatcher/outcome'],
       'scrub.ts': ['secrets/scrub'],

@@ -133,10 +133,9 @@ export async function poisonEveryDoor(dose: Dose): Promise<void> {
     const doors: Stored[] = [];
     for (const door of DOORS) doors.push(await poisonDoor(stack, door, dose));
     await harmless;
-    await drained(stack.core, Number.POSITIVE_INFINITY);
+    await drained(stack.core);
     const { plans, findings } = await verdictOf(stack.core);
     const phases = new Map(plans.map(({ planId, phase }) => [planId, phase]));
-    await drained(stack.core, [...phases.values()].filter((phase) => phase === 'settled').length);
     const letters = await deadLetters(stack.core);
     process.stdout.write(summary(doors, letters));
     const flagged = new Set(findings.map(({ place }) => place));

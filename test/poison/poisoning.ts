@@ -5,7 +5,7 @@ import pLimit from 'p-limit';
 import { delay } from '../../shared/async/delay.ts';
 import { isErrorCode } from '../../shared/errors/codes.ts';
 import { readStream } from '../../shared/nats/read.ts';
-import { ALL_CONSUMERS, CONSUMERS } from '../../shared/wire/consumers.ts';
+import { ALL_CONSUMERS } from '../../shared/wire/consumers.ts';
 import { ALL_DEAD, DEAD_STREAM, type DeadLetter } from '../../shared/wire/dead.ts';
 import { workSubject } from '../../shared/wire/work.ts';
 import { scaledMs } from '../harness/slowness.ts';
@@ -55,14 +55,13 @@ export async function publishAll(
 /** Who serves another runtime does not run here. */
 const SERVED = ALL_CONSUMERS.filter(({ filter }) => filter !== workSubject('local') && filter !== workSubject('modal'));
 
-/** Resolves when no consumer has anything left that it could take or has in hand, but for so many timers of real plans. */
-export async function drained(connection: NatsConnection, timers: number): Promise<void> {
+/** Resolves when no consumer has anything left that it could take or has in hand. */
+export async function drained(connection: NatsConnection): Promise<void> {
   const manager = await jetstreamManager(connection);
   for (const { stream, durable } of SERVED) {
-    const most = durable === CONSUMERS.timers.durable ? timers : 0;
     for (;;) {
       const { num_pending, num_ack_pending } = await manager.consumers.info(stream, durable);
-      if (num_pending + num_ack_pending <= most) break;
+      if (num_pending + num_ack_pending === 0) break;
       await delay(LOOK_AGAIN_MS);
     }
   }

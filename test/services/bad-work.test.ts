@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { Alarms } from '../../services/common/alarms.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import type { DeadLetter } from '../../shared/wire/dead.ts';
 import { probePlan } from '../harness/probe-plan.ts';
@@ -26,12 +27,10 @@ const places = async (subject: string, body: object) => {
   return `${code} ${pointer}`;
 };
 
-test('an id that is none, in any kind of work, is refused with its place, and asked nobody', async () => {
+test('an id that is none is refused with its place, and asked nobody', async () => {
   for (const plan_id of ['', '>', 'a.b', 'two words', '../x']) {
     const work = { plan_id, execution_id: 'x.a.1', not_before: PAST, ledger_seq: 1 };
     assert.is(await places('work.mock', work), 'ERR_SCHEMA /plan_id');
-    assert.is(await places('work.timer', { plan_id, deadline: PAST, ledger_seq: 1 }), 'ERR_SCHEMA /plan_id');
-    assert.is(await places('work.purge', { plan_id, not_before: PAST }), 'ERR_SCHEMA /plan_id');
   }
 });
 
@@ -39,15 +38,13 @@ test('work of a plan that nobody knows is refused at once, however far away its 
   const plan_id = 'nobody';
   const work = { plan_id, execution_id: 'nobody.a.1', not_before: FAR, ledger_seq: 1 };
   assert.is(await places('work.mock', work), 'ERR_NOT_FOUND /execution_id');
-  assert.is(await places('work.timer', { plan_id, deadline: FAR, ledger_seq: 1 }), 'ERR_PLAN_UNKNOWN /plan_id');
-  assert.is(await places('work.purge', { plan_id, not_before: FAR }), 'ERR_PLAN_UNKNOWN /plan_id');
 });
 
 test('the scratch of a plan that goes on is purged by nobody', async () => {
   const planId = 'in-use';
   const running = probePlan(planId, { params: { work_ms: 3_000 } });
   await heard(its.client, `ledger.${planId}.execution.started`, () => its.submit(running));
-  assert.is(await places('work.purge', { plan_id: planId, not_before: PAST }), 'ERR_SCHEMA /plan_id');
+  await new Alarms(its.core).ring(planId);
   assert.is((await its.ended(planId)).settled?.status, 'succeeded');
 });
 

@@ -8,8 +8,9 @@ import { Journal } from '../../shared/journal/journal.ts';
 import { seal } from '../../shared/ledger/chain.ts';
 import type { Draft, LedgerWriter } from '../../shared/ledger/events.ts';
 import { publish } from '../../shared/nats/publish.ts';
+import { rungSubject } from '../../shared/wire/alarms.ts';
 import { CONSUMERS, workConsumer } from '../../shared/wire/consumers.ts';
-import { PURGE_SUBJECT, TIMER_SUBJECT, workSubject } from '../../shared/wire/work.ts';
+import { workSubject } from '../../shared/wire/work.ts';
 import { suite } from '../harness/suite.ts';
 import { withLive } from '../ledger/live.ts';
 import { admitted, START_MS, scheduled, settled, started, submitted } from '../ledger/plan-history.ts';
@@ -48,20 +49,15 @@ const CASES = {
     subject: workSubject('mock'),
     body: (seq: number) => ({ plan_id: PLAN, execution_id: EXECUTION, not_before: PAST, ledger_seq: seq }),
   },
-  timer: {
-    consumer: CONSUMERS.timers,
-    subject: TIMER_SUBJECT,
-    body: (seq: number) => ({ plan_id: PLAN, deadline: PAST, ledger_seq: seq }),
-  },
-  purge: {
-    consumer: CONSUMERS.purges,
-    subject: PURGE_SUBJECT,
-    body: () => ({ plan_id: PLAN, not_before: PAST }),
+  alarm: {
+    consumer: CONSUMERS.alarms,
+    subject: rungSubject(PLAN),
+    body: () => ({ due: PAST }),
   },
 } as const;
 
 for (const [what, { consumer, subject, body }] of Object.entries(CASES)) {
-  test(`a ${what} message is kept for a later version: handed back for a minute, never dead, and nothing is written or purged`, async () => {
+  test(`${what === 'alarm' ? 'an' : 'a'} ${what} message is kept for a later version: handed back for a minute, never dead, and nothing is written or purged`, async () => {
     await withLive(async (server) => {
       const connection = await server.connect();
       const seq = await quarantined(connection);

@@ -42,6 +42,7 @@ export const CONSUMERS = [
   ['LEDGER', 'settler-2'],
   ['COMMANDS', 'admission-2'],
   ['WORK', 'dispatcher-mock-2'],
+  ['ALARMS', 'dispatcher-alarms-2'],
   ['FACTS', 'sampler-2'],
 ] as const;
 

@@ -9,8 +9,6 @@ export const KNOWN_LIMITS = {
   'gateway-restart': 'known, until J: a gateway that is away fails the steps that need it (the gateway is not killed)',
   'lost-cancel':
     'known, until J: a cancellation that comes while a dispatcher is cut off ends its run when the connection is back and the message is delivered again (no bound on how long a cancelled plan takes beside a cut)',
-  'kept-timers':
-    'known, until J: WORK keeps the timer of a settled plan until its deadline (timers are not counted as work left behind)',
   'kept-marks':
     'known (ADR 51): marks of ended messages stay in the streams of queues for a day, also when their plan is purged (they are not counted as left behind)',
   'killed-writes':

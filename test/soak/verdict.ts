@@ -113,7 +113,6 @@ export function leftFindings(before: Sight, now: Sight, kept: number, on: readon
         `${name} on ${stream} delivers again and again: ${deliveries - earlier.deliveries} times in between`,
       );
     }
-    if (name.startsWith('dispatcher-timers') && !isOn(on, 'kept-timers')) continue;
     const most = stream === 'LEDGER' ? kept : 0;
     if (left > most) findings.push(`${name} on ${stream} has ${left} messages left`);
   }

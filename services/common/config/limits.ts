@@ -51,7 +51,12 @@ const STREAM_LIMITS = {
   }),
   workBytes: bytes({
     name: 'ISOMORPH_MAX_WORK_BYTES',
-    meaning: 'executions that wait for a dispatcher, deadlines and purges (WORK)',
+    meaning: 'executions that wait for a dispatcher (WORK)',
+    fallback: 16 * MIB,
+  }),
+  alarmsBytes: bytes({
+    name: 'ISOMORPH_MAX_ALARMS_BYTES',
+    meaning: 'deadlines of open plans (ALARMS), some 300 bytes each: when it is full no new plan is taken',
     fallback: 16 * MIB,
   }),
   factsBytes: bytes({

@@ -28,12 +28,6 @@ export async function natsAccess(url: URL, { connection }: ScratchOptions): Prom
   return { connection: used, manager, stream: manager.jetstream(), release: async () => own?.close() };
 }
 
-/** "wrong last sequence", of one server and of a replicated stream. */
-const CONFLICTS = [10071, 10164];
-
-export const isConflict = (error: unknown): boolean =>
-  error instanceof JetStreamApiError && CONFLICTS.includes(error.code);
-
 /** JetStream API error: no message at this place. */
 const NO_MESSAGE = 10037;
 

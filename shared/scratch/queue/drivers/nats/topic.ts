@@ -2,7 +2,8 @@
 import { type ConsumerInfo, JetStreamApiError, type JetStreamPublishOptions } from '@nats-io/jetstream';
 import { createInbox, headers, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import { IsomorphError } from '../../../../errors/isomorph-error.ts';
-import { isConflict, isNoMessage, type NatsAccess } from '../../../../providers/nats/scratch.ts';
+import { isConflict } from '../../../../nats/missing.ts';
+import { isNoMessage, type NatsAccess } from '../../../../providers/nats/scratch.ts';
 import type { TopicPlace } from '../../../../wire/scratch-streams.ts';
 import { laterSubject, type Mark, markSubject } from './lease.ts';
 
