@@ -28,7 +28,7 @@ test.after(async () => {
 
 /** An admin of the server, for what no service may. */
 async function asAdmin<T>(use: (jsm: Awaited<ReturnType<typeof jetstreamManager>>) => Promise<T>): Promise<T> {
-  const connection = await connectNats({ url: its.stack.info.nats.adminUrl, name: 'test-admin' });
+  const connection = await connectNats({ url: its.stack.info.nats.adminUrl ?? '', name: 'test-admin' });
   try {
     return await use(await jetstreamManager(connection));
   } finally {
