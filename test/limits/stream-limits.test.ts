@@ -70,7 +70,7 @@ test('with too little for each it is said what is needed, what is free and what 
   assert.instance(thrown, IsomorphError);
   const { code, message } = thrown as IsomorphError;
   assert.is(code, 'ERR_NO_ROOM');
-  assert.match(message, 'need 54MiB on their disk, 20MiB are free');
+  assert.match(message, 'need 55MiB on their disk, 20MiB are free');
   assert.match(message, 'LEDGER 100MiB of 256MiB');
 });
 
