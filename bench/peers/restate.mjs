@@ -37,7 +37,7 @@ const service = restate.service({
   },
 });
 
-/** One partition a core: the default of 24 is for a cluster. Every write is synced, which is the default and said here. */
+/** The default of 24 partitions is for a cluster. Every write is synced, which is the default and said here. */
 const config = (/** @type {{ node: number, admin: number, ingress: number }} */ ports) => `
 roles = ["http-ingress", "admin", "worker", "log-server", "metadata-server"]
 cluster-name = "bench"
@@ -46,7 +46,7 @@ auto-provision = true
 base-dir = ${JSON.stringify(path.join(data, 'data'))}
 bind-address = "127.0.0.1:${ports.node}"
 advertised-address = "http://127.0.0.1:${ports.node}"
-default-num-partitions = ${process.env.RESTATE_PARTITIONS ?? '2'}
+default-num-partitions = ${process.env.RESTATE_PARTITIONS ?? '4'}
 rocksdb-total-memory-size = "1 GiB"
 log-filter = "error"
 disable-telemetry = true
