@@ -1,7 +1,7 @@
 /**
  * One durable step that does nothing, by us and by our peers (bench/README.md): 64 jobs in flight, then 50 one after another, then
  * jobs of 100 such steps in parallel; in turns, in one run. `BENCH_ROUNDS` are the rounds, `BENCH_PROFILE` a folder for the CPU
- * profile of our services.
+ * profile of our services, `BENCH_QUICK=1` only shows that it works.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
@@ -16,13 +16,19 @@ import { startBenchPostgres } from './plans/postgres.ts';
 import { Processes } from './plans/processes.ts';
 
 const MS_PER_S = 1_000;
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
+const isQuick = process.env.BENCH_QUICK === '1';
+const ROUNDS = isQuick ? 1 : Number(process.env.BENCH_ROUNDS ?? 5);
+const WIDE_ROUNDS = Math.min(ROUNDS, 3);
 
-const MANY: Load = { steps: 1, inFlight: 64, forMs: 5_000 };
-const IDLE: Load = { steps: 1, inFlight: 1, count: 50 };
-const FAN: Load = { steps: 100, inFlight: 1, count: 3 };
-const WIDE: Load = { steps: 1_000, inFlight: 1, count: 1 };
-const WARM_UP: Load = { steps: 1, inFlight: 16, forMs: 3_000 };
+const LOADS = isQuick
+  ? { warmUp: 2, many: 4, manyMs: 500, idle: 3, fan: 10, fans: 1, wide: 20 }
+  : { warmUp: 16, many: 64, manyMs: 5_000, idle: 50, fan: 100, fans: 3, wide: 1_000 };
+
+const WARM_UP: Load = { steps: 1, inFlight: LOADS.warmUp, forMs: LOADS.manyMs / 2 };
+const MANY: Load = { steps: 1, inFlight: LOADS.many, forMs: LOADS.manyMs };
+const IDLE: Load = { steps: 1, inFlight: 1, count: LOADS.idle };
+const FAN: Load = { steps: LOADS.fan, inFlight: 1, count: LOADS.fans };
+const WIDE: Load = { steps: LOADS.wide, inFlight: 1, count: 1 };
 
 /** What one contender did in one round. */
 interface Turn {
@@ -90,7 +96,7 @@ async function rounds(contenders: readonly Contender[]): Promise<Turns> {
 /** The cost of a step in a plan of 1,000 over that in one of 100, measured one after the other. */
 async function fanOverFan(ours: Ours): Promise<number> {
   const ratios: number[] = [];
-  for (let round = 0; round < Math.min(ROUNDS, 3); round++) {
+  for (let round = 0; round < WIDE_ROUNDS; round++) {
     const small = await ours.load(FAN);
     const wide = await ours.load(WIDE);
     ratios.push(perS(small, FAN.steps) / perS(wide, WIDE.steps));

@@ -48,7 +48,7 @@ bind-address = "127.0.0.1:${ports.node}"
 advertised-address = "http://127.0.0.1:${ports.node}"
 default-num-partitions = ${process.env.RESTATE_PARTITIONS ?? '4'}
 rocksdb-total-memory-size = "1 GiB"
-log-filter = "error"
+log-filter = "error,octocrab=off"
 disable-telemetry = true
 [admin]
 bind-address = "127.0.0.1:${ports.admin}"
