@@ -24,8 +24,11 @@ export async function installPeers(): Promise<void> {
 }
 
 async function word(child: ChildProcess): Promise<Word> {
-  const gone = once(child, 'exit').then(() => Promise.reject(new Error('a peer ended before it answered')));
-  const [said] = (await Promise.race([once(child, 'message'), gone])) as [Word];
+  const waiting = new AbortController();
+  const { signal } = waiting;
+  const gone = once(child, 'exit', { signal }).then(() => Promise.reject(new Error('a peer ended before it answered')));
+  const answers = Promise.race([once(child, 'message', { signal }), gone]);
+  const [said] = (await answers.finally(() => waiting.abort())) as [Word];
   if ('fault' in said) throw new Error(`a peer failed: ${said.fault}`);
   return said;
 }
