@@ -33,9 +33,10 @@ export const revoke = ({ executionId }: Execution): Draft => ({
 /** What a plan asks for now: reserves and schedules what is ready and payable, or revokes what may not start any more. */
 export function decideNext(state: PlanState, plan: AdmittedPlan): Decision {
   if (state.phase !== 'admitted') return NOTHING;
-  const { schedulable, revocable } = progressOf(state, plan);
+  const progress = progressOf(state, plan);
+  const { revocable } = progress;
   if (revocable.length > 0) return { drafts: revocable.slice(0, STEPS_PER_COMMIT).map(revoke) };
-  const drafts = schedulable.slice(0, STEPS_PER_COMMIT).flatMap(({ step, attempt, notBeforeMs }): Draft[] => {
+  const drafts = progress.startable(STEPS_PER_COMMIT).flatMap(({ step, attempt, notBeforeMs }): Draft[] => {
     const id = executionId(state.planId, step.id, attempt);
     const reserve = reserveFor(processorOf(plan, step));
     const scheduled: Draft = {

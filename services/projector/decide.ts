@@ -66,7 +66,7 @@ export function decide(before: ReadonlyMap<string, Reading>, messages: readonly 
     const planId = lines[0]?.raw.plan_id ?? '';
     const reader = readers.get(planId) ?? new ChainReader(before.get(planId) ?? beginningOf(planId));
     readers.set(planId, reader);
-    const { kind: stood } = reader.reading.standing;
+    const { kind: stood } = reader.standing;
     const taken = reader.take(lines.map(({ raw }) => raw));
     if (taken.kind === 'foreign') {
       foreign.push({ subject, seq: streamSeq, reason: taken.error.message });
@@ -74,7 +74,7 @@ export function decide(before: ReadonlyMap<string, Reading>, messages: readonly 
     }
     events.push(...lines.map((line, indexInCommit) => ({ ...line, streamSeq, indexInCommit })));
     changed.add(planId);
-    const { standing } = reader.reading;
+    const { standing } = reader;
     if (stood === 'known' && standing.kind !== 'known') halted.push({ planId, streamSeq, standing });
   }
   const readings = new Map([...readers].flatMap(([id, { reading }]) => (changed.has(id) ? [[id, reading]] : [])));

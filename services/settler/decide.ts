@@ -6,14 +6,15 @@ import { type Execution, namesOtherwise, type PlanState } from '../../shared/led
 import { type AdmittedPlan, type AdmittedPredicate, processorOf } from '../../shared/plan/admitted.ts';
 import { actualFor } from '../../shared/plan/budget.ts';
 import type { PredicateResult } from '../../shared/plan/predicates/predicate.ts';
-import { allSucceeded, type PlanProgress, progressOf, statusAtEnd } from '../../shared/plan/progress.ts';
+import { type PlanProgress, progressOf, statusAtEnd } from '../../shared/plan/progress.ts';
+import { stepOf } from '../../shared/plan/steps.ts';
 import { clip } from '../../shared/text/clip.ts';
 import type { ReceiptDocument } from './receipt.ts';
 
 /** Executions whose end is in the ledger and whose receipt is not. */
 export const unsettled = (state: PlanState): Execution[] =>
   state.phase === 'admitted'
-    ? [...state.executions.values()].filter(({ end, settled }) => end !== undefined && settled === undefined)
+    ? [...state.unsettled].flatMap((id) => state.executions.get(id) ?? []).filter(({ end }) => end !== undefined)
     : [];
 
 export interface SettleExecution {
@@ -30,7 +31,7 @@ export function decideSettleExecution(
   { plan, executionId, receipt, stored }: SettleExecution,
 ): Decision {
   const execution = state.executions.get(executionId);
-  const step = plan.steps.find(({ id }) => id === execution?.stepId);
+  const step = stepOf(plan, execution?.stepId);
   if (execution?.end === undefined || execution.settled !== undefined || step === undefined) return NOTHING;
   const { reservedUsdMicro } = execution;
   // An execution that never started has cost nothing.
@@ -83,7 +84,7 @@ export function duePredicates(state: PlanState, plan: AdmittedPlan): readonly Ad
   if (state.phase !== 'admitted') return [];
   const progress = progressOf(state, plan);
   const done = state.predicates.length;
-  return progress.finished && allSucceeded(progress) ? plan.predicates.slice(done, done + CHECKS_PER_COMMIT) : [];
+  return progress.finished && progress.everyStepSucceeded ? plan.predicates.slice(done, done + CHECKS_PER_COMMIT) : [];
 }
 
 /**
@@ -148,7 +149,7 @@ function settled(state: PlanState, progress: PlanProgress, checks: readonly Even
     ...predicateFaults(checks),
     ...receiptFaults(state),
   ];
-  if (!allSucceeded(progress)) faults.unshift(...deadlineFaults(state));
+  if (!progress.everyStepSucceeded) faults.unshift(...deadlineFaults(state));
   return {
     kind: 'plan.settled',
     data: {
@@ -190,7 +191,7 @@ export function decideSettlePlan(state: PlanState, { plan, checked }: SettlePlan
   });
   if (checks.length < due.length) return NOTHING;
   const drafts = checks.map((data): Draft => ({ kind: 'predicate.checked', data }));
-  if (allSucceeded(progress) && done + checks.length < plan.predicates.length) return { drafts };
+  if (progress.everyStepSucceeded && done + checks.length < plan.predicates.length) return { drafts };
   return ending(drafts, settled(state, progress, [...state.predicates, ...checks]));
 }
 

@@ -4,6 +4,7 @@ import { executionFolder, receiptPath } from '../../shared/ids/ids.ts';
 import type { Environment } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
+import { stepOf } from '../../shared/plan/steps.ts';
 
 export interface ReceiptDocument {
   readonly path: string;
@@ -25,9 +26,9 @@ const deterministicPart = ({ image_digest, cpu, memory_gb, gpu, timeout_s, prese
 /** Outputs only: the log is a record of the run, and tells of times and attempts. */
 function outputCids(state: PlanState, execution: Execution): Record<string, string> {
   const own = executionFolder(state.planId, execution.executionId);
-  const outputs = [...state.artifacts.values()].filter(
-    ({ execution_id: id, path }) => id === execution.executionId && !path.startsWith(own),
-  );
+  const outputs = (state.leftBy.get(execution.executionId) ?? [])
+    .flatMap((path) => state.artifacts.get(path) ?? [])
+    .filter(({ execution_id: id, path }) => id === execution.executionId && !path.startsWith(own));
   return Object.fromEntries(outputs.map(({ path, cid }) => [path, cid]));
 }
 
@@ -37,7 +38,7 @@ function outputCids(state: PlanState, execution: Execution): Record<string, stri
  */
 export function receiptOf(state: PlanState, plan: AdmittedPlan, execution: Execution): ReceiptDocument {
   const { end, started, stepId, executionId } = execution;
-  const step = plan.steps.find((one) => one.id === stepId);
+  const step = stepOf(plan, stepId);
   if (end === undefined || step === undefined) throw new Error(`${executionId} has not ended`);
   const environment = end.status === 'lost' ? undefined : end.environment;
   const inputs = Object.entries(started?.inputs ?? {});

@@ -1,4 +1,3 @@
-import { JetStreamApiError, type JetStreamClient, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { LRUCache } from 'lru-cache';
 import { backoffMs, delay } from '../async/delay.ts';
@@ -13,8 +12,17 @@ import { readMeaning } from '../ledger/meaning.ts';
 import { KNOWN, type Standing } from '../ledger/reading.ts';
 import type { PlanState } from '../ledger/state.ts';
 import { readStream, type StoredMessage } from '../nats/read.ts';
+import { publisherOn, type StreamPublisher } from '../nats/stream-publisher.ts';
 import { commitSubject, LEDGER_STREAM, planSubjects } from '../wire/ledger.ts';
-import { type Advance, advance, commitOf, type ForeignMessage, nothingOf, type Snapshot } from './snapshot.ts';
+import {
+  type Advance,
+  advance,
+  commitOf,
+  type DecodedMessage,
+  type ForeignMessage,
+  nothingOf,
+  type Snapshot,
+} from './snapshot.ts';
 
 /**
  * What a plan is not to be acted on for.
@@ -64,7 +72,8 @@ const WRONG_LAST_SEQUENCE: ReadonlySet<number> = new Set([10071, 10164]);
 
 const CACHED_PLANS = 2_000;
 const MAX_ROUNDS = 64;
-const PUBLISH_TIMEOUT_MS = 5_000;
+/** Events of own commits that are kept for when a consumer shows them. */
+const KEPT_EVENTS = 2_000;
 /** A commit may be lost on its way once. A server that stays silent again and can be read cannot write; the caller tells of it and tries later. */
 const MAX_SILENCES = 2;
 
@@ -76,17 +85,22 @@ type Publication = { readonly kind: 'stored'; readonly seq: number } | { readonl
  */
 export class Journal {
   readonly #connection: NatsConnection;
-  readonly #jetstream: JetStreamClient;
+  readonly #publisher: StreamPublisher;
   readonly #by: LedgerWriter | undefined;
   readonly #nowMs: () => number;
   readonly #random: () => number;
   readonly #onForeign: (message: ForeignMessage) => void;
   readonly #cache = new LRUCache<string, Snapshot>({ max: CACHED_PLANS });
+  /** By the sequence of their message: what this instance wrote itself needs no second reading. */
+  readonly #written = new LRUCache<number, readonly LedgerEvent[]>({
+    maxSize: KEPT_EVENTS,
+    sizeCalculation: (events) => events.length,
+  });
   readonly #queue = new KeyedQueue();
 
   constructor(options: JournalOptions) {
     this.#connection = options.connection;
-    this.#jetstream = jetstream(options.connection, { timeout: PUBLISH_TIMEOUT_MS });
+    this.#publisher = publisherOn(options.connection);
     this.#by = options.by;
     this.#nowMs = options.nowMs ?? Date.now;
     this.#random = options.random ?? Math.random;
@@ -144,13 +158,16 @@ export class Journal {
    * at all, and legal there, the snapshot says.
    */
   observe(planId: string, message: StoredMessage): readonly LedgerEvent[] | undefined {
+    const own = this.#written.get(message.seq);
+    if (own !== undefined) return own;
     const commit = commitOf(planId, message);
     if (commit instanceof IsomorphError) return undefined;
     const snapshot = this.#cache.get(planId) ?? nothingOf(planId);
     if (message.seq > snapshot.lastSeq && commit[0]?.prev_hash === snapshot.head.hash) {
-      const shown = advance(snapshot, [message]);
+      const shown = advance(snapshot, [{ message, commit }]);
       this.#tell(shown, snapshot.foreign);
       this.#cache.set(planId, { ...shown.snapshot, readTo: snapshot.readTo });
+      if (shown.snapshot.standing.kind === 'known') return shown.events;
     }
     return commit.flatMap((raw) => {
       const meaning = readMeaning(raw);
@@ -196,6 +213,7 @@ export class Journal {
         const readTo = snapshot.readTo === snapshot.lastSeq ? seq : snapshot.readTo;
         const stored = { ...snapshot, state, head: state.head, standing: KNOWN, lastSeq: seq, readTo };
         this.#cache.set(planId, stored);
+        this.#written.set(seq, events);
         return { ...stored, decision, events };
       }
       if (round > 0) await delay(backoffMs(round, { baseMs: 2, maxMs: 200, random: this.#random }));
@@ -218,18 +236,22 @@ export class Journal {
   async #publish(planId: string, events: readonly LedgerEvent[], lastSeq: number): Promise<Publication> {
     const last = events.at(-1);
     if (last === undefined) throw new IsomorphError('ERR_INTERNAL', 'an empty commit');
-    const commit = encodeCommit(events);
-    try {
-      const ack = await this.#jetstream.publish(commitSubject(last), commit, {
-        msgID: last.this_hash,
-        expect: { lastSubjectSequence: lastSeq, lastSubjectSequenceSubject: planSubjects(planId) },
-      });
-      // The same bytes of another writer, or our own that came late: what is known by its hash the reading will tell.
-      return ack.duplicate ? { kind: 'conflict' } : { kind: 'stored', seq: ack.seq };
-    } catch (error) {
-      if (!(error instanceof JetStreamApiError)) return { kind: 'unknown' };
-      if (WRONG_LAST_SEQUENCE.has(error.code)) return { kind: 'conflict' };
-      throw new IsomorphError('ERR_UNAVAILABLE', `the ledger refused a commit: ${error.message}`, {}, error);
+    const answer = await this.#publisher.publish(commitSubject(last), encodeCommit(events), {
+      'Nats-Msg-Id': last.this_hash,
+      'Nats-Expected-Last-Subject-Sequence': `${lastSeq}`,
+      'Nats-Expected-Last-Subject-Sequence-Subject': planSubjects(planId),
+    });
+    switch (answer.kind) {
+      case 'stored':
+        // The same bytes of another writer, or our own that came late: what is known by its hash the reading will tell.
+        return answer.duplicate ? { kind: 'conflict' } : { kind: 'stored', seq: answer.seq };
+      case 'silent':
+        return { kind: 'unknown' };
+      case 'refused':
+        if (WRONG_LAST_SEQUENCE.has(answer.code)) return { kind: 'conflict' };
+        throw new IsomorphError('ERR_UNAVAILABLE', `the ledger refused a commit: ${answer.description}`);
+      default:
+        return unreachable(answer);
     }
   }
 
@@ -251,10 +273,14 @@ export class Journal {
     return this.#keep(planId, read, told, seen);
   }
 
-  async #messagesBehind(planId: string, seq: number): Promise<StoredMessage[]> {
+  async #messagesBehind(planId: string, seq: number): Promise<DecodedMessage[]> {
     const place = { stream: LEDGER_STREAM, filter: planSubjects(planId), fromSeq: seq + 1 };
-    const messages: StoredMessage[] = [];
-    for await (const message of readStream(this.#connection, place)) messages.push(message);
+    const messages: DecodedMessage[] = [];
+    // Each is decoded while the next are on their way.
+    for await (const message of readStream(this.#connection, place)) {
+      const { subject, seq: at } = message;
+      messages.push({ message: { subject, seq: at }, commit: commitOf(planId, message) });
+    }
     return messages;
   }
 

@@ -1,5 +1,6 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import type { RawEvent } from '../ledger/envelope.ts';
+import type { LedgerEvent } from '../ledger/events.ts';
 import { beginningOf, ChainReader, type Reading } from '../ledger/reading.ts';
 import type { StoredMessage } from '../nats/read.ts';
 import { decodeCommit } from '../wire/ledger.ts';
@@ -33,6 +34,8 @@ export interface Advance {
   readonly snapshot: Snapshot;
   /** The events that they added to the chain, in order. */
   readonly linked: readonly RawEvent[];
+  /** Those of them that are known and legal. */
+  readonly events: readonly LedgerEvent[];
   /** Those of them that are none of the chain. */
   readonly passedOver: readonly ForeignMessage[];
 }
@@ -49,25 +52,34 @@ export function commitOf(planId: string, { data, subject }: StoredMessage): RawE
   }
 }
 
+/** A message, with what {@link commitOf} makes of it. */
+export interface DecodedMessage {
+  readonly message: Pick<StoredMessage, 'subject' | 'seq'>;
+  readonly commit: readonly RawEvent[] | IsomorphError;
+}
+
 /** The snapshot after messages that follow it. Pure. */
-export function advance(known: Snapshot, messages: readonly StoredMessage[]): Advance {
-  if (messages.length === 0) return { snapshot: known, linked: [], passedOver: [] };
+export function advance(known: Snapshot, messages: readonly DecodedMessage[]): Advance {
+  if (messages.length === 0) return { snapshot: known, linked: [], events: [], passedOver: [] };
   const reader = new ChainReader(known);
   const linked: RawEvent[] = [];
+  const events: LedgerEvent[] = [];
   const passedOver: ForeignMessage[] = [];
-  for (const message of messages) {
+  for (const { message, commit } of messages) {
     const { subject, seq } = message;
-    const commit = commitOf(known.state.planId, message);
     if (commit instanceof IsomorphError) {
       passedOver.push({ subject, seq, reason: commit.message });
       continue;
     }
     const taken = reader.take(commit);
-    if (taken.kind === 'linked') linked.push(...commit);
-    else passedOver.push({ subject, seq, reason: taken.error.message });
+    if (taken.kind === 'linked') {
+      linked.push(...commit);
+      events.push(...taken.events);
+    } else passedOver.push({ subject, seq, reason: taken.error.message });
   }
-  const lastSeq = messages.at(-1)?.seq ?? known.lastSeq;
+  const lastSeq = messages.at(-1)?.message.seq ?? known.lastSeq;
   const readTo = known.readTo === known.lastSeq ? lastSeq : known.readTo;
-  const foreign = new Set([...known.foreign, ...passedOver.map(({ seq }) => seq)]);
-  return { snapshot: { ...reader.reading, lastSeq, foreign, readTo }, linked, passedOver };
+  const foreign =
+    passedOver.length === 0 ? known.foreign : new Set([...known.foreign, ...passedOver.map(({ seq }) => seq)]);
+  return { snapshot: { ...reader.reading, lastSeq, foreign, readTo }, linked, events, passedOver };
 }

@@ -1,6 +1,6 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { canonicalText } from '../hash/canonical.ts';
-import { hashEvent, type RawEvent } from './envelope.ts';
+import { type RawEvent, sealLine } from './envelope.ts';
 import { type Draft, EVENT_LIMITS, type LedgerEvent, type LedgerWriter } from './events.ts';
 import { newestVersion } from './versions.ts';
 
@@ -24,6 +24,9 @@ export interface SealOptions {
   readonly nowMs: number;
 }
 
+/** The line of each event that was sealed here: what is written is what was hashed, made once. */
+const lines = new WeakMap<LedgerEvent, string>();
+
 /** Drafts as chained events behind `head`, each in the newest version of its kind. */
 export function seal(head: Head, drafts: readonly Draft[], { planId, by, nowMs }: SealOptions): LedgerEvent[] {
   const now = new Date(nowMs).toISOString();
@@ -33,8 +36,11 @@ export function seal(head: Head, drafts: readonly Draft[], { planId, by, nowMs }
   for (const draft of drafts) {
     seq += 1;
     const open = { ...draft, by, plan_id: planId, prev_hash: hash, seq, ts, v: newestVersion(draft.kind) };
-    hash = hashEvent(open);
-    events.push({ ...open, this_hash: hash } as LedgerEvent);
+    const sealed = sealLine(open);
+    hash = sealed.hash;
+    const event = { ...open, this_hash: hash } as LedgerEvent;
+    lines.set(event, sealed.line);
+    events.push(event);
   }
   return events;
 }
@@ -56,10 +62,17 @@ export function checkLink(head: Head, event: Link): void {
 }
 
 const encoder = new TextEncoder();
-const LINE_FEED = 0x0a;
+
+const lineOf = (event: LedgerEvent): string => lines.get(event) ?? canonicalText(event);
 
 function tooLarge(what: string, limit: string): never {
   throw new IsomorphError('ERR_TOO_LARGE', what, { expected: `at most ${limit}` });
+}
+
+function checkSize(event: LedgerEvent): void {
+  const { byteLength: bytes } = encoder.encode(lineOf(event));
+  if (bytes <= EVENT_LIMITS.event_bytes) return;
+  tooLarge(`${event.kind} of ${event.plan_id} has ${bytes} bytes`, `${EVENT_LIMITS.event_bytes} bytes an event`);
 }
 
 /**
@@ -67,23 +80,11 @@ function tooLarge(what: string, limit: string): never {
  * @throws ERR_TOO_LARGE when an event or the commit exceeds {@link EVENT_LIMITS}.
  */
 export function encodeCommit(events: readonly LedgerEvent[]): Uint8Array {
-  const lines = events.map((event) => {
-    const line = encoder.encode(canonicalText(event));
-    const { byteLength: bytes } = line;
-    if (bytes > EVENT_LIMITS.event_bytes) {
-      tooLarge(`${event.kind} of ${event.plan_id} has ${bytes} bytes`, `${EVENT_LIMITS.event_bytes} bytes an event`);
-    }
-    return line;
-  });
-  const bytes = lines.reduce((sum, line) => sum + line.byteLength + 1, 0) - 1;
+  const commit = encoder.encode(events.map(lineOf).join('\n'));
+  const { byteLength: bytes } = commit;
+  if (bytes > EVENT_LIMITS.event_bytes) events.forEach(checkSize);
   if (bytes > EVENT_LIMITS.commit_bytes) {
     tooLarge(`a commit has ${bytes} bytes`, `${EVENT_LIMITS.commit_bytes} bytes a commit`);
-  }
-  const commit = new Uint8Array(Math.max(0, bytes)).fill(LINE_FEED);
-  let at = 0;
-  for (const line of lines) {
-    commit.set(line, at);
-    at += line.byteLength + 1;
   }
   return commit;
 }

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { blake3Hex } from '../hash/blake3.ts';
-import { canonicalBytes, canonicalText } from '../hash/canonical.ts';
+import { canonicalText } from '../hash/canonical.ts';
 import { PLAN_ID } from '../ids/ids.ts';
 import { jsonDepth } from '../schema/json-depth.ts';
 import { validator } from '../schema/validate.ts';
@@ -42,11 +42,21 @@ function notAnEvent(message: string, place: { pointer?: string; expected?: strin
   throw new IsomorphError('ERR_NOT_AN_EVENT', message, place);
 }
 
-/** The pattern of the schema lets 30 February pass. */
-const isDate = (ts: string): boolean => {
-  const ms = Date.parse(ts);
-  return !Number.isNaN(ms) && new Date(ms).toISOString() === ts;
-};
+/** The number that two digits of a time write. */
+const two = (ts: string, at: number): number => (ts.charCodeAt(at) - 48) * 10 + ts.charCodeAt(at + 1) - 48;
+
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+function daysIn(year: number, month: number): number {
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return month === 2 && isLeap ? 29 : (DAYS[month - 1] ?? 0);
+}
+
+/** The pattern of the schema lets 30 February pass, and 24 o'clock. */
+function isDate(ts: string): boolean {
+  const [year, month, day] = [two(ts, 0) * 100 + two(ts, 2), two(ts, 5), two(ts, 8)];
+  return day >= 1 && day <= daysIn(year, month) && two(ts, 11) < 24 && two(ts, 14) < 60 && two(ts, 17) < 60;
+}
 
 /** Undefined for what JSON can spell but canonical JSON cannot hold, such as a lone surrogate. */
 function canonicalOrUndefined(event: RawEvent): string | undefined {
@@ -69,6 +79,22 @@ function parseJson(line: string): unknown {
 /** Objects and arrays in each other; today's events have six. */
 const MAX_DEPTH = 64;
 
+/** Whether a text may be deeper: few have as many brackets, and to count those is far less work. */
+function mayBeDeep(line: string): boolean {
+  let open = 0;
+  for (const bracket of ['{', '[']) {
+    for (let at = line.indexOf(bracket); at !== -1; at = line.indexOf(bracket, at + 1)) {
+      open += 1;
+      if (open > MAX_DEPTH) return true;
+    }
+  }
+  return false;
+}
+
+/** A character has three bytes at most: only what is long has to be counted. */
+const byteLength = (text: string, limit: number): number =>
+  text.length * 3 <= limit ? text.length : encoder.encode(text).byteLength;
+
 /** Most bytes that a reader accepts of an event of version `v`. */
 const maxBytes = (v: number): number => (v === 1 ? EVENT_LIMITS.event_bytes_v1 : EVENT_LIMITS.event_bytes);
 
@@ -78,7 +104,8 @@ const maxBytes = (v: number): number => (v === 1 ? EVENT_LIMITS.event_bytes_v1 :
  */
 export function parseLine(line: string): RawEvent {
   // Else how deep a reader's stack is would decide whether it is an event.
-  if (jsonDepth(line) > MAX_DEPTH) notAnEvent(`no event: more than ${MAX_DEPTH} objects and arrays in each other`);
+  if (mayBeDeep(line) && jsonDepth(line) > MAX_DEPTH)
+    notAnEvent(`no event: more than ${MAX_DEPTH} objects and arrays in each other`);
   const envelope = checkEnvelope(parseJson(line));
   if (!envelope.ok) {
     const [first] = envelope.faults;
@@ -87,7 +114,7 @@ export function parseLine(line: string): RawEvent {
   const raw = envelope.value;
   if (!isDate(raw.ts)) notAnEvent(`no event: ${raw.ts} is no date`, { pointer: '/ts', expected: 'a day that exists' });
   if (canonicalOrUndefined(raw) !== line) notAnEvent(`seq ${raw.seq} is not in canonical form (RFC 8785)`);
-  const bytes = encoder.encode(line).byteLength;
+  const bytes = byteLength(line, maxBytes(raw.v));
   if (bytes > maxBytes(raw.v)) {
     notAnEvent(`seq ${raw.seq} has ${bytes} bytes`, { expected: `at most ${maxBytes(raw.v)} bytes an event` });
   }
@@ -97,12 +124,36 @@ export function parseLine(line: string): RawEvent {
 /** `"blake3:" + hex(BLAKE3(JCS(event without this_hash)))`. */
 export function hashEvent(event: Omit<RawEvent, 'this_hash'>): string {
   const { this_hash: _, ...rest } = event as RawEvent;
-  return `blake3:${blake3Hex(canonicalBytes(rest))}`;
+  return hashOf(canonicalText(rest));
+}
+
+const hashOf = (open: string): string => `blake3:${blake3Hex(open)}`;
+
+type Open = Pick<RawEvent, 'ts' | 'v'>;
+
+/** How the line of an event ends behind its hash, where it has no field of its own there. */
+const endOf = ({ ts, v }: Open): string => `,"ts":"${ts}","v":${v}}`;
+
+const hashField = (hash: string): string => `,"this_hash":"${hash}"`;
+
+/** The hash of an event that is to be written, and its line: what is hashed is the line without the hash. */
+export function sealLine(open: Omit<RawEvent, 'this_hash'>): { readonly hash: string; readonly line: string } {
+  const text = canonicalText(open);
+  const hash = hashOf(text);
+  const end = endOf(open);
+  return { hash, line: text.slice(0, -end.length) + hashField(hash) + end };
+}
+
+/** {@link hashEvent} of a line that was parsed: its text is canonical already. */
+function hashLine(raw: RawEvent, line: string): string {
+  const end = endOf(raw);
+  const told = hashField(raw.this_hash) + end;
+  return line.endsWith(told) ? hashOf(line.slice(0, -told.length) + end) : hashEvent(raw);
 }
 
 /** @throws ERR_CHAIN_BROKEN when an event does not hash to what it says */
-export function checkHash(raw: RawEvent): void {
-  const hash = hashEvent(raw);
+export function checkHash(raw: RawEvent, line: string): void {
+  const hash = hashLine(raw, line);
   if (raw.this_hash === hash) return;
   throw new IsomorphError('ERR_CHAIN_BROKEN', `seq ${raw.seq} of ${raw.plan_id}: this_hash is wrong`, {
     pointer: '/this_hash',
@@ -117,7 +168,7 @@ export function checkHash(raw: RawEvent): void {
 export function decodeLine(line: string): RawEvent {
   const raw = parseLine(line);
   try {
-    checkHash(raw);
+    checkHash(raw, line);
   } catch (error) {
     if (!(error instanceof IsomorphError)) throw error;
     return notAnEvent(error.message, error.place);

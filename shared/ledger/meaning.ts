@@ -2,7 +2,7 @@ import { IsomorphError } from '../errors/isomorph-error.ts';
 import { validator } from '../schema/validate.ts';
 import { ENVELOPE_FIELDS, type RawEvent } from './envelope.ts';
 import { EVENT_KINDS, type EventKind, LEDGER_WRITERS, type LedgerEvent } from './events.ts';
-import { newestVersion, schemasOf, upcast } from './versions.ts';
+import { schemasOf, upcast } from './versions.ts';
 
 /** What an event of the chain says to this version. */
 export type Meaning =
@@ -12,8 +12,7 @@ export type Meaning =
   /** Of a version that is known, and not what that version writes. ERR_COMMIT_INVALID with its place. */
   | { readonly kind: 'illegal'; readonly error: IsomorphError };
 
-const isKind = (kind: string): kind is EventKind => EVENT_KINDS.some((known) => known === kind);
-const isWriter = (by: string): boolean => LEDGER_WRITERS.some((known) => known === by);
+const writers: ReadonlySet<string> = new Set(LEDGER_WRITERS);
 
 const checks = new Map(
   EVENT_KINDS.map((kind) => [kind, schemasOf(kind).map((schema) => validator(schema, 'ERR_COMMIT_INVALID'))]),
@@ -27,19 +26,23 @@ function illegal({ kind, seq, plan_id }: RawEvent, why: string, place = {}): Mea
 /** Pure; the same for the same event, whatever stands before it. */
 export function readMeaning(raw: RawEvent): Meaning {
   const { kind, v, by } = raw;
-  if (!isKind(kind)) return { kind: 'newer', why: `the kind ${kind} is not known` };
-  if (v > newestVersion(kind)) return { kind: 'newer', why: `version ${v} of ${kind} is not known` };
-  if (!isWriter(by)) return { kind: 'newer', why: `the writer ${by} is not known` };
-  const extra = Object.keys(raw).find((field) => !ENVELOPE_FIELDS.includes(field));
-  if (extra !== undefined) {
+  const versions = checks.get(kind as EventKind);
+  if (versions === undefined) return { kind: 'newer', why: `the kind ${kind} is not known` };
+  if (v > versions.length) return { kind: 'newer', why: `version ${v} of ${kind} is not known` };
+  if (!writers.has(by)) return { kind: 'newer', why: `the writer ${by} is not known` };
+  const fields = Object.keys(raw);
+  // It has all of those.
+  if (fields.length > ENVELOPE_FIELDS.length) {
+    const extra = fields.find((field) => !ENVELOPE_FIELDS.includes(field));
     return illegal(raw, `no version has a field "${extra}"`, { pointer: `/${extra}`, expected: 'no such field' });
   }
-  const data = checks.get(kind)?.[v - 1]?.(raw.data, '/data');
+  const data = versions[v - 1]?.(raw.data, '/data');
   if (data?.ok !== true) {
     const [first] = data?.faults ?? [];
     return illegal(raw, first?.message ?? 'its data is not usable', first);
   }
-  return { kind: 'event', event: { ...raw, data: upcast(kind, v, data.value) } as LedgerEvent };
+  const event = v === versions.length ? raw : { ...raw, data: upcast(kind as EventKind, v, data.value) };
+  return { kind: 'event', event: event as LedgerEvent };
 }
 
 /**

@@ -43,8 +43,7 @@ export type Taken =
 
 /**
  * Reads the chain of one plan on from where it was read to, commit by commit, and tells the three cases apart: foreign,
- * newer, quarantined. Journal, projector, verifier and fsck all read by it, so that all agree. It copies the state once,
- * whatever the number of commits; a reading that was given out stays valid only until the next commit is taken.
+ * newer, quarantined. Journal, projector, verifier and fsck all read by it, so that all agree.
  */
 export class ChainReader {
   readonly #planId: string;
@@ -59,8 +58,13 @@ export class ChainReader {
     this.#standing = from.standing;
   }
 
+  /** As of now; it stays as it is, whatever is taken later. */
   get reading(): Reading {
     return { state: this.#fold.state, head: this.#head, standing: this.#standing };
+  }
+
+  get standing(): Standing {
+    return this.#standing;
   }
 
   /** @param commit events of one message, decoded: in canonical form, with the hashes that they say */

@@ -1,6 +1,7 @@
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { EMPTY_HEAD, type Head, headOf } from './chain.ts';
 import type { Environment, EventData, EventOf, LedgerEvent } from './events.ts';
+import { type Edit, PersistentMap, PersistentSet } from './persistent.ts';
 
 export type Phase = 'absent' | 'submitted' | 'admitted' | 'rejected' | 'settled';
 
@@ -35,7 +36,7 @@ export interface Execution {
 
 export type Artifact = EventData<'artifact.written'>;
 
-/** Everything the ledger says of one plan. Built by `evolve` alone. */
+/** Everything the ledger says of one plan. Built by `evolve` alone; whoever holds one holds it unchanged. */
 export interface PlanState {
   readonly planId: string;
   readonly head: Head;
@@ -45,7 +46,7 @@ export interface PlanState {
   readonly admitted: EventData<'plan.admitted'> | undefined;
   readonly rejected: EventData<'plan.rejected'> | undefined;
   /** `command_seq` of every command that was rejected: what makes admission idempotent where an id was given back. */
-  readonly rejectedCommands: ReadonlySet<number>;
+  readonly rejectedCommands: PersistentSet<number>;
   readonly cancelRequested: EventData<'plan.cancel_requested'> | undefined;
   readonly cancelRequestedAt: string | undefined;
   readonly settled: EventData<'plan.settled'> | undefined;
@@ -53,21 +54,23 @@ export interface PlanState {
   /** Micro-dollars. `spent + held <= limit` at every prefix of the ledger; `held` is 0 at rest. */
   readonly budget: { readonly limit: number; readonly held: number; readonly spent: number };
   /** Reserved micro-dollars by execution id. */
-  readonly reservations: ReadonlyMap<string, number>;
+  readonly reservations: PersistentMap<string, number>;
   /** By execution id, in the order they were scheduled. */
-  readonly executions: ReadonlyMap<string, Execution>;
+  readonly executions: PersistentMap<string, Execution>;
   /** Execution ids by step, in order of attempt. */
-  readonly attempts: ReadonlyMap<string, readonly string[]>;
+  readonly attempts: PersistentMap<string, readonly string[]>;
   /** Executions that are not settled yet. */
-  readonly unsettled: ReadonlySet<string>;
+  readonly unsettled: PersistentSet<string>;
   /** Steps of which an execution succeeded. */
   readonly stepsSucceeded: number;
-  readonly artifacts: ReadonlyMap<string, Artifact>;
+  readonly artifacts: PersistentMap<string, Artifact>;
+  /** Paths that were written as an execution's, by its id. */
+  readonly leftBy: PersistentMap<string, readonly string[]>;
   readonly predicates: readonly EventData<'predicate.checked'>[];
   /** Highest watermark by series. */
-  readonly series: ReadonlyMap<string, number>;
+  readonly series: PersistentMap<string, number>;
   /** Facts already recorded: what makes the sampler idempotent. */
-  readonly facts: ReadonlySet<string>;
+  readonly facts: PersistentSet<string>;
 }
 
 export const emptyState = (planId: string): PlanState => ({
@@ -78,21 +81,22 @@ export const emptyState = (planId: string): PlanState => ({
   submittedAt: undefined,
   admitted: undefined,
   rejected: undefined,
-  rejectedCommands: new Set(),
+  rejectedCommands: PersistentSet.of(),
   cancelRequested: undefined,
   cancelRequestedAt: undefined,
   settled: undefined,
   settledAt: undefined,
   budget: { limit: 0, held: 0, spent: 0 },
-  reservations: new Map(),
-  executions: new Map(),
-  attempts: new Map(),
-  unsettled: new Set(),
+  reservations: PersistentMap.of(),
+  executions: PersistentMap.of(),
+  attempts: PersistentMap.of(),
+  unsettled: PersistentSet.of(),
   stepsSucceeded: 0,
-  artifacts: new Map(),
+  artifacts: PersistentMap.of(),
+  leftBy: PersistentMap.of(),
   predicates: [],
-  series: new Map(),
-  facts: new Set(),
+  series: PersistentMap.of(),
+  facts: PersistentSet.of(),
 });
 
 /** Whether the ledger names other bytes at this path than those found there: then what is there is none of the plan's. */
@@ -103,27 +107,17 @@ export function namesOtherwise(state: PlanState, path: string, cid: string): boo
 
 type Draftable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** The state while one call of `evolve` owns it: its maps are private copies. */
+/** The state while a fold owns it: nobody else sees it before it is given out, and then it is another one. */
 export interface Scratchpad extends Draftable<PlanState> {
-  reservations: Map<string, number>;
-  executions: Map<string, Execution>;
-  attempts: Map<string, readonly string[]>;
-  artifacts: Map<string, Artifact>;
-  predicates: EventData<'predicate.checked'>[];
-  series: Map<string, number>;
-  facts: Set<string>;
-  unsettled: Set<string>;
-  rejectedCommands: Set<number>;
+  edit: Edit;
 }
 
 type OfFact = Extract<LedgerEvent, { data: { fact_id: string } }>;
 
-function change(state: Scratchpad, executionId: string, fields: Partial<Execution>): Execution {
+function change(state: Scratchpad, executionId: string, fields: Partial<Execution>): void {
   const execution = state.executions.get(executionId);
   if (execution === undefined) throw new IsomorphError('ERR_INTERNAL', `a rule let ${executionId} pass`);
-  const changed = { ...execution, ...fields };
-  state.executions.set(executionId, changed);
-  return changed;
+  state.executions = state.executions.set(executionId, { ...execution, ...fields }, state.edit);
 }
 
 function submit(state: Scratchpad, { data, ts }: EventOf<'plan.submitted'>): void {
@@ -136,9 +130,10 @@ function submit(state: Scratchpad, { data, ts }: EventOf<'plan.submitted'>): voi
 
 function schedule(state: Scratchpad, { data, ts }: EventOf<'execution.scheduled'>): void {
   const { execution_id: executionId, step_id: stepId, attempt } = data;
-  state.attempts.set(stepId, [...(state.attempts.get(stepId) ?? []), executionId]);
-  state.unsettled.add(executionId);
-  state.executions.set(executionId, {
+  const { edit } = state;
+  state.attempts = state.attempts.set(stepId, [...(state.attempts.get(stepId) ?? []), executionId], edit);
+  state.unsettled = state.unsettled.add(executionId, edit);
+  const execution: Execution = {
     executionId,
     stepId,
     attempt,
@@ -151,7 +146,8 @@ function schedule(state: Scratchpad, { data, ts }: EventOf<'execution.scheduled'
     settled: undefined,
     reservedUsdMicro: state.reservations.get(executionId) ?? 0,
     actualUsdMicro: undefined,
-  });
+  };
+  state.executions = state.executions.set(executionId, execution, edit);
 }
 
 function end(state: Scratchpad, event: LedgerEvent & { data: { execution_id: string } }, how: ExecutionEnd): void {
@@ -160,7 +156,7 @@ function end(state: Scratchpad, event: LedgerEvent & { data: { execution_id: str
 }
 
 function reserve(state: Scratchpad, { data }: EventOf<'budget.reserved'>): void {
-  state.reservations.set(data.execution_id, data.usd_micro);
+  state.reservations = state.reservations.set(data.execution_id, data.usd_micro, state.edit);
   state.budget = { ...state.budget, held: state.budget.held + data.usd_micro };
 }
 
@@ -172,10 +168,16 @@ function settleBudget(state: Scratchpad, { data }: EventOf<'budget.settled'>): v
 }
 
 function recordFact(state: Scratchpad, event: OfFact): void {
-  state.facts.add(event.data.fact_id);
+  state.facts = state.facts.add(event.data.fact_id, state.edit);
   if (event.kind !== 'streams.sampled') return;
   const { series, watermark } = event.data;
-  state.series.set(series, Math.max(watermark, state.series.get(series) ?? 0));
+  state.series = state.series.set(series, Math.max(watermark, state.series.get(series) ?? 0), state.edit);
+}
+
+function write(state: Scratchpad, { data }: EventOf<'artifact.written'>): void {
+  const { path, execution_id: id } = data;
+  state.artifacts = state.artifacts.set(path, data, state.edit);
+  if (id !== undefined) state.leftBy = state.leftBy.set(id, [...(state.leftBy.get(id) ?? []), path], state.edit);
 }
 
 /** What an event changes. That it is legal, whoever calls has seen. */
@@ -192,7 +194,9 @@ export function reduce(state: Scratchpad, event: LedgerEvent): void {
     case 'plan.rejected':
       state.phase = 'rejected';
       state.rejected = event.data;
-      if (state.submitted !== undefined) state.rejectedCommands.add(state.submitted.command_seq);
+      if (state.submitted !== undefined) {
+        state.rejectedCommands = state.rejectedCommands.add(state.submitted.command_seq, state.edit);
+      }
       break;
     case 'plan.cancel_requested':
       state.cancelRequested = event.data;
@@ -232,13 +236,13 @@ export function reduce(state: Scratchpad, event: LedgerEvent): void {
       break;
     case 'execution.settled':
       change(state, event.data.execution_id, { settled: event.data });
-      state.unsettled.delete(event.data.execution_id);
+      state.unsettled = state.unsettled.delete(event.data.execution_id, state.edit);
       break;
     case 'artifact.written':
-      state.artifacts.set(event.data.path, event.data);
+      write(state, event);
       break;
     case 'predicate.checked':
-      state.predicates.push(event.data);
+      state.predicates = [...state.predicates, event.data];
       break;
     default:
       // Facts are left: a kind of another sort does not fit here, and needs a case above.
@@ -246,16 +250,3 @@ export function reduce(state: Scratchpad, event: LedgerEvent): void {
   }
   state.head = headOf(event);
 }
-
-export const scratchpadOf = (state: PlanState): Scratchpad => ({
-  ...state,
-  reservations: new Map(state.reservations),
-  executions: new Map(state.executions),
-  attempts: new Map(state.attempts),
-  artifacts: new Map(state.artifacts),
-  predicates: [...state.predicates],
-  series: new Map(state.series),
-  facts: new Set(state.facts),
-  unsettled: new Set(state.unsettled),
-  rejectedCommands: new Set(state.rejectedCommands),
-});

@@ -87,7 +87,7 @@ export class Verifier {
     }
     const plan = this.#count(raw);
     try {
-      checkHash(raw);
+      checkHash(raw, text);
       this.#take(plan, raw, place);
     } catch (error) {
       this.#broken(plan, raw, error, place);
@@ -103,7 +103,7 @@ export class Verifier {
     const [first] = raws;
     if (first === undefined) return false;
     const plan = this.#planOf(first.plan_id);
-    const { standing: before } = plan.reader.reading;
+    const { standing: before } = plan.reader;
     const taken = plan.reader.take(raws);
     if (taken.kind === 'foreign') {
       this.report(taken.error, place, first);
@@ -112,7 +112,7 @@ export class Verifier {
     this.#plans.set(first.plan_id, plan);
     for (const raw of raws) this.#count(raw);
     for (const event of taken.events) this.#hear({ event, place });
-    const { standing } = plan.reader.reading;
+    const { standing } = plan.reader;
     if (standing !== before && standing.kind === 'quarantined') {
       this.report(
         standing.error,
@@ -129,14 +129,14 @@ export class Verifier {
   }
 
   #take(plan: VerifiedPlan, raw: RawEvent, place: string): void {
-    const before = plan.reader.reading.standing;
+    const { standing: before } = plan.reader;
     const taken = plan.reader.take([raw]);
     if (taken.kind === 'foreign') {
       this.#broken(plan, raw, taken.error, place);
       return;
     }
     for (const event of taken.events) this.#hear({ event, place });
-    const { standing } = plan.reader.reading;
+    const { standing } = plan.reader;
     if (standing !== before && standing.kind === 'quarantined') this.report(standing.error, place, raw);
   }
 

@@ -6,7 +6,7 @@ import type { EventKind, EventOf, LedgerEvent } from '../ledger/events.ts';
 import type { Execution, PlanState } from '../ledger/state.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from './admitted.ts';
 import { actualFor, reserveFor } from './budget.ts';
-import { allSucceeded, progressOf, statusAtEnd } from './progress.ts';
+import { progressOf, statusAtEnd } from './progress.ts';
 
 /** A plan as it stands before an event, and what it was admitted as. */
 export interface Audited {
@@ -87,7 +87,7 @@ export const endAsReached = rule<'plan.settled'>(
       };
     }
     const [checked, all] = [state.predicates.length, plan.predicates.length];
-    if (allSucceeded(progress) && checked !== all && state.predicates.every(({ ok }) => ok)) {
+    if (progress.everyStepSucceeded && checked !== all && state.predicates.every(({ ok }) => ok)) {
       return { found: `${checked} predicates were checked`, expected: `${all} before the end` };
     }
     return differs('status', status, statusAtEnd(state, progress, state.predicates));

@@ -4,7 +4,7 @@ import { emptyState } from '../ledger/state.ts';
 import type { Finding, Told } from '../ledger/verify.ts';
 import type { AdmittedPlan } from './admitted.ts';
 import * as rules from './audit-rules.ts';
-import { endsItsStep } from './progress.ts';
+import { endsItsStep } from './steps.ts';
 
 /** By kind, what must hold between an event and the admitted plan; the first that is broken is told. */
 export const AUDIT: { readonly [K in EventKind]?: readonly rules.DocumentRule<EventOf<K>>[] } = {
@@ -49,8 +49,9 @@ export function audit(plan: AdmittedPlan, history: Iterable<Told>): Finding[] {
     }
     fold.apply(event);
     if (event.kind === 'execution.failed' || event.kind === 'execution.lost') {
-      const step = steps.get(state.executions.get(event.data.execution_id)?.stepId ?? '');
-      const executions = (state.attempts.get(step?.id ?? '') ?? []).flatMap((id) => state.executions.get(id) ?? []);
+      const after = fold.state;
+      const step = steps.get(after.executions.get(event.data.execution_id)?.stepId ?? '');
+      const executions = (after.attempts.get(step?.id ?? '') ?? []).flatMap((id) => after.executions.get(id) ?? []);
       if (step !== undefined && endsItsStep(step, executions)) failedStep ??= step.id;
     }
   }

@@ -2,6 +2,7 @@ import { executionFolder } from '../ids/ids.ts';
 import { joinWorldPath } from '../ids/world-path.ts';
 import type { Artifact, Execution, PlanState } from '../ledger/state.ts';
 import { type AdmittedPlan, processorOf } from './admitted.ts';
+import { stepOf } from './steps.ts';
 
 export const logPath = (planId: string, executionId: string): string =>
   `${executionFolder(planId, executionId)}log.txt`;
@@ -11,7 +12,7 @@ export const logPath = (planId: string, executionId: string): string =>
  * can have, since a plan may name very many. The receipt is none of them: it is made of the ledger, by whoever needs it.
  */
 export function leftBy(state: PlanState, plan: AdmittedPlan, { executionId, stepId, end }: Execution): Artifact[] {
-  const step = plan.steps.find(({ id }) => id === stepId);
+  const step = stepOf(plan, stepId);
   if (step === undefined || end === undefined) return [];
   const outputs = processorOf(plan, step).outputs.map(({ path }) => joinWorldPath(step.write_prefix, path));
   return [...outputs, logPath(state.planId, executionId)].flatMap((path) => {

@@ -2,7 +2,8 @@ import { unreachable } from '../errors/isomorph-error.ts';
 import type { Reading, Standing } from '../ledger/reading.ts';
 import type { Execution, PlanState } from '../ledger/state.ts';
 import type { AdmittedPlan, AdmittedStep } from '../plan/admitted.ts';
-import { progressOf, type StepProgress } from '../plan/progress.ts';
+import { progressOf } from '../plan/progress.ts';
+import type { StepProgress } from '../plan/steps.ts';
 import { EXECUTION_COLUMNS, PLAN_COLUMNS, rowMaker } from './columns.ts';
 import type { Row, Rows } from './tables.ts';
 

@@ -1,3 +1,5 @@
+import serialize from 'canonicalize';
+import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { canonicalBytes, canonicalText } from '../../shared/hash/canonical.ts';
@@ -103,6 +105,64 @@ test('what is no JSON value at all is refused', () => {
   refuses(undefined, 'undefined');
   refuses(() => 1, 'a function');
   refuses(10n, 'a bigint');
+});
+
+/** Members that JavaScript orders, drops or reads otherwise than JSON does, among others. */
+const KEYS = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom('__proto__', '10', '9', '-1', '', 'toJSON', 'a', 'b'),
+);
+const values = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 5 },
+    fc.constantFrom(null, undefined, Number.NaN, -0, 1e21, '\ud800', '\\ud', Symbol('s')),
+    fc.boolean(),
+    fc.double(),
+    fc.string({ unit: 'binary' }),
+    fc.array(tie('value'), { maxLength: 4 }),
+    fc.array(fc.tuple(KEYS, tie('value')), { maxLength: 6 }).map((members) => {
+      const object = Object.create(members.length % 2 === 0 ? Object.prototype : null);
+      for (const [name, value] of members) {
+        Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+      }
+      return object;
+    }),
+  ),
+})).value;
+
+const outcomeOf = (make: () => string | undefined): string => {
+  try {
+    return make() ?? 'refused';
+  } catch {
+    return 'refused';
+  }
+};
+
+test('the text is that of the reference implementation, for whatever there is', () => {
+  fc.assert(
+    fc.property(values, (value) => {
+      assert.is(
+        outcomeOf(() => canonicalText(value)),
+        outcomeOf(() => serialize(value)),
+      );
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('a circle is refused, and what is merely deep is written', () => {
+  const circle: unknown[] = [];
+  circle.push({ circle });
+  refuses(circle, 'a circle');
+  let deep: unknown = 1;
+  for (let n = 0; n < 200; n++) deep = { b: deep, a: [n] };
+  assert.is(canonicalText(deep), serialize(deep));
+});
+
+test('a value is left as it was', () => {
+  const value = { b: [{ d: 1, c: 2 }], a: 1 };
+  assert.is(canonicalText(value), '{"a":1,"b":[{"c":2,"d":1}]}');
+  assert.is(JSON.stringify(value), '{"b":[{"d":1,"c":2}],"a":1}');
 });
 
 test.run();

@@ -12,6 +12,7 @@ import { understood } from '../../shared/ledger/meaning.ts';
 import { emptyState, namesOtherwise } from '../../shared/ledger/state.ts';
 import { suite } from '../harness/suite.ts';
 import { histories } from './arbitrary.ts';
+import { plain } from './plain.ts';
 import {
   admitted,
   admittedChain,
@@ -64,8 +65,8 @@ test('folding in one go, in two parts, or event by event comes to the same state
   fc.assert(
     fc.property(histories(), fc.nat(), ({ planId, events, state }, cut) => {
       const at = cut % (events.length + 1);
-      assert.equal(fold(planId, events), state);
-      assert.equal(evolve(fold(planId, events.slice(0, at)), events.slice(at)), state);
+      assert.equal(plain(fold(planId, events)), plain(state));
+      assert.equal(plain(evolve(fold(planId, events.slice(0, at)), events.slice(at))), plain(state));
     }),
   );
 });
@@ -75,9 +76,9 @@ test('a state is left as it was by what is evolved from it', () => {
     fc.property(histories(), fc.nat(), ({ planId, events }, cut) => {
       const at = cut % (events.length + 1);
       const before = fold(planId, events.slice(0, at));
-      const copy = structuredClone(before);
+      const copy = plain(before);
       evolve(before, events.slice(at));
-      assert.equal(before, copy);
+      assert.equal(plain(before), copy);
     }),
     { numRuns: 50 },
   );

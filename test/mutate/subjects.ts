@@ -43,6 +43,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'evolve.ts': [],
       'legal.ts': [],
       'meaning.ts': [],
+      'persistent.ts': ['ledger/persistent'],
       'reading.ts': ['ledger/reading'],
       'rules/budget.ts': ['ledger/events-doc'],
       'rules/executions.ts': ['ledger/events-doc'],
@@ -77,6 +78,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'progress.ts': ['plan/progress', 'plan/audit'],
       'registry.ts': ['plan/registry-schema'],
       'requirements.ts': ['plan/requirements', 'plan/plan-schema'],
+      'steps.ts': ['plan/progress', 'plan/audit'],
     },
   },
   'services/admission': {

@@ -3,7 +3,7 @@ import { decideSettleExecution, decideSettlePlan, duePredicates } from '../../se
 import { receiptOf } from '../../services/settler/receipt.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
-import { MAX_LOST } from '../../shared/plan/progress.ts';
+import { MAX_LOST } from '../../shared/plan/steps.ts';
 import { suite } from '../harness/suite.ts';
 import { dataOf } from '../ledger/given.ts';
 import {

@@ -111,8 +111,9 @@ test('a receipt names the outputs of its own execution, and neither logs nor oth
   const execution = chain.state.executions.get(id);
   if (execution === undefined) throw new Error('the run is not there');
   // A dispatcher writes the log before the end, which this chain has behind it.
-  const artifacts = new Map([...chain.state.artifacts, [path, { ...log.data, path }]]);
-  const receipt = receiptOf({ ...chain.state, artifacts }, planOf([step('train')]), execution);
+  const artifacts = chain.state.artifacts.set(path, { ...log.data, path });
+  const leftBy = chain.state.leftBy.set(id, [...(chain.state.leftBy.get(id) ?? []), path]);
+  const receipt = receiptOf({ ...chain.state, artifacts, leftBy }, planOf([step('train')]), execution);
   assert.equal(Object.keys(JSON.parse(new TextDecoder().decode(receipt.bytes)).output_cids), [
     '/artifacts/outputs/plan/train/a.json',
     '/artifacts/outputs/plan/train/b.json',
