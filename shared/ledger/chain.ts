@@ -45,20 +45,21 @@ export function seal(head: Head, drafts: readonly Draft[], { planId, by, nowMs }
   return events;
 }
 
+function broken(event: Link, field: string, expected: unknown): never {
+  throw new IsomorphError('ERR_CHAIN_BROKEN', `seq ${event.seq} of ${event.plan_id}: ${field} is wrong`, {
+    pointer: `/${field}`,
+    expected: JSON.stringify(expected),
+  });
+}
+
 /**
  * Checks that an event, which hashes to what it says, follows `head`.
  * @throws ERR_CHAIN_BROKEN with the field that is wrong and what it should be
  */
 export function checkLink(head: Head, event: Link): void {
-  const broken = (field: string, expected: unknown): never => {
-    throw new IsomorphError('ERR_CHAIN_BROKEN', `seq ${event.seq} of ${event.plan_id}: ${field} is wrong`, {
-      pointer: `/${field}`,
-      expected: JSON.stringify(expected),
-    });
-  };
-  if (event.seq !== head.seq + 1) broken('seq', head.seq + 1);
-  if (event.prev_hash !== head.hash) broken('prev_hash', head.hash);
-  if (head.ts !== null && event.ts < head.ts) broken('ts', `not before ${head.ts}`);
+  if (event.seq !== head.seq + 1) broken(event, 'seq', head.seq + 1);
+  if (event.prev_hash !== head.hash) broken(event, 'prev_hash', head.hash);
+  if (head.ts !== null && event.ts < head.ts) broken(event, 'ts', `not before ${head.ts}`);
 }
 
 const encoder = new TextEncoder();
