@@ -10,17 +10,20 @@ import {
 /** Rows to write, by table. */
 export type Changes = Readonly<Record<TableName, readonly AnyRow[]>>;
 
-const keyOf = (table: TableName, row: AnyRow): string => JSON.stringify(keyColumns(table).map((name) => row[name]));
+const isEqual = (names: readonly string[], a: AnyRow, b: AnyRow): boolean => names.every((name) => a[name] === b[name]);
 
-/** By value, and documents by identity: an unchanged one is the same object, an equal other one costs one write. */
-const isSame = (table: TableName, a: AnyRow, b: AnyRow): boolean =>
-  columnsOf(table).every(([name]) => a[name] === b[name]);
-
+/**
+ * By value, and documents by identity: an unchanged one is the same object, an equal other one costs one write. Rows that
+ * were there before stand in the same order now, with new ones between them.
+ */
 function changedOf(table: TableName, before: readonly AnyRow[], after: readonly AnyRow[]): AnyRow[] {
-  const known = new Map(before.map((row) => [keyOf(table, row), row]));
+  const [key, all] = [keyColumns(table), columnsOf(table).map(([name]) => name)];
+  let next = 0;
   return after.filter((row) => {
-    const old = known.get(keyOf(table, row));
-    return old === undefined || !isSame(table, old, row);
+    const old = before[next];
+    if (old === undefined || !isEqual(key, old, row)) return true;
+    next += 1;
+    return old !== row && !isEqual(all, old, row);
   });
 }
 

@@ -42,16 +42,11 @@ export class StreamPublisher {
   /** In the order in which they were published, and so in that in which they are due. */
   readonly #waiting = new Map<string, Waiting>();
   #next = 0;
+  #isListening = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(connection: NatsConnection) {
     this.#connection = connection;
-    connection.subscribe(`${this.#inbox}.*`, {
-      callback: (error, message) => {
-        if (error === null) this.#end(message.subject.slice(this.#inbox.length + 1), answerOf(message));
-      },
-    });
-    void connection.closed().then(() => this.#silence(Number.POSITIVE_INFINITY));
   }
 
   /** Never rejects. @param fields headers of the message by name */
@@ -63,12 +58,25 @@ export class StreamPublisher {
       this.#waiting.set(token, { dueMs: performance.now() + TIMEOUT_MS, resolve });
       this.#timer ??= this.#wakeIn(TIMEOUT_MS);
       try {
+        this.#listen();
         this.#connection.publish(subject, data, { reply: `${this.#inbox}.${token}`, headers: its });
       } catch {
         // The connection is closed: nothing was sent, which is what silence may mean too.
         this.#end(token, SILENT);
       }
     });
+  }
+
+  /** When something is first published: who only reads hears nothing. */
+  #listen(): void {
+    if (this.#isListening) return;
+    this.#connection.subscribe(`${this.#inbox}.*`, {
+      callback: (error, message) => {
+        if (error === null) this.#end(message.subject.slice(this.#inbox.length + 1), answerOf(message));
+      },
+    });
+    this.#isListening = true;
+    void this.#connection.closed().then(() => this.#silence(Number.POSITIVE_INFINITY));
   }
 
   #end(token: string, answer: Answer): void {

@@ -1,6 +1,6 @@
 import { unreachable } from '../errors/isomorph-error.ts';
 import type { Reading, Standing } from '../ledger/reading.ts';
-import type { Execution, PlanState } from '../ledger/state.ts';
+import type { Artifact, Execution, PlanState } from '../ledger/state.ts';
 import type { AdmittedPlan, AdmittedStep } from '../plan/admitted.ts';
 import { progressOf } from '../plan/progress.ts';
 import type { StepProgress } from '../plan/steps.ts';
@@ -63,9 +63,12 @@ function stepRow(state: PlanState, step: AdmittedStep, position: number, progres
   };
 }
 
-const artifactRows = (state: PlanState): Row<'artifacts'>[] =>
-  [...state.artifacts.values()].map((artifact, position) => ({
-    plan_id: state.planId,
+/** As {@link executionRows}: an artifact keeps its place. */
+const artifactRows = new WeakMap<Artifact, Row<'artifacts'>>();
+
+function artifactRow(planId: string, artifact: Artifact, position: number): Row<'artifacts'> {
+  const row = artifactRows.get(artifact) ?? {
+    plan_id: planId,
     position,
     path: artifact.path,
     cid: artifact.cid,
@@ -73,7 +76,10 @@ const artifactRows = (state: PlanState): Row<'artifacts'>[] =>
     size_bytes: artifact.size,
     content_type: artifact.content_type,
     execution_id: artifact.execution_id ?? null,
-  }));
+  };
+  artifactRows.set(artifact, row);
+  return row;
+}
 
 const receiptRows = (state: PlanState): Row<'receipts'>[] =>
   [...state.executions.values()].flatMap(({ executionId, stepId, settled }) =>
@@ -122,7 +128,7 @@ export function rowsOf(
     plans: [planRow({ state, plan, documentFault, head })],
     steps,
     executions: [...state.executions.values()].map((execution) => executionRow(state.planId, execution)),
-    artifacts: artifactRows(state),
+    artifacts: [...state.artifacts.values()].map((artifact, at) => artifactRow(state.planId, artifact, at)),
     receipts: receiptRows(state),
     budgets: state.admitted === undefined ? [] : [budget],
     standings: standingRows(state, standing),
