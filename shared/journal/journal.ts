@@ -12,7 +12,7 @@ import { readMeaning } from '../ledger/meaning.ts';
 import { KNOWN, type Standing } from '../ledger/reading.ts';
 import type { PlanState } from '../ledger/state.ts';
 import { readStream, type StoredMessage } from '../nats/read.ts';
-import { publisherOn, type StreamPublisher } from '../nats/stream-publisher.ts';
+import { publisherOn } from '../nats/stream-publisher.ts';
 import { commitSubject, LEDGER_STREAM, planSubjects } from '../wire/ledger.ts';
 import {
   type Advance,
@@ -85,7 +85,6 @@ type Publication = { readonly kind: 'stored'; readonly seq: number } | { readonl
  */
 export class Journal {
   readonly #connection: NatsConnection;
-  readonly #publisher: StreamPublisher;
   readonly #by: LedgerWriter | undefined;
   readonly #nowMs: () => number;
   readonly #random: () => number;
@@ -100,7 +99,6 @@ export class Journal {
 
   constructor(options: JournalOptions) {
     this.#connection = options.connection;
-    this.#publisher = publisherOn(options.connection);
     this.#by = options.by;
     this.#nowMs = options.nowMs ?? Date.now;
     this.#random = options.random ?? Math.random;
@@ -236,7 +234,7 @@ export class Journal {
   async #publish(planId: string, events: readonly LedgerEvent[], lastSeq: number): Promise<Publication> {
     const last = events.at(-1);
     if (last === undefined) throw new IsomorphError('ERR_INTERNAL', 'an empty commit');
-    const answer = await this.#publisher.publish(commitSubject(last), encodeCommit(events), {
+    const answer = await publisherOn(this.#connection).publish(commitSubject(last), encodeCommit(events), {
       'Nats-Msg-Id': last.this_hash,
       'Nats-Expected-Last-Subject-Sequence': `${lastSeq}`,
       'Nats-Expected-Last-Subject-Sequence-Subject': planSubjects(planId),
