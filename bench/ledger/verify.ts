@@ -38,7 +38,7 @@ function bareLoop(file: string): void {
 export async function verifying(): Promise<BenchResult> {
   const dir = await mkdtemp(join(tmpdir(), 'isomorph-bench-'));
   try {
-    const file = join(dir, 'ledger.ndjson');
+    const file = join(dir, 'export.ndjson');
     const lines = Array.from({ length: PLANS }, (_, n) => linesOf(lifeOf(`plan-${n}`, STEPS))).flat();
     await writeFile(file, lines.join('\n'));
     const { oursS, referenceS, ratio } = await takeTurns(

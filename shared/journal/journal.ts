@@ -18,8 +18,8 @@ import {
   type Advance,
   advance,
   commitOf,
-  type DecodedMessage,
   type ForeignMessage,
+  type MessageWithCommit,
   nothingOf,
   type Snapshot,
 } from './snapshot.ts';
@@ -271,9 +271,9 @@ export class Journal {
     return this.#keep(planId, read, told, seen);
   }
 
-  async #messagesBehind(planId: string, seq: number): Promise<DecodedMessage[]> {
+  async #messagesBehind(planId: string, seq: number): Promise<MessageWithCommit[]> {
     const place = { stream: LEDGER_STREAM, filter: planSubjects(planId), fromSeq: seq + 1 };
-    const messages: DecodedMessage[] = [];
+    const messages: MessageWithCommit[] = [];
     // Each is decoded while the next are on their way.
     for await (const message of readStream(this.#connection, place)) {
       const { subject, seq: at } = message;

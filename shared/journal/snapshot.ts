@@ -53,13 +53,13 @@ export function commitOf(planId: string, { data, subject }: StoredMessage): RawE
 }
 
 /** A message, with what {@link commitOf} makes of it. */
-export interface DecodedMessage {
+export interface MessageWithCommit {
   readonly message: Pick<StoredMessage, 'subject' | 'seq'>;
   readonly commit: readonly RawEvent[] | IsomorphError;
 }
 
 /** The snapshot after messages that follow it. Pure. */
-export function advance(known: Snapshot, messages: readonly DecodedMessage[]): Advance {
+export function advance(known: Snapshot, messages: readonly MessageWithCommit[]): Advance {
   if (messages.length === 0) return { snapshot: known, linked: [], events: [], passedOver: [] };
   const reader = new ChainReader(known);
   const linked: RawEvent[] = [];

@@ -1,7 +1,7 @@
 import { createInbox, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
 
 /** What a stream says to a message. */
-export type Answer =
+export type StreamAnswer =
   | { readonly kind: 'stored'; readonly seq: number; readonly duplicate: boolean }
   | { readonly kind: 'refused'; readonly code: number; readonly description: string }
   /** Nothing, or nobody was there: it may be stored all the same. */
@@ -9,7 +9,7 @@ export type Answer =
 
 interface Waiting {
   readonly dueMs: number;
-  readonly resolve: (answer: Answer) => void;
+  readonly resolve: (answer: StreamAnswer) => void;
 }
 
 /** As a stream tells it. */
@@ -19,9 +19,9 @@ interface Told {
   readonly error?: { readonly err_code?: number; readonly code: number; readonly description?: string };
 }
 
-const SILENT: Answer = { kind: 'silent' };
+const SILENT: StreamAnswer = { kind: 'silent' };
 
-function answerOf(message: Msg): Answer {
+function answerOf(message: Msg): StreamAnswer {
   if (message.data.byteLength === 0) return SILENT;
   const { seq, duplicate = false, error } = message.json<Told>();
   if (error !== undefined) {
@@ -50,7 +50,7 @@ export class StreamPublisher {
   }
 
   /** Never rejects. @param fields headers of the message by name */
-  publish(subject: string, data: Uint8Array, fields: Readonly<Record<string, string>>): Promise<Answer> {
+  publish(subject: string, data: Uint8Array, fields: Readonly<Record<string, string>>): Promise<StreamAnswer> {
     const token = (this.#next++).toString(36);
     const its = headers();
     for (const [name, value] of Object.entries(fields)) its.set(name, value);
@@ -79,7 +79,7 @@ export class StreamPublisher {
     void this.#connection.closed().then(() => this.#silence(Number.POSITIVE_INFINITY));
   }
 
-  #end(token: string, answer: Answer): void {
+  #end(token: string, answer: StreamAnswer): void {
     this.#waiting.get(token)?.resolve(answer);
     this.#waiting.delete(token);
   }
