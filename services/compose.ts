@@ -1,6 +1,8 @@
+import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { within } from '../shared/async/within.ts';
 import { connectNats } from '../shared/nats/connect.ts';
+import { clockOf } from './common/clock.ts';
 import type { Config, Env } from './common/config/config.ts';
 import type { ServiceDeps } from './common/deps.ts';
 import { limitsInForce } from './common/limits-in-force.ts';
@@ -83,6 +85,16 @@ export async function runSetup({ config, log, freeBytes }: SetUpOptions): Promis
   }
 }
 
+/** What a start asks of the server; where that fails the connection is closed. */
+async function orClosed<T>(connection: NatsConnection, asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
 /** Starts one service with connections of its own. */
 export async function startService(name: ServiceName, options: ComposeOptions): Promise<RunningService> {
   const log = options.log.child({ service: name });
@@ -90,16 +102,15 @@ export async function startService(name: ServiceName, options: ComposeOptions): 
   tellOfConnection(connection, log).catch((error: unknown) =>
     log.error({ err: error }, 'nobody watches the connection'),
   );
+  const clock = await orClosed(connection, clockOf(connection, log));
   const deps: ServiceDeps = {
     connection,
     log,
-    nowMs: Date.now,
+    nowMs: clock.nowMs,
+    saw: (serverMs) => clock.saw(serverMs),
     onForeign: (message) => log.error({ foreign: message }, 'a message in the ledger is no event'),
   };
-  const config = await limitsInForce(connection, options.config).catch(async (error: unknown) => {
-    await connection.close();
-    throw error;
-  });
+  const config = await orClosed(connection, limitsInForce(connection, options.config));
   const opening = new Opening({ ...options, config, deps });
   try {
     // After the connection: a server does not wait for the credentials of a process that is busy reading code.

@@ -108,8 +108,11 @@ class Admission {
   async handle(message: JsMsg): Promise<Disposition> {
     const planId = this.planOf(message);
     if (planId !== undefined && !(await this.#isNext(planId, message.seq))) {
-      const { log } = this.#deps;
-      log.info({ plan_id: planId, seq: message.seq, age_s: ageS(message) }, 'a command waits for one stored before it');
+      const { log, nowMs } = this.#deps;
+      log.info(
+        { plan_id: planId, seq: message.seq, age_s: ageS(message, nowMs()) },
+        'a command waits for one stored before it',
+      );
       return { kind: 'later', delayMs: WAIT_MS };
     }
     const { name, principal } = parseCommandSubject(message.subject) ?? {};

@@ -7,19 +7,21 @@ import type { ServiceDeps } from './deps.ts';
 import { type StandingOptions, Standings } from './standing.ts';
 
 interface Options
-  extends Omit<ConsumeOptions, 'connection' | 'log' | 'bury' | 'consumer' | 'remake'>,
+  extends Omit<ConsumeOptions, 'connection' | 'log' | 'nowMs' | 'bury' | 'consumer' | 'remake'>,
     Partial<Pick<StandingOptions, 'keepQuarantined'>> {
   readonly consumer: ConsumerSpec;
   /** Who is to hear of a dead letter; undefined when nobody knows. */
   principalOf(message: JsMsg, planId: string | undefined): Promise<string | undefined>;
 }
 
+type ConsumingDeps = Pick<ServiceDeps, 'connection' | 'log'> & Partial<Pick<ServiceDeps, 'nowMs' | 'saw'>>;
+
 /**
  * The consume loop as a service runs it: what can never be handled becomes a dead letter, and a message of a plan that a
  * later version has written to is handed back. A consumer that is gone is made anew.
  */
 export function consumeFor(
-  { connection, log }: Pick<ServiceDeps, 'connection' | 'log'>,
+  { connection, log, nowMs = Date.now, saw }: ConsumingDeps,
   { keepQuarantined = false, ...options }: Options,
 ): Promise<Consumption> {
   const standings = new Standings({ log, keepQuarantined, nowMs: () => performance.now(), random: Math.random });
@@ -27,6 +29,11 @@ export function consumeFor(
     ...options,
     connection,
     log,
+    nowMs,
+    delivered(message) {
+      saw?.(message.info.timestampNanos / 1_000_000);
+      options.delivered?.(message);
+    },
     async handle(message, signal) {
       try {
         return await options.handle(message, signal);

@@ -6,6 +6,9 @@ import type { ForeignMessage } from '../../shared/journal/snapshot.ts';
 export interface ServiceDeps {
   readonly connection: NatsConnection;
   readonly log: Logger;
+  /** The clock of the NATS server (Law 7). */
   readonly nowMs: () => number;
+  /** Told when the server stored what is read here: its clock is not behind that. */
+  readonly saw?: (serverMs: number) => void;
   readonly onForeign: (message: ForeignMessage) => void;
 }

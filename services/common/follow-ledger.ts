@@ -13,12 +13,14 @@ export interface FollowLedgerOptions {
   readonly journal: Journal;
   /** Called for every commit of every plan, one at a time a plan. The state is at least as new as the commit. */
   react(events: readonly LedgerEvent[], snapshot: Snapshot, seq: number): Promise<void>;
+  /** Told of the subject of each commit as it comes, also while one before it of its plan is reacted to. */
+  heard?(subject: string): void;
 }
 
 const PLANS_AT_ONCE = 64;
 
 /** Reacts to the ledger: the shape of every service whose input is what others wrote. */
-export function followLedger({ deps, consumer, journal, react }: FollowLedgerOptions): Promise<Consumption> {
+export function followLedger({ deps, consumer, journal, react, heard }: FollowLedgerOptions): Promise<Consumption> {
   return consumeFor(deps, {
     consumer,
     keepQuarantined: true,
@@ -26,6 +28,7 @@ export function followLedger({ deps, consumer, journal, react }: FollowLedgerOpt
     keyOf: (message) => planOfSubject(message.subject) ?? '',
     planOf: (message) => planOfSubject(message.subject),
     principalOf: (_, planId) => journal.principalOf(planId),
+    delivered: ({ subject }) => heard?.(subject),
     async handle(message): Promise<Disposition> {
       const planId = planOfSubject(message.subject);
       const { subject, seq, data } = message;

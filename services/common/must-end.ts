@@ -1,19 +1,71 @@
-import { type Fault, toFault } from '../../shared/errors/isomorph-error.ts';
+import { type Fault, IsomorphError, toFault } from '../../shared/errors/isomorph-error.ts';
+
+/** For so long a store or a judge may stay silent for a plan that has to end. */
+const PATIENCE_MS = 2_000;
+
+const silence = (): IsomorphError =>
+  new IsomorphError('ERR_UNAVAILABLE', `there was no answer in ${PATIENCE_MS / 1_000} s, and the plan had to end`);
+
+/** What is asked for one plan, which may have to end while it is asked. Whoever was silent once then is asked nothing more. */
+export class Ending {
+  readonly #waiting = new Set<() => void>();
+  #mustEnd: boolean;
+  #isSilent = false;
+
+  constructor(mustEnd: boolean) {
+    this.#mustEnd = mustEnd;
+  }
+
+  get mustEnd(): boolean {
+    return this.#mustEnd;
+  }
+
+  /** The ledger asks the plan to end. */
+  tell(): void {
+    this.#mustEnd = true;
+    for (const begin of this.#waiting) begin();
+  }
+
+  /** @throws what `ask` throws; ERR_UNAVAILABLE when it is silent for longer than a plan that has to end waits */
+  async answer<T>(ask: () => Promise<T>): Promise<T> {
+    if (this.#isSilent) throw silence();
+    let timer: NodeJS.Timeout | undefined;
+    let begin = (): void => undefined;
+    const over = new Promise<never>((_, reject) => {
+      const end = (): void => {
+        this.#isSilent = true;
+        reject(silence());
+      };
+      begin = () => {
+        timer ??= setTimeout(end, PATIENCE_MS);
+      };
+    });
+    this.#waiting.add(begin);
+    if (this.#mustEnd) begin();
+    try {
+      return await Promise.race([ask(), over]);
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(begin);
+    }
+  }
+}
 
 /**
- * What a store or a judge says; where it cannot, what its failure means for a plan that has to end: one that is cancelled or
- * past its deadline waits for nobody (Law 4). Any other plan waits with the message.
+ * What a store or a judge says; where it cannot, or says nothing, what that means for a plan that has to end: one that is
+ * cancelled or past its deadline waits for nobody (Law 4). Any other plan waits with the message.
  * @throws what `ask` throws, while nothing asks the plan to end
  */
 export async function unlessItMustEnd<T, U>(
-  mustEnd: boolean,
+  ending: Ending | boolean,
   ask: () => Promise<T>,
   without: (fault: Fault) => U,
 ): Promise<T | U> {
+  const asked = typeof ending === 'boolean' ? new Ending(ending) : ending;
   try {
-    return await ask();
+    return await asked.answer(ask);
   } catch (error) {
-    if (!mustEnd) throw error;
+    if (!asked.mustEnd) throw error;
     return without(toFault(error));
   }
 }

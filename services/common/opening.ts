@@ -66,6 +66,7 @@ export class Opening implements OpeningContext {
     const gatewaySecret = gatewayKeyFile === undefined ? undefined : await readFile(gatewayKeyFile);
     return this.keep(
       await openArtifactStore(required(artifactsUrl, 'ARTIFACTS_URL'), {
+        nowMs: this.deps.nowMs,
         ...(gatewayUrl === undefined ? {} : { gatewayUrl }),
         ...(gatewaySecret === undefined ? {} : { gatewaySecret }),
       }),

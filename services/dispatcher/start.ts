@@ -1,4 +1,5 @@
 import { openRuntime } from '../../shared/runtime/open.ts';
+import { OwnClockRuntime } from '../../shared/runtime/own-clock.ts';
 import type { Config } from '../common/config/config.ts';
 import { type Opened, type Opening, required } from '../common/opening.ts';
 import { startDispatcher } from './service.ts';
@@ -34,7 +35,7 @@ async function runtimesOf(opening: Opening) {
       }),
     ),
   );
-  return runtimes.map((runtime) => opening.keep(runtime));
+  return runtimes.map((runtime) => opening.keep(new OwnClockRuntime(runtime, opening.deps.nowMs)));
 }
 
 /** Where the scratch of this deployment is: how processors reach it, and what is to be purged. */

@@ -9,7 +9,7 @@ import type { PredicateCall } from '../../shared/plan/plan.ts';
 import { type BoundPredicate, predicateOf } from '../../shared/plan/predicates/index.ts';
 import type { ArtifactEvidence, EvidenceRead, PredicateResult } from '../../shared/plan/predicates/predicate.ts';
 import type { ArtifactStat, ArtifactStore } from '../../shared/world/artifact-store.ts';
-import { unlessItMustEnd } from '../common/must-end.ts';
+import { type Ending, unlessItMustEnd } from '../common/must-end.ts';
 import { isEvidence } from './decide.ts';
 
 /** More than any predicate judges is not read. */
@@ -26,6 +26,8 @@ interface Sight {
   readonly judge: Pick<Judge, 'predicate'>;
   readonly room: Pick<ByteRoom, 'during'>;
   readonly state: PlanState;
+  /** Default: as the state says. */
+  readonly ending?: Ending;
 }
 
 /** What is at a path that a predicate looks at; its bytes are read when there is room for them. */
@@ -94,7 +96,7 @@ const MAX_COSTLY = 5;
  */
 function check(sight: Sight, predicate: BoundPredicate, call: PredicateCall): Promise<JudgedPredicate> {
   return unlessItMustEnd(
-    sight.state.cancelRequested !== undefined,
+    sight.ending ?? sight.state.cancelRequested !== undefined,
     () => judged(sight, predicate, call),
     ({ code, message }) => {
       const found = `could not be judged before the plan had to end: ${code}: ${message}`;

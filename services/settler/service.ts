@@ -10,10 +10,11 @@ import type { Consumption } from '../../shared/nats/consume.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import { leftBy } from '../../shared/plan/left.ts';
 import { CONSUMERS } from '../../shared/wire/consumers.ts';
+import { isCancellation, planOfSubject } from '../../shared/wire/ledger.ts';
 import type { ArtifactStore, PutResult } from '../../shared/world/artifact-store.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
-import { unlessItMustEnd } from '../common/must-end.ts';
+import { Ending, unlessItMustEnd } from '../common/must-end.ts';
 import { Showing } from '../common/showing.ts';
 import {
   decideEndWithoutDocument,
@@ -41,6 +42,8 @@ class Settler {
   readonly #plans: AdmittedPlans;
   readonly #room = new ByteRoom(EVIDENCE_BYTES);
   readonly #showing: Showing;
+  /** Of the plans that are settled just now. */
+  readonly #endings = new Map<string, Ending>();
 
   constructor(deps: SettlerDeps, journal: Journal) {
     this.#deps = deps;
@@ -49,20 +52,37 @@ class Settler {
     this.#showing = new Showing(deps.store);
   }
 
+  /** A plan that is cancelled while somebody waits for a store or a judge has to end all the same. */
+  heard(subject: string): void {
+    const planId = planOfSubject(subject);
+    if (planId !== undefined && isCancellation(subject)) this.#endings.get(planId)?.tell();
+  }
+
   async react(events: readonly LedgerEvent[], { state }: Snapshot): Promise<void> {
-    if (state.phase === 'admitted') await this.#settle(state);
+    if (state.phase === 'admitted') await this.#settleHearing(state);
     // Last: it may wait for long.
     await this.#storeOwed(owedReceipts(events, this.#deps.nowMs()), state);
   }
 
-  async #settle(state: PlanState): Promise<void> {
+  /** Commits of a plan are reacted to one after another. */
+  async #settleHearing(state: PlanState): Promise<void> {
+    const ending = new Ending(state.cancelRequested !== undefined);
+    this.#endings.set(state.planId, ending);
+    try {
+      await this.#settle(state, ending);
+    } finally {
+      this.#endings.delete(state.planId);
+    }
+  }
+
+  async #settle(state: PlanState, ending: Ending): Promise<void> {
     const plan = await unlessItMustEnd(
-      state.cancelRequested !== undefined,
+      ending,
       () => this.#plans.of(state),
       (why) => why,
     );
     if ('code' in plan) await this.#endWithoutDocument(state.planId, plan);
-    else await this.#settlePlan(await this.#settleExecutions(state, plan), plan);
+    else await this.#settlePlan(await this.#settleExecutions(state, plan, ending), plan, ending);
   }
 
   /** @throws why the document cannot be read, where the chain alone does not tell the end */
@@ -72,7 +92,7 @@ class Settler {
     this.#deps.log.warn({ plan_id: planId, status: decision.status, why }, 'settled without its admitted document');
   }
 
-  async #settleExecutions(state: PlanState, plan: AdmittedPlan): Promise<PlanState> {
+  async #settleExecutions(state: PlanState, plan: AdmittedPlan, ending: Ending): Promise<PlanState> {
     let current = state;
     let isTaking = true;
     for (const execution of unsettled(state)) {
@@ -81,7 +101,7 @@ class Settler {
       // A store that did not take one is not asked to take the next: each may cost as long as a server lets one wait.
       const left = leftBy(current, plan, execution);
       const stored: PutResult | undefined = isTaking
-        ? await this.#storedUnlessItMustEnd(current, receipt, left)
+        ? await this.#storedUnlessItMustEnd(current.planId, receipt, left, ending)
         : undefined;
       isTaking = stored !== undefined;
       const command = { plan, executionId, receipt, stored };
@@ -91,15 +111,16 @@ class Settler {
   }
 
   #storedUnlessItMustEnd(
-    state: PlanState,
+    planId: string,
     receipt: ReceiptDocument,
     left: readonly Artifact[],
+    ending: Ending,
   ): Promise<PutResult | undefined> {
     return unlessItMustEnd(
-      state.cancelRequested !== undefined,
+      ending,
       () => this.#store(receipt, left),
       (fault) => {
-        this.#deps.log.warn({ plan_id: state.planId, path: receipt.path, fault }, 'a plan ends without a receipt');
+        this.#deps.log.warn({ plan_id: planId, path: receipt.path, fault }, 'a plan ends without a receipt');
         return undefined;
       },
     );
@@ -125,9 +146,12 @@ class Settler {
     }
   }
 
-  async #settlePlan(state: PlanState, plan: AdmittedPlan): Promise<void> {
+  async #settlePlan(state: PlanState, plan: AdmittedPlan, ending: Ending): Promise<void> {
     const { store, judge } = this.#deps;
-    const results = await checkPredicates({ store, judge, room: this.#room, state }, duePredicates(state, plan));
+    const results = await checkPredicates(
+      { store, judge, room: this.#room, state, ending },
+      duePredicates(state, plan),
+    );
     const command = { plan, checked: { from: state.predicates.length, results } };
     const { decision } = await this.#journal.append(state.planId, decideSettlePlan, command);
     const { status } = decision;
@@ -144,5 +168,6 @@ export function startSettler(deps: SettlerDeps): Promise<Consumption> {
     consumer: CONSUMERS.settler,
     journal,
     react: (events, snapshot) => settler.react(events, snapshot),
+    heard: (subject) => settler.heard(subject),
   });
 }

@@ -35,13 +35,16 @@ export const giveUp = (reason: Fault, planId?: string): Dead => ({
   ...(planId === undefined ? {} : { planId }),
 });
 
-/** For how long a message has been stored, in seconds, by the clock of this process. */
-export const ageS = ({ info }: JsMsg): number => Math.round(Date.now() / 1_000 - info.timestampNanos / 1_000_000_000);
+/** For how long a message has been stored, in seconds. @param nowMs by the clock of the server */
+export const ageS = ({ info }: JsMsg, nowMs: number): number =>
+  Math.round(nowMs / 1_000 - info.timestampNanos / 1_000_000_000);
 
 export interface ConsumeOptions {
   readonly connection: NatsConnection;
   readonly consumer: { readonly stream: string; readonly durable: string };
   readonly log: Logger;
+  /** The clock of the server, for the age of messages; default: that of this machine. */
+  readonly nowMs?: () => number;
   /** Messages of one key are handled one after another, in order. */
   keyOf(message: JsMsg): string;
   /** The plan that a message speaks of: its dead letter is filed there, whatever killed it. Default: none is known. */
@@ -258,7 +261,7 @@ class Loop {
   }
 
   async #judge(message: JsMsg): Promise<Disposition> {
-    const { log, handle, patienceS = Number.POSITIVE_INFINITY } = this.#options;
+    const { log, handle, nowMs = Date.now, patienceS = Number.POSITIVE_INFINITY } = this.#options;
     try {
       return await handle(message, this.#abort.signal);
     } catch (error) {
@@ -266,7 +269,7 @@ class Loop {
       const { seq, subject } = message;
       const deliveries = message.info.deliveryCount;
       const passing = error instanceof IsomorphError && error.retryable && error.code !== 'ERR_INTERNAL';
-      const about = { subject, seq, deliveries, age_s: ageS(message) };
+      const about = { subject, seq, deliveries, age_s: ageS(message, nowMs()) };
       if (passing) this.#tell('handling failed', error, about);
       else log.warn({ err: error, ...about }, 'handling failed');
       if (!passing && this.#countDefect(seq) >= MAX_DEFECTS) return giveUp(toFault(error));

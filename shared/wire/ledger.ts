@@ -15,6 +15,9 @@ export const COMMITTED_LEDGER = 'committed.ledger.>';
 /** Cancellations of any plan, as stored. */
 export const COMMITTED_CANCELLATIONS = 'committed.ledger.*.plan.cancel_requested';
 
+/** Whether a commit ends with the cancellation of its plan, by its subject. */
+export const isCancellation = (subject: string): boolean => subject.endsWith('.plan.cancel_requested');
+
 /** `ledger.<plan_id>.<kind of the last event>`. */
 export const commitSubject = (last: Pick<RawEvent, 'plan_id' | 'kind'>): string =>
   `ledger.${last.plan_id}.${last.kind}`;

@@ -7,7 +7,7 @@ import { backoffMs, delay } from '../../../../async/delay.ts';
 import { KeyedQueue } from '../../../../async/keyed-queue.ts';
 import { IsomorphError } from '../../../../errors/isomorph-error.ts';
 import { isConflict, isStreamFull } from '../../../../nats/missing.ts';
-import { ServerClock } from '../../../../providers/nats/clock.ts';
+import { AskedClock } from '../../../../providers/nats/asked-clock.ts';
 import type { Room } from '../../../../providers/nats/room.ts';
 import { type NatsAccess, natsAccess, orUnavailable } from '../../../../providers/nats/scratch.ts';
 import { KV_BUCKET, KV_MARKER_TTL_S, KV_STREAM, kvKey, kvSubject, kvSubjectsOf } from '../../../../wire/scratch-kv.ts';
@@ -34,7 +34,7 @@ class NatsKv implements KvDriver {
   readonly capabilities = CAPABILITIES;
   readonly #nats: NatsAccess;
   readonly #bucket: KV;
-  readonly #clock: ServerClock;
+  readonly #clock: AskedClock;
   readonly #room: Room;
   /** One incr of a key at a time in this process: against itself, compare-and-set would only lose. */
   readonly #turns = new KeyedQueue();
@@ -44,7 +44,7 @@ class NatsKv implements KvDriver {
   constructor(nats: NatsAccess, bucket: KV) {
     this.#nats = nats;
     this.#bucket = bucket;
-    this.#clock = new ServerClock(nats.manager, KV_STREAM);
+    this.#clock = new AskedClock(nats.manager, KV_STREAM);
     this.#room = roomOfBucket(nats);
   }
 

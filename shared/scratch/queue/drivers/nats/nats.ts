@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
+import { AskedClock } from '../../../../providers/nats/asked-clock.ts';
 import type { Room } from '../../../../providers/nats/room.ts';
 import { type NatsAccess, natsAccess, orUnavailable } from '../../../../providers/nats/scratch.ts';
 import { QUEUE_DEDUPE_S, scratchSubjects, type TopicPlace, topicPlace } from '../../../../wire/scratch-streams.ts';
@@ -63,10 +64,12 @@ class NatsQueue implements QueueDriver {
   readonly #ending = new Set<Promise<unknown>>();
 
   readonly #room: Room;
+  readonly #clock: AskedClock;
 
   constructor(nats: NatsAccess) {
     this.#nats = nats;
     this.#room = roomOfQueues(nats);
+    this.#clock = new AskedClock(nats.manager, placeOf('any', 'any').stream);
   }
 
   publish({ planId, topic, body, idempotencyKey, delayMs }: Parameters<QueueDriver['publish']>[0]): Promise<string> {
@@ -76,10 +79,15 @@ class NatsQueue implements QueueDriver {
       await this.#room.take(place.stream, body.byteLength);
       const keyed = idempotencyKey === undefined ? undefined : idOfKey(place, idempotencyKey);
       const id = keyed ?? (delayMs > 0 ? randomUUID() : undefined);
-      const message = { id, body, fields: {}, dueMs: delayMs > 0 ? Date.now() + delayMs : 0 };
+      const message = { id, body, fields: {}, dueMs: await this.#dueMs(delayMs) };
       const seq = await topics.send(this.#nats, place, message, keyed === undefined ? {} : { msgID: keyed });
       return id ?? String(seq);
     });
+  }
+
+  /** By the clock of the server, which lets it come then; 0 for at once. */
+  async #dueMs(delayMs: number): Promise<number> {
+    return delayMs > 0 ? (await this.#clock.nowMs()) + delayMs : 0;
   }
 
   consume(request: ConsumeRequest): ReturnType<QueueDriver['consume']> {
@@ -98,7 +106,7 @@ class NatsQueue implements QueueDriver {
   ack(planId: string, topic: string, receiptHandle: string): Promise<void> {
     return orUnavailable(async () => {
       const place = placeOf(planId, topic);
-      const { reply, mark, delivery } = readHandle(receiptHandle, place, Date.now());
+      const { reply, mark, delivery } = readHandle(receiptHandle, place, await this.#clock.nowMs());
       const written = await topics.writeMark(this.#nats, place, delivery.sequence, { is: 'acked' }, mark);
       if (written === undefined) throw badReceipt('was used, or the message was delivered again');
       this.#end(reply);
@@ -109,13 +117,18 @@ class NatsQueue implements QueueDriver {
     return orUnavailable(async () => {
       const { planId, topic, receiptHandle, delayMs, reason, maxDeliveries } = request;
       const place = placeOf(planId, topic);
-      const { reply, mark: expected, deliveries, delivery } = readHandle(receiptHandle, place, Date.now());
+      const {
+        reply,
+        mark: expected,
+        deliveries,
+        delivery,
+      } = readHandle(receiptHandle, place, await this.#clock.nowMs());
       const stored = await topics.readStored(this.#nats, place, delivery.sequence);
       if (stored === undefined) throw badReceipt('names a message that is gone');
       const mark: Exclude<Mark, { is: 'leased' | 'acked' }> =
         deliveries >= maxDeliveries
           ? { is: 'dead', deliveries, reason }
-          : { is: 'nacked', deliveries, dueMs: delayMs > 0 ? Date.now() + delayMs : 0 };
+          : { is: 'nacked', deliveries, dueMs: await this.#dueMs(delayMs) };
       if ((await topics.writeMark(this.#nats, place, delivery.sequence, mark, expected)) === undefined) {
         throw badReceipt('was used, or the message was delivered again');
       }
@@ -189,7 +202,7 @@ class NatsQueue implements QueueDriver {
       await this.#finish(mark, copy);
       return { dead: { kind: 'deadletter', deliveries: mark.deliveries } };
     }
-    const expiresAtMs = Date.now() + visibilityMs;
+    const expiresAtMs = (await this.#clock.nowMs()) + visibilityMs;
     if (visibilityMs !== this.#consumers.get(place.consumer)) {
       this.#nats.connection.publish(reply, `-NAK ${JSON.stringify({ delay: visibilityMs * 1_000_000 })}`);
     }

@@ -32,7 +32,7 @@ export const headersOf = (fields: Readonly<Record<string, string | undefined>>):
   return made;
 };
 
-/** Publishes to a topic, at once or by the server's own schedule. */
+/** Publishes to a topic, at once where `dueMs` is 0, else by the server's own schedule. */
 export async function send(
   { stream }: NatsAccess,
   place: TopicPlace,
@@ -40,7 +40,7 @@ export async function send(
   options: Partial<JetStreamPublishOptions>,
 ): Promise<number> {
   const { id, body, fields, dueMs } = message;
-  const isLater = dueMs > Date.now() && id !== undefined;
+  const isLater = dueMs > 0 && id !== undefined;
   const subject = isLater ? laterSubject(place, id) : place.subject;
   const schedule = isLater
     ? { 'Nats-Schedule': `@at ${new Date(dueMs).toISOString()}`, 'Nats-Schedule-Target': place.subject }
