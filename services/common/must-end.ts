@@ -7,7 +7,7 @@ const silence = (): IsomorphError =>
   new IsomorphError('ERR_UNAVAILABLE', `there was no answer in ${PATIENCE_MS / 1_000} s, and the plan had to end`);
 
 /** What is asked for one plan, which may have to end while it is asked. Whoever was silent once then is asked nothing more. */
-export class Ending {
+export class PlanQuestions {
   readonly #waiting = new Set<() => void>();
   #mustEnd: boolean;
   #isSilent = false;
@@ -57,11 +57,11 @@ export class Ending {
  * @throws what `ask` throws, while nothing asks the plan to end
  */
 export async function unlessItMustEnd<T, U>(
-  ending: Ending | boolean,
+  ending: PlanQuestions | boolean,
   ask: () => Promise<T>,
   without: (fault: Fault) => U,
 ): Promise<T | U> {
-  const asked = typeof ending === 'boolean' ? new Ending(ending) : ending;
+  const asked = typeof ending === 'boolean' ? new PlanQuestions(ending) : ending;
   try {
     return await asked.answer(ask);
   } catch (error) {

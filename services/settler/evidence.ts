@@ -9,7 +9,7 @@ import type { PredicateCall } from '../../shared/plan/plan.ts';
 import { type BoundPredicate, predicateOf } from '../../shared/plan/predicates/index.ts';
 import type { ArtifactEvidence, EvidenceRead, PredicateResult } from '../../shared/plan/predicates/predicate.ts';
 import type { ArtifactStat, ArtifactStore } from '../../shared/world/artifact-store.ts';
-import { type Ending, unlessItMustEnd } from '../common/must-end.ts';
+import { type PlanQuestions, unlessItMustEnd } from '../common/must-end.ts';
 import { isEvidence } from './decide.ts';
 
 /** More than any predicate judges is not read. */
@@ -27,7 +27,7 @@ interface Sight {
   readonly room: Pick<ByteRoom, 'during'>;
   readonly state: PlanState;
   /** Default: as the state says. */
-  readonly ending?: Ending;
+  readonly ending?: PlanQuestions;
 }
 
 /** What is at a path that a predicate looks at; its bytes are read when there is room for them. */

@@ -14,7 +14,7 @@ import { isCancellation, planOfSubject } from '../../shared/wire/ledger.ts';
 import type { ArtifactStore, PutResult } from '../../shared/world/artifact-store.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
-import { Ending, unlessItMustEnd } from '../common/must-end.ts';
+import { PlanQuestions, unlessItMustEnd } from '../common/must-end.ts';
 import { Showing } from '../common/showing.ts';
 import {
   decideEndWithoutDocument,
@@ -43,7 +43,7 @@ class Settler {
   readonly #room = new ByteRoom(EVIDENCE_BYTES);
   readonly #showing: Showing;
   /** Of the plans that are settled just now. */
-  readonly #endings = new Map<string, Ending>();
+  readonly #endings = new Map<string, PlanQuestions>();
 
   constructor(deps: SettlerDeps, journal: Journal) {
     this.#deps = deps;
@@ -66,7 +66,7 @@ class Settler {
 
   /** Commits of a plan are reacted to one after another. */
   async #settleHearing(state: PlanState): Promise<void> {
-    const ending = new Ending(state.cancelRequested !== undefined);
+    const ending = new PlanQuestions(state.cancelRequested !== undefined);
     this.#endings.set(state.planId, ending);
     try {
       await this.#settle(state, ending);
@@ -75,7 +75,7 @@ class Settler {
     }
   }
 
-  async #settle(state: PlanState, ending: Ending): Promise<void> {
+  async #settle(state: PlanState, ending: PlanQuestions): Promise<void> {
     const plan = await unlessItMustEnd(
       ending,
       () => this.#plans.of(state),
@@ -92,7 +92,7 @@ class Settler {
     this.#deps.log.warn({ plan_id: planId, status: decision.status, why }, 'settled without its admitted document');
   }
 
-  async #settleExecutions(state: PlanState, plan: AdmittedPlan, ending: Ending): Promise<PlanState> {
+  async #settleExecutions(state: PlanState, plan: AdmittedPlan, ending: PlanQuestions): Promise<PlanState> {
     let current = state;
     let isTaking = true;
     for (const execution of unsettled(state)) {
@@ -114,7 +114,7 @@ class Settler {
     planId: string,
     receipt: ReceiptDocument,
     left: readonly Artifact[],
-    ending: Ending,
+    ending: PlanQuestions,
   ): Promise<PutResult | undefined> {
     return unlessItMustEnd(
       ending,
@@ -146,7 +146,7 @@ class Settler {
     }
   }
 
-  async #settlePlan(state: PlanState, plan: AdmittedPlan, ending: Ending): Promise<void> {
+  async #settlePlan(state: PlanState, plan: AdmittedPlan, ending: PlanQuestions): Promise<void> {
     const { store, judge } = this.#deps;
     const results = await checkPredicates(
       { store, judge, room: this.#room, state, ending },

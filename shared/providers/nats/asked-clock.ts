@@ -22,4 +22,9 @@ export class AskedClock {
     }
     return this.#clock.nowMs();
   }
+
+  /** The instant so long from now; 0 for at once. */
+  async after(delayMs: number): Promise<number> {
+    return delayMs > 0 ? (await this.nowMs()) + delayMs : 0;
+  }
 }

@@ -79,15 +79,10 @@ class NatsQueue implements QueueDriver {
       await this.#room.take(place.stream, body.byteLength);
       const keyed = idempotencyKey === undefined ? undefined : idOfKey(place, idempotencyKey);
       const id = keyed ?? (delayMs > 0 ? randomUUID() : undefined);
-      const message = { id, body, fields: {}, dueMs: await this.#dueMs(delayMs) };
+      const message = { id, body, fields: {}, dueMs: await this.#clock.after(delayMs) };
       const seq = await topics.send(this.#nats, place, message, keyed === undefined ? {} : { msgID: keyed });
       return id ?? String(seq);
     });
-  }
-
-  /** By the clock of the server, which lets it come then; 0 for at once. */
-  async #dueMs(delayMs: number): Promise<number> {
-    return delayMs > 0 ? (await this.#clock.nowMs()) + delayMs : 0;
   }
 
   consume(request: ConsumeRequest): ReturnType<QueueDriver['consume']> {
@@ -128,7 +123,7 @@ class NatsQueue implements QueueDriver {
       const mark: Exclude<Mark, { is: 'leased' | 'acked' }> =
         deliveries >= maxDeliveries
           ? { is: 'dead', deliveries, reason }
-          : { is: 'nacked', deliveries, dueMs: await this.#dueMs(delayMs) };
+          : { is: 'nacked', deliveries, dueMs: await this.#clock.after(delayMs) };
       if ((await topics.writeMark(this.#nats, place, delivery.sequence, mark, expected)) === undefined) {
         throw badReceipt('was used, or the message was delivered again');
       }
