@@ -1,5 +1,5 @@
 import { readStream } from '../../shared/nats/read.ts';
-import { ALL_DEAD, DEAD_STREAM, parseDeadLetter, parseDeadSubject } from '../../shared/wire/dead.ts';
+import { ALL_DEAD, DEAD_STREAM, type DeadLetter, parseDeadLetter, parseDeadSubject } from '../../shared/wire/dead.ts';
 import type { Context } from '../context.ts';
 import { deadLines, type ListedLetter } from '../render/dead.ts';
 
@@ -11,7 +11,7 @@ export interface DeadOptions {
 const decoder = new TextDecoder();
 
 /** Whoever may write there may write anything: what is no letter is left out. */
-function letterOf(data: Uint8Array): Omit<ListedLetter, 'stored_at' | 'principal' | 'plan_id'> | undefined {
+function letterOf(data: Uint8Array): DeadLetter | undefined {
   let value: unknown;
   try {
     value = JSON.parse(decoder.decode(data));
@@ -28,13 +28,13 @@ export async function dead(context: Context, planId: string | undefined, options
   const listed: ListedLetter[] = [];
   const place = { stream: DEAD_STREAM, filter: ALL_DEAD, fromSeq: 1 };
   for await (const { subject, storedAt, data } of readStream(await context.connection('auditor'), place)) {
-    const address = parseDeadSubject(subject);
-    if (planId !== undefined && address.planId !== planId) continue;
-    if (principal !== undefined && address.principal !== principal) continue;
+    const { principal: who = null, planId: named = null } = parseDeadSubject(subject);
+    if (principal !== undefined && who !== principal) continue;
     const letter = letterOf(data);
     if (letter === undefined) continue;
-    const { principal: who = null, planId: plan = null } = address;
-    listed.push({ stored_at: storedAt, principal: who, plan_id: plan, ...letter });
+    const plan = letter.plan_id ?? named;
+    if (planId !== undefined && plan !== planId) continue;
+    listed.push({ stored_at: storedAt, principal: who, ...letter, plan_id: plan });
     if (listed.length > limit) listed.shift();
   }
   context.out.lines(...deadLines(listed, context.out.theme));

@@ -4,7 +4,7 @@ import { fit, plain } from './text.ts';
 import type { Theme } from './theme.ts';
 
 /** A dead letter with what its subject says; null where that names nobody, or no plan. */
-export interface ListedLetter extends DeadLetter {
+export interface ListedLetter extends Omit<DeadLetter, 'plan_id'> {
   readonly stored_at: string;
   readonly principal: string | null;
   readonly plan_id: string | null;

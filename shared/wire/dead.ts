@@ -28,13 +28,34 @@ export function deadSubject({ stream, principal, planId }: DeadAddress): string 
 export const deadFilter = (stream = '*', principal = '*', planId = '*'): string =>
   `dead.${stream.toLowerCase()}.${principal}.${planId}`;
 
+/**
+ * What DEAD keeps of a principal in each stream, and of nobody, is a ring: its subjects there are so many, each with its newest
+ * so many. Whoever floods pushes out letters of its own alone (ADR 105).
+ */
+const RING = { subjects: 16, lettersEach: 16 } as const;
+
+/** Where letters are heard they have their plan in the subject; where they are kept it is in the letter. */
+export const DEAD_RING = {
+  subject_transform: {
+    src: 'dead.*.*.*',
+    dest: `dead.{{wildcard(1)}}.{{wildcard(2)}}.kept.{{partition(${RING.subjects},3)}}`,
+  },
+  max_msgs_per_subject: RING.lettersEach,
+} as const;
+
+/** Letters of one principal in one stream, at most. */
+export const KEPT_LETTERS = RING.subjects * RING.lettersEach;
+
 /** What each principal may hear. */
 export const deadOf = (principal: string): string => `dead.*.${principal}.>`;
 
-/** Whose a stored letter is. Those of earlier versions, `dead.<stream>.<plan_id>`, name no principal. */
+/**
+ * Whose a letter is by its subject: as it is heard, `dead.<stream>.<principal>.<plan_id>`, as it is kept,
+ * `dead.<stream>.<principal>.kept.<n>`, or of an earlier version, `dead.<stream>.<plan_id>`, which names no principal.
+ */
 export function parseDeadSubject(subject: string): DeadAddress {
   const [, stream = '', ...rest] = subject.split('.');
-  const [principal, planId] = rest.length === 1 ? [NOBODY, ...rest] : rest;
+  const [principal, planId] = rest.length === 1 ? [NOBODY, ...rest] : rest.length === 2 ? rest : [rest[0], NOBODY];
   const known = (token: string | undefined) => (token === NOBODY ? undefined : token);
   return { stream: stream.toUpperCase(), principal: known(principal), planId: known(planId) };
 }
@@ -53,6 +74,12 @@ const DeadLetterSchema = Type.Object({
   deliveries: Type.Integer(),
   body_base64: Type.String(),
   body_truncated: Type.Boolean(),
+  /** Those of earlier versions lack what follows. */
+  body_bytes: Type.Optional(Type.Integer()),
+  /** Of the whole body: whoever has it knows it again. */
+  body_cid: Type.Optional(Type.String()),
+  /** The plan that the message spoke of, where it named one. */
+  plan_id: Type.Optional(Type.String()),
 });
 
 /** What could not be handled, and why. */

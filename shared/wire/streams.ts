@@ -1,7 +1,7 @@
 import type { StreamConfig } from '@nats-io/jetstream';
 import { ALARMS_STREAM, alarmSubject, MAX_ALARM_BYTES, rungSubject } from './alarms.ts';
 import { COMMAND_SUBJECTS, COMMANDS_STREAM } from './commands.ts';
-import { ALL_DEAD, DEAD_STREAM } from './dead.ts';
+import { ALL_DEAD, DEAD_RING, DEAD_STREAM } from './dead.ts';
 import { ALL_FACTS, FACTS_STREAM } from './facts.ts';
 import { COMMITTED_LEDGER, LEDGER_STREAM, WHOLE_LEDGER } from './ledger.ts';
 import { ALL_LIVE, LIVE_STREAM } from './progress.ts';
@@ -88,6 +88,7 @@ export const STREAMS: readonly StreamSpec[] = [
     retention: 'limits',
     discard: 'old',
     max_age: 30 * DAY_NS,
+    ...DEAD_RING,
     allow_direct: true,
   },
   ...SCRATCH_STREAMS,

@@ -189,14 +189,21 @@ test('a plan whose id was given back is watched to the end of what took it, and 
 test('dead lists what was refused, by plan and by principal, within 80 columns', async () => {
   await withLive(async ({ connection, cwd, env }) => {
     const js = jetstream(connection);
-    const letter = (code: string, message: string) =>
+    const letter = (code: string, message: string, planId?: string) =>
       JSON.stringify({
+        ...(planId === undefined ? {} : { plan_id: planId }),
         ...{ fault: { code, message }, stream: 'COMMANDS', seq: 7, subject: 'plans.bob.cancel', deliveries: 1 },
         ...{ body_base64: '', body_truncated: false },
       });
     assert.match((await runCli(['dead'], { cwd, env })).stdout, /Nothing was refused/);
-    await js.publish('dead.commands.bob.held', letter('ERR_PRINCIPAL', `plan held is not of bob ${'x'.repeat(200)}`));
-    await js.publish(`dead.commands.${'p'.repeat(63)}.${'q'.repeat(63)}`, letter('ERR_INPUT_UNDECLARED', 'no'));
+    await js.publish(
+      'dead.commands.bob.held',
+      letter('ERR_PRINCIPAL', `plan held is not of bob ${'x'.repeat(200)}`, 'held'),
+    );
+    await js.publish(
+      `dead.commands.${'p'.repeat(63)}.${'q'.repeat(63)}`,
+      letter('ERR_INPUT_UNDECLARED', 'no', 'q'.repeat(63)),
+    );
     await js.publish('dead.commands.of-then', letter('ERR_SCHEMA', 'of an earlier version'));
     await js.publish('dead.commands.bob.held', 'no letter at all');
     const all = await runCli(['dead'], { cwd, env });
