@@ -6,6 +6,7 @@ import { isConsumerMissing, isStreamMissing, isWithoutStorage } from '../../shar
 import { formatAmount } from '../../shared/text/amount.ts';
 import { COMMANDS_STREAM } from '../../shared/wire/commands.ts';
 import { ALL_CONSUMERS, type ConsumerSpec } from '../../shared/wire/consumers.ts';
+import { DEAD_STREAM, lettersEach } from '../../shared/wire/dead.ts';
 import { LEDGER_STREAM } from '../../shared/wire/ledger.ts';
 import { MAX_BYTES_METADATA } from '../../shared/wire/scratch-streams.ts';
 import { RETIRED_STREAMS, STREAMS, type StreamSpec, WORK_QUEUES } from '../../shared/wire/streams.ts';
@@ -116,6 +117,7 @@ function limitedStreams(
     ...spec,
     ...boundedBy(spec, uses.get(spec.name) ?? 0),
     ...(spec.discard_new_per_subject === true ? { max_msgs_per_subject: limits.waitingCommands } : {}),
+    ...(spec.name === DEAD_STREAM ? { max_msgs_per_subject: lettersEach(limits.deadLettersOfPrincipal) } : {}),
   }));
 }
 

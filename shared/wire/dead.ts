@@ -28,23 +28,21 @@ export function deadSubject({ stream, principal, planId }: DeadAddress): string 
 export const deadFilter = (stream = '*', principal = '*', planId = '*'): string =>
   `dead.${stream.toLowerCase()}.${principal}.${planId}`;
 
-/**
- * What DEAD keeps of a principal in each stream, and of nobody, is a ring: its subjects there are so many, each with its newest
- * so many. Whoever floods pushes out letters of its own alone (ADR 105).
- */
-const RING = { subjects: 16, lettersEach: 16 } as const;
+/** Subjects on which the letters of one principal from one stream are kept. */
+const RING_SUBJECTS = 16;
 
-/** Where letters are heard they have their plan in the subject; where they are kept it is in the letter. */
+/**
+ * What DEAD keeps of a principal from each stream, and of nobody, is a ring: few subjects, each with its newest letters. Whoever
+ * floods pushes out letters of its own alone (ADR 105). Where letters are heard they have their plan in the subject; where they
+ * are kept it is in the letter.
+ */
 export const DEAD_RING = {
-  subject_transform: {
-    src: 'dead.*.*.*',
-    dest: `dead.{{wildcard(1)}}.{{wildcard(2)}}.kept.{{partition(${RING.subjects},3)}}`,
-  },
-  max_msgs_per_subject: RING.lettersEach,
+  src: 'dead.*.*.*',
+  dest: `dead.{{wildcard(1)}}.{{wildcard(2)}}.kept.{{partition(${RING_SUBJECTS},3)}}`,
 } as const;
 
-/** Letters of one principal in one stream, at most. */
-export const KEPT_LETTERS = RING.subjects * RING.lettersEach;
+/** How many letters each subject of a ring keeps, for so many of a principal in all. */
+export const lettersEach = (ofPrincipal: number): number => Math.ceil(ofPrincipal / RING_SUBJECTS);
 
 /** What each principal may hear. */
 export const deadOf = (principal: string): string => `dead.*.${principal}.>`;

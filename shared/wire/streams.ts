@@ -88,7 +88,7 @@ export const STREAMS: readonly StreamSpec[] = [
     retention: 'limits',
     discard: 'old',
     max_age: 30 * DAY_NS,
-    ...DEAD_RING,
+    subject_transform: DEAD_RING,
     allow_direct: true,
   },
   ...SCRATCH_STREAMS,

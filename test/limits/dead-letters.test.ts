@@ -2,7 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import * as assert from 'uvu/assert';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
-import { DEAD_STREAM, type DeadLetter, KEPT_LETTERS } from '../../shared/wire/dead.ts';
+import { DEAD_STREAM, type DeadLetter } from '../../shared/wire/dead.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { scaledMs } from '../harness/slowness.ts';
 import { heard, startTestStack, type TestStack } from '../harness/stack.ts';
@@ -13,6 +13,8 @@ const test = suite('dead letters of others stay');
 /** So many of this size are more than the stream holds. */
 const FLOOD = { commands: 1_200, bytes: 16 * 1024, atOnce: 40 } as const;
 
+const KEPT_LETTERS = 256;
+
 let its: TestStack;
 test.before(async () => {
   its = await startTestStack({
@@ -20,6 +22,7 @@ test.before(async () => {
     env: {
       ISOMORPH_PRINCIPALS: 'alice,bob',
       ISOMORPH_MAX_DEAD_BYTES: '1MiB',
+      ISOMORPH_MAX_DEAD_LETTERS_A_PRINCIPAL: `${KEPT_LETTERS}`,
       ISOMORPH_MAX_WAITING_COMMANDS_A_PRINCIPAL: '2000',
     },
   });

@@ -14,13 +14,19 @@ export interface Letter {
   readonly plan: string;
 }
 
-export function letterOf({ bytes, subject }: Stored): Letter {
-  const { stream, seq, fault } = JSON.parse(Buffer.from(bytes).toString('utf8')) as {
+export function letterOf({ bytes }: Stored): Letter {
+  const {
+    stream,
+    seq,
+    fault,
+    plan_id: plan,
+  } = JSON.parse(Buffer.from(bytes).toString('utf8')) as {
     stream: string;
     seq: number;
     fault: { code: string };
+    plan_id?: string;
   };
-  return { stream, seq, code: fault.code, plan: subject.split('.')[3] ?? '' };
+  return { stream, seq, code: fault.code, plan: plan ?? '_' };
 }
 
 /** How a plan ended, in one word and the codes of its faults. */

@@ -96,6 +96,14 @@ const PRINCIPAL_LIMITS = {
     meaning: 'commands of one kind that wait for admission, of one principal',
     fallback: 256,
   }),
+  deadLettersOfPrincipal: count({
+    name: 'ISOMORPH_MAX_DEAD_LETTERS_A_PRINCIPAL',
+    meaning:
+      'refused commands, and messages that were given up, of one principal from one stream (DEAD); its oldest go',
+    fallback: 1_024,
+    least: 16,
+    isRolling: true,
+  }),
   openPlansOfPrincipal: count({
     name: 'ISOMORPH_MAX_OPEN_PLANS_A_PRINCIPAL',
     meaning: 'plans that were admitted and have not ended, of one principal',
