@@ -7,7 +7,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { isStreamMissing, isWithoutStorage } from '../../shared/nats/missing.ts';
 import { COMMANDS_STREAM } from '../../shared/wire/commands.ts';
-import { DEAD_STREAM, lettersEach } from '../../shared/wire/dead.ts';
+import { DEAD_KEPT_STREAM, lettersEach } from '../../shared/wire/dead.ts';
 import { LEDGER_STREAM } from '../../shared/wire/ledger.ts';
 import { MAX_BYTES_METADATA } from '../../shared/wire/scratch-streams.ts';
 import { STREAMS } from '../../shared/wire/streams.ts';
@@ -99,7 +99,7 @@ export async function changeLimit(
       return 'now';
     }
     if (key === 'deadLettersOfPrincipal' && value !== undefined) {
-      await streams.update(DEAD_STREAM, { max_msgs_per_subject: lettersEach(value) });
+      await streams.update(DEAD_KEPT_STREAM, { max_msgs_per_subject: lettersEach(value) });
       return 'now';
     }
     return changed.length > 0 || LIVE.has(key) ? 'now' : 'next start';

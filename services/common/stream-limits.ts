@@ -3,7 +3,7 @@ import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { formatAmount } from '../../shared/text/amount.ts';
 import { ALARMS_STREAM } from '../../shared/wire/alarms.ts';
 import { COMMANDS_STREAM } from '../../shared/wire/commands.ts';
-import { DEAD_STREAM } from '../../shared/wire/dead.ts';
+import { DEAD_KEPT_STREAM, DEAD_STREAM } from '../../shared/wire/dead.ts';
 import { FACTS_STREAM } from '../../shared/wire/facts.ts';
 import { LEDGER_STREAM } from '../../shared/wire/ledger.ts';
 import { LIVE_STREAM } from '../../shared/wire/progress.ts';
@@ -20,19 +20,21 @@ const LIMIT_OF: Readonly<Record<string, StreamLimitKey>> = {
   [FACTS_STREAM]: 'factsBytes',
   [LIVE_STREAM]: 'liveBytes',
   [DEAD_STREAM]: 'deadBytes',
+  [DEAD_KEPT_STREAM]: 'deadBytes',
   [KV_STREAM]: 'kvBytes',
 };
 
 /** Of the ledger, for the ends of open plans: nothing else is written into it. */
 export const KEPT_SHARE = 0.1;
 
-/** Queues share theirs. */
 export const limitOfStream = (stream: string): StreamLimitKey =>
   Object.hasOwn(LIMIT_OF, stream) ? (LIMIT_OF[stream] as StreamLimitKey) : 'queuesBytes';
 
+/** How many streams share a limit. */
+const SHARED_BY: Partial<Readonly<Record<StreamLimitKey, number>>> = { queuesBytes: QUEUE_SHARDS, deadBytes: 2 };
+
 /** What one stream gets of a limit. */
-export const shareOf = (key: StreamLimitKey, bytes: number): number =>
-  key === 'queuesBytes' ? Math.floor(bytes / QUEUE_SHARDS) : bytes;
+export const shareOf = (key: StreamLimitKey, bytes: number): number => Math.floor(bytes / (SHARED_BY[key] ?? 1));
 
 export const bytesOfStream = (stream: string, limits: StreamLimits): number => {
   const key = limitOfStream(stream);

@@ -6,7 +6,7 @@ import { isConsumerMissing, isStreamMissing, isWithoutStorage } from '../../shar
 import { formatAmount } from '../../shared/text/amount.ts';
 import { COMMANDS_STREAM } from '../../shared/wire/commands.ts';
 import { ALL_CONSUMERS, type ConsumerSpec } from '../../shared/wire/consumers.ts';
-import { DEAD_STREAM, lettersEach } from '../../shared/wire/dead.ts';
+import { DEAD_KEPT_STREAM, DEAD_STREAM, lettersEach } from '../../shared/wire/dead.ts';
 import { LEDGER_STREAM } from '../../shared/wire/ledger.ts';
 import { MAX_BYTES_METADATA } from '../../shared/wire/scratch-streams.ts';
 import { RETIRED_STREAMS, STREAMS, type StreamSpec, WORK_QUEUES } from '../../shared/wire/streams.ts';
@@ -25,12 +25,15 @@ async function ensureStream(jsm: JetStreamManager, spec: StreamSpec, isThere: bo
   await jsm.streams.add({ ...config, ...(await numberingOf(jsm, spec)) });
 }
 
+/** Streams whose sequences are remembered elsewhere: the ledger names commands by theirs, DEAD_KEPT goes on behind the last letter it had. */
+const NUMBERED_ON: ReadonlySet<string> = new Set([COMMANDS_STREAM, DEAD_STREAM]);
+
 /**
- * The ledger names commands by their sequence. When their stream is made anew beside a ledger it counts on above all that
- * it can have given: the milliseconds since 1970, at fewer than a thousand commands a second.
+ * When such a stream is made anew beside a ledger it counts on above all that it can have given: the milliseconds since 1970,
+ * at fewer than a thousand messages a second.
  */
 async function numberingOf(jsm: JetStreamManager, { name }: StreamSpec): Promise<Partial<StreamConfig>> {
-  if (name !== COMMANDS_STREAM) return {};
+  if (!NUMBERED_ON.has(name)) return {};
   try {
     const { state } = await jsm.streams.info(LEDGER_STREAM);
     return state.messages === 0 ? {} : { first_seq: Date.now() };
@@ -117,7 +120,7 @@ function limitedStreams(
     ...spec,
     ...boundedBy(spec, uses.get(spec.name) ?? 0),
     ...(spec.discard_new_per_subject === true ? { max_msgs_per_subject: limits.waitingCommands } : {}),
-    ...(spec.name === DEAD_STREAM ? { max_msgs_per_subject: lettersEach(limits.deadLettersOfPrincipal) } : {}),
+    ...(spec.name === DEAD_KEPT_STREAM ? { max_msgs_per_subject: lettersEach(limits.deadLettersOfPrincipal) } : {}),
   }));
 }
 

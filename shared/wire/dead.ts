@@ -3,7 +3,11 @@ import { isPlanId } from '../ids/ids.ts';
 import { validator } from '../schema/validate.ts';
 import { isPrincipal } from './commands.ts';
 
+/** The newest letters of all together: whoever floods fills it. */
 export const DEAD_STREAM = 'DEAD';
+
+/** The newest letters of each principal, copied out of DEAD by the server. */
+export const DEAD_KEPT_STREAM = 'DEAD_KEPT';
 
 /** Dead letters of every stream. */
 export const ALL_DEAD = 'dead.>';
@@ -31,14 +35,16 @@ export const deadFilter = (stream = '*', principal = '*', planId = '*'): string 
 /** Subjects on which the letters of one principal from one stream are kept. */
 const RING_SUBJECTS = 16;
 
+/** Kept letters of every principal. */
+export const ALL_KEPT = 'kept.>';
+
 /**
- * What DEAD keeps of a principal from each stream, and of nobody, is a ring: few subjects, each with its newest letters. Whoever
- * floods pushes out letters of its own alone (ADR 105). Where letters are heard they have their plan in the subject; where they
- * are kept it is in the letter.
+ * What is kept of a principal from each stream, and of nobody, is a ring: few subjects, each with its newest letters. Whoever
+ * floods pushes out letters of its own alone (ADR 105). The plan is in the letter.
  */
 export const DEAD_RING = {
   src: 'dead.*.*.*',
-  dest: `dead.{{wildcard(1)}}.{{wildcard(2)}}.kept.{{partition(${RING_SUBJECTS},3)}}`,
+  dest: `kept.{{wildcard(1)}}.{{wildcard(2)}}.{{partition(${RING_SUBJECTS},3)}}`,
 } as const;
 
 /** How many letters each subject of a ring keeps, for so many of a principal in all. */
@@ -48,12 +54,13 @@ export const lettersEach = (ofPrincipal: number): number => Math.ceil(ofPrincipa
 export const deadOf = (principal: string): string => `dead.*.${principal}.>`;
 
 /**
- * Whose a letter is by its subject: as it is heard, `dead.<stream>.<principal>.<plan_id>`, as it is kept,
- * `dead.<stream>.<principal>.kept.<n>`, or of an earlier version, `dead.<stream>.<plan_id>`, which names no principal.
+ * Whose a letter is by its subject: `dead.<stream>.<principal>.<plan_id>`, as it is kept, `kept.<stream>.<principal>.<n>`, or
+ * of an earlier version, `dead.<stream>.<plan_id>`, which names no principal.
  */
 export function parseDeadSubject(subject: string): DeadAddress {
-  const [, stream = '', ...rest] = subject.split('.');
-  const [principal, planId] = rest.length === 1 ? [NOBODY, ...rest] : rest.length === 2 ? rest : [rest[0], NOBODY];
+  const [kind, stream = '', ...rest] = subject.split('.');
+  const [principal, last] = rest.length === 1 ? [NOBODY, ...rest] : rest;
+  const planId = kind === 'kept' ? NOBODY : last;
   const known = (token: string | undefined) => (token === NOBODY ? undefined : token);
   return { stream: stream.toUpperCase(), principal: known(principal), planId: known(planId) };
 }

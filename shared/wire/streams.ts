@@ -1,7 +1,7 @@
 import type { StreamConfig } from '@nats-io/jetstream';
 import { ALARMS_STREAM, alarmSubject, MAX_ALARM_BYTES, rungSubject } from './alarms.ts';
 import { COMMAND_SUBJECTS, COMMANDS_STREAM } from './commands.ts';
-import { ALL_DEAD, DEAD_RING, DEAD_STREAM } from './dead.ts';
+import { ALL_DEAD, DEAD_KEPT_STREAM, DEAD_RING, DEAD_STREAM } from './dead.ts';
 import { ALL_FACTS, FACTS_STREAM } from './facts.ts';
 import { COMMITTED_LEDGER, LEDGER_STREAM, WHOLE_LEDGER } from './ledger.ts';
 import { ALL_LIVE, LIVE_STREAM } from './progress.ts';
@@ -11,7 +11,7 @@ import { ALL_WORK, WORK_STREAM } from './work.ts';
 const SECOND_NS = 1_000_000_000;
 const DAY_NS = 86_400 * SECOND_NS;
 
-export type StreamSpec = Pick<StreamConfig, 'name' | 'subjects'> & Partial<StreamConfig>;
+export type StreamSpec = Pick<StreamConfig, 'name'> & Partial<StreamConfig>;
 
 /** Every stream of Isomorph (DESIGN "Subjects and streams"); setup creates them, since services may not, each with its limit of bytes. */
 export const STREAMS: readonly StreamSpec[] = [
@@ -88,7 +88,15 @@ export const STREAMS: readonly StreamSpec[] = [
     retention: 'limits',
     discard: 'old',
     max_age: 30 * DAY_NS,
-    subject_transform: DEAD_RING,
+    allow_direct: true,
+  },
+  {
+    name: DEAD_KEPT_STREAM,
+    description: 'of each principal the newest of what could not be parsed or handled',
+    sources: [{ name: DEAD_STREAM, subject_transforms: [DEAD_RING] }],
+    retention: 'limits',
+    discard: 'old',
+    max_age: 30 * DAY_NS,
     allow_direct: true,
   },
   ...SCRATCH_STREAMS,

@@ -9,7 +9,7 @@ import { ANONYMOUS } from '../../shared/ledger/events.ts';
 import { ALARMS_STREAM } from '../../shared/wire/alarms.ts';
 import { ANONYMOUS_SUBJECTS, COMMAND_SUBJECTS, COMMANDS, commandSubject } from '../../shared/wire/commands.ts';
 import { inEdition } from '../../shared/wire/consumers.ts';
-import { ALL_DEAD, DEAD_STREAM, deadOf } from '../../shared/wire/dead.ts';
+import { ALL_DEAD, DEAD_KEPT_STREAM, DEAD_STREAM, deadOf } from '../../shared/wire/dead.ts';
 import { COMMITTED_LEDGER, LEDGER_STREAM, WHOLE_LEDGER } from '../../shared/wire/ledger.ts';
 import { ALL_LIVE } from '../../shared/wire/progress.ts';
 import { STREAMS } from '../../shared/wire/streams.ts';
@@ -37,7 +37,7 @@ const SERVICE_DENIED = [
 ];
 
 /** Direct reads only: who may create a consumer can have a stream's messages delivered to any subject of CORE. */
-const AUDITOR_REQUESTS = [LEDGER_STREAM, DEAD_STREAM].flatMap((stream) => [
+const AUDITOR_REQUESTS = [LEDGER_STREAM, DEAD_STREAM, DEAD_KEPT_STREAM].flatMap((stream) => [
   `$JS.API.DIRECT.GET.${stream}`,
   `$JS.API.DIRECT.GET.${stream}.>`,
 ]);

@@ -2,7 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import * as assert from 'uvu/assert';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
-import { DEAD_STREAM, type DeadLetter } from '../../shared/wire/dead.ts';
+import { DEAD_KEPT_STREAM, type DeadLetter } from '../../shared/wire/dead.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { scaledMs } from '../harness/slowness.ts';
 import { heard, startTestStack, type TestStack } from '../harness/stack.ts';
@@ -21,7 +21,7 @@ test.before(async () => {
     services: ['admission'],
     env: {
       ISOMORPH_PRINCIPALS: 'alice,bob',
-      ISOMORPH_MAX_DEAD_BYTES: '1MiB',
+      ISOMORPH_MAX_DEAD_BYTES: '2MiB',
       ISOMORPH_MAX_DEAD_LETTERS_A_PRINCIPAL: `${KEPT_LETTERS}`,
       ISOMORPH_MAX_WAITING_COMMANDS_A_PRINCIPAL: '2000',
     },
@@ -31,8 +31,8 @@ test.after(() => its.stop());
 
 const connectionOf = (name: string) => connectNats({ url: its.stack.info.nats.principals?.[name] ?? '', name });
 const lettersOf = async (principal: string): Promise<number> => {
-  const filter = { subjects_filter: `dead.*.${principal}.>` };
-  const { state } = await (await jetstreamManager(its.core)).streams.info(DEAD_STREAM, filter);
+  const filter = { subjects_filter: `kept.*.${principal}.>` };
+  const { state } = await (await jetstreamManager(its.core)).streams.info(DEAD_KEPT_STREAM, filter);
   return Object.values(state.subjects ?? {}).reduce((sum, count) => sum + count, 0);
 };
 const listed = async (...args: string[]): Promise<readonly { principal: string; plan_id: string }[]> => {

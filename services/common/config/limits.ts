@@ -72,7 +72,7 @@ const STREAM_LIMITS = {
   }),
   deadBytes: bytes({
     name: 'ISOMORPH_MAX_DEAD_BYTES',
-    meaning: 'what was refused or given up (DEAD); the oldest goes',
+    meaning: 'what was refused or given up: half for the newest of all (DEAD), half for the newest of each (DEAD_KEPT)',
     fallback: 32 * MIB,
     isRolling: true,
   }),
@@ -99,7 +99,7 @@ const PRINCIPAL_LIMITS = {
   deadLettersOfPrincipal: count({
     name: 'ISOMORPH_MAX_DEAD_LETTERS_A_PRINCIPAL',
     meaning:
-      'refused commands, and messages that were given up, of one principal from one stream (DEAD); its oldest go',
+      'refused commands, and messages that were given up, of one principal from one stream, kept whatever others send (DEAD_KEPT); its oldest go',
     fallback: 1_024,
     least: 16,
     isRolling: true,
