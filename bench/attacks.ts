@@ -5,8 +5,9 @@
  * the names of those to be made; default: all.
  */
 import { fileURLToPath } from 'node:url';
+import { within } from '../shared/async/within.ts';
 import { startTestStack, type TestStack } from '../test/harness/stack.ts';
-import { ATTACKERS, ATTACKS, type Attack, abuserPlan } from './attacks/attacks.ts';
+import { ATTACKER, ATTACKERS, ATTACKS, type Attack, abuserPlan } from './attacks/attacks.ts';
 import { type Bench, median } from './harness.ts';
 
 const HARMLESS = 20;
@@ -28,7 +29,9 @@ const secondsBetween = (from = '', to = ''): number => (Date.parse(to) - Date.pa
 async function harmless(stack: TestStack, planId: string): Promise<Times> {
   const startMs = performance.now();
   await stack.submit(abuserPlan(planId, { abuse: 'nothing' }));
-  const { settled, executions } = await stack.ended(planId);
+  const { settled, executions } = await within(PATIENCE_MS, stack.ended(planId), () => {
+    throw new Error(`${planId} did not end within ${PATIENCE_MS / MS_PER_S} s`);
+  });
   if (settled?.status !== 'succeeded') throw new Error(`${planId} ended as ${settled?.status}`);
   const totalS = (performance.now() - startMs) / MS_PER_S;
   const [execution] = [...executions.values()];
@@ -54,7 +57,7 @@ async function measure(attack: Attack, slots: number): Promise<Row> {
   const stack = await startTestStack({
     registry: place('registry'),
     processors: place('processors'),
-    env: { ISOMORPH_SLOTS: String(slots) },
+    env: { ISOMORPH_SLOTS: String(slots), ISOMORPH_PRINCIPALS: ATTACKER },
   });
   const ends = new AbortController();
   try {

@@ -1,11 +1,15 @@
 /** What a client, a processor or somebody with a service's credentials does as hard as one of them can. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { jetstream } from '@nats-io/jetstream';
+import { type JetStreamClient, jetstream } from '@nats-io/jetstream';
 import fc from 'fast-check';
+import { connectNats } from '../../shared/nats/connect.ts';
 import type { TestStack } from '../../test/harness/stack.ts';
 import type { Poison } from '../../test/poison/garbled.ts';
-import { commands, facts, ledgerMessages, workMessages } from '../../test/poison/kinds.ts';
+import { commandsOf, facts, ledgerMessages, workMessages } from '../../test/poison/kinds.ts';
 import { inParallel } from '../harness.ts';
+
+/** The principal that floods with commands; plans are all of one. */
+export const ATTACKER = 'mallory';
 
 /** Plans of an attacker under way at once: as many as the dispatcher has slots. */
 export const ATTACKERS = 4;
@@ -73,21 +77,37 @@ const judged = (name: string, call: Fields): Attack => ({
   ),
 });
 
-const messages = (name: string, poison: fc.Arbitrary<Poison>, isService = true): Attack => ({
+async function flood(js: JetStreamClient, poison: fc.Arbitrary<Poison>, signal: AbortSignal): Promise<void> {
+  for (let seed = 1; !signal.aborted; seed += 1) {
+    const batch = fc.sample(poison, { numRuns: 500, seed });
+    await inParallel(batch.length, MESSAGES_AT_ONCE, async (index) => {
+      const one = batch[index];
+      // What the server itself refuses reaches nobody.
+      if (one !== undefined && !signal.aborted) await js.publish(one.subject, one.body).catch(() => undefined);
+    });
+  }
+}
+
+/** With a service's credentials. */
+const messages = (name: string, poison: fc.Arbitrary<Poison>): Attack => ({
   name: `messages: ${name}`,
   holdsSlots: false,
-  async run({ client, core }, signal) {
-    const js = jetstream(isService ? core : client);
-    for (let seed = 1; !signal.aborted; seed += 1) {
-      const batch = fc.sample(poison, { numRuns: 500, seed });
-      await inParallel(batch.length, MESSAGES_AT_ONCE, async (index) => {
-        const one = batch[index];
-        // What the server itself refuses reaches nobody.
-        if (one !== undefined && !signal.aborted) await js.publish(one.subject, one.body).catch(() => undefined);
-      });
+  run: ({ core }, signal) => flood(jetstream(core), poison, signal),
+});
+
+/** Of a principal of its own: whoever floods stands in its own way. */
+const commands: Attack = {
+  name: 'messages: commands',
+  holdsSlots: false,
+  async run({ stack }, signal) {
+    const connection = await connectNats({ url: stack.info.nats.principals?.[ATTACKER] ?? '', name: ATTACKER });
+    try {
+      await flood(jetstream(connection), commandsOf(ATTACKER), signal);
+    } finally {
+      await connection.close();
     }
   },
-});
+};
 
 const GROWS = Array.from({ length: 26 }, () => '[@,@]').join('|');
 const QUERY = 'artifact.jmespath_ok@1';
@@ -130,7 +150,7 @@ export const ATTACKS: readonly Attack[] = [
   judged('a query that doubles 26 times', { use: QUERY, expression: GROWS }),
   judged('a query that pads to 100 MB', { use: QUERY, expression: "length(pad_left('x',`100000000`,' '))" }),
   judged('a schema that refers to itself', { use: SCHEMA, schema: { $ref: '#' } }),
-  messages('commands', commands, false),
+  commands,
   messages('facts', facts),
   messages('work', workMessages),
   messages('ledger', ledgerMessages),

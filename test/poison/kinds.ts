@@ -1,7 +1,7 @@
 /** Poison for each door: what a client, a processor, a service's credentials or a container can send. */
 import fc from 'fast-check';
 import { FACT_KINDS } from '../../shared/ledger/events.ts';
-import { ANONYMOUS_SUBJECTS, COMMANDS } from '../../shared/wire/commands.ts';
+import { ANONYMOUS_SUBJECTS, COMMANDS, commandSubject } from '../../shared/wire/commands.ts';
 import { workSubject } from '../../shared/wire/work.ts';
 import { awkwardHeaders, garbled, type Poison } from './garbled.ts';
 
@@ -30,6 +30,10 @@ const about = (subject: fc.Arbitrary<string>, body: fc.Arbitrary<Uint8Array>): f
 const command = garbled(fc.oneof({ weight: 4, arbitrary: plan }, { weight: 1, arbitrary: cancel }));
 
 export const commands = about(fc.constantFrom(...ANONYMOUS_SUBJECTS), command);
+
+/** Of one principal. */
+export const commandsOf = (principal: string) =>
+  about(fc.constantFrom(...COMMANDS.map((name) => commandSubject(name, principal))), command);
 
 /** Of principals, and of tokens that are none. */
 export const namedCommands = about(
