@@ -7,7 +7,8 @@
 import { fileURLToPath } from 'node:url';
 import { within } from '../shared/async/within.ts';
 import { startTestStack, type TestStack } from '../test/harness/stack.ts';
-import { ATTACKER, ATTACKERS, ATTACKS, type Attack, abuserPlan } from './attacks/attacks.ts';
+import { ATTACKERS, ATTACKS, type Attack, abuserPlan } from './attacks/attacks.ts';
+import { FLOODER } from './attacks/flooder.ts';
 import { type Bench, median } from './harness.ts';
 
 const HARMLESS = 20;
@@ -57,7 +58,7 @@ async function measure(attack: Attack, slots: number): Promise<Row> {
   const stack = await startTestStack({
     registry: place('registry'),
     processors: place('processors'),
-    env: { ISOMORPH_SLOTS: String(slots), ISOMORPH_PRINCIPALS: ATTACKER },
+    env: { ISOMORPH_SLOTS: String(slots), ISOMORPH_PRINCIPALS: FLOODER },
   });
   const ends = new AbortController();
   try {

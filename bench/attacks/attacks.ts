@@ -1,20 +1,15 @@
 /** What a client, a processor or somebody with a service's credentials does as hard as one of them can. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type JetStreamClient, jetstream } from '@nats-io/jetstream';
-import fc from 'fast-check';
-import { connectNats } from '../../shared/nats/connect.ts';
+import { fileURLToPath } from 'node:url';
 import type { TestStack } from '../../test/harness/stack.ts';
-import type { Poison } from '../../test/poison/garbled.ts';
-import { commandsOf, facts, ledgerMessages, workMessages } from '../../test/poison/kinds.ts';
 import { inParallel } from '../harness.ts';
-
-/** The principal that floods with commands; plans are all of one. */
-export const ATTACKER = 'mallory';
+import { FLOODER, type FloodKind } from './flooder.ts';
 
 /** Plans of an attacker under way at once: as many as the dispatcher has slots. */
 export const ATTACKERS = 4;
 const ABUSE_MS = 3_000;
-const MESSAGES_AT_ONCE = 64;
 const FAN = 500;
 
 export interface Attack {
@@ -77,37 +72,21 @@ const judged = (name: string, call: Fields): Attack => ({
   ),
 });
 
-async function flood(js: JetStreamClient, poison: fc.Arbitrary<Poison>, signal: AbortSignal): Promise<void> {
-  for (let seed = 1; !signal.aborted; seed += 1) {
-    const batch = fc.sample(poison, { numRuns: 500, seed });
-    await inParallel(batch.length, MESSAGES_AT_ONCE, async (index) => {
-      const one = batch[index];
-      // What the server itself refuses reaches nobody.
-      if (one !== undefined && !signal.aborted) await js.publish(one.subject, one.body).catch(() => undefined);
-    });
-  }
-}
+const FLOODER_PROGRAM = fileURLToPath(new URL('flooder.ts', import.meta.url));
 
-/** With a service's credentials. */
-const messages = (name: string, poison: fc.Arbitrary<Poison>): Attack => ({
-  name: `messages: ${name}`,
-  holdsSlots: false,
-  run: ({ core }, signal) => flood(jetstream(core), poison, signal),
-});
-
-/** Of a principal of its own: whoever floods stands in its own way. */
-const commands: Attack = {
-  name: 'messages: commands',
+/** Commands of a principal of their own, since whoever floods stands in its own way; the others with a service's credentials. */
+const messages = (kind: FloodKind): Attack => ({
+  name: `messages: ${kind}`,
   holdsSlots: false,
   async run({ stack }, signal) {
-    const connection = await connectNats({ url: stack.info.nats.principals?.[ATTACKER] ?? '', name: ATTACKER });
-    try {
-      await flood(jetstream(connection), commandsOf(ATTACKER), signal);
-    } finally {
-      await connection.close();
-    }
+    const { principals, serviceUrl } = stack.info.nats;
+    const env = { ...process.env, FLOODED_URL: kind === 'commands' ? principals?.[FLOODER] : serviceUrl };
+    const flooder = spawn(process.execPath, ['--import', 'tsx', FLOODER_PROGRAM, kind], { env, stdio: 'inherit' });
+    const end = (): void => void flooder.kill('SIGKILL');
+    signal.addEventListener('abort', end, { once: true });
+    await once(flooder, 'exit');
   },
-};
+});
 
 const GROWS = Array.from({ length: 26 }, () => '[@,@]').join('|');
 const QUERY = 'artifact.jmespath_ok@1';
@@ -150,10 +129,10 @@ export const ATTACKS: readonly Attack[] = [
   judged('a query that doubles 26 times', { use: QUERY, expression: GROWS }),
   judged('a query that pads to 100 MB', { use: QUERY, expression: "length(pad_left('x',`100000000`,' '))" }),
   judged('a schema that refers to itself', { use: SCHEMA, schema: { $ref: '#' } }),
-  commands,
-  messages('facts', facts),
-  messages('work', workMessages),
-  messages('ledger', ledgerMessages),
+  messages('commands'),
+  messages('facts'),
+  messages('work'),
+  messages('ledger'),
   abuse('cpu'),
   abuse('log'),
   abuse('progress'),

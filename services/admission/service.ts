@@ -1,4 +1,5 @@
 import { type JsMsg, jetstreamManager } from '@nats-io/jetstream';
+import type { TellLimit } from '../../shared/async/limit-notice.ts';
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { Judge } from '../../shared/judge/judge.ts';
@@ -31,6 +32,7 @@ import { type KnownImages, lookUpImages } from './images.ts';
 import { type KnownJudgements, lookUpJudgements } from './judgements.ts';
 import { namedSteps } from './named.ts';
 import { CommandOrder } from './order.ts';
+import { Refusals } from './refusals.ts';
 import { validatePlan } from './resolve-plan.ts';
 import type { Deployment } from './resolve-step.ts';
 import { type KnownSecrets, lookUpSecrets } from './secrets.ts';
@@ -45,6 +47,7 @@ export interface AdmissionDeps extends ServiceDeps {
   /** Principals who may cancel plans of others. */
   readonly operators: readonly string[];
   readonly limits: Limits;
+  readonly tellLimit: TellLimit;
 }
 
 /** Commands that are judged at once; beyond them each principal has its first plan and its first cancellation. */
@@ -72,6 +75,7 @@ class Admission {
   readonly #gate: Gate;
   readonly #alarms: Alarms;
   readonly #alarmRoom: ReturnType<typeof roomForAlarms>;
+  readonly #refusals: Refusals;
   readonly #plans = new WeakMap<JsMsg, { readonly planId: string | undefined }>();
 
   constructor(deps: AdmissionDeps, alarmRoom: ReturnType<typeof roomForAlarms>) {
@@ -81,6 +85,7 @@ class Admission {
     this.#order = new CommandOrder(deps.connection);
     this.#gate = new Gate(deps);
     this.#alarms = new Alarms(deps.connection);
+    this.#refusals = new Refusals({ perS: deps.limits.refusalsOfPrincipal, tell: deps.tellLimit });
   }
 
   /** The plan that a command speaks of; undefined when it names none. */
@@ -106,6 +111,15 @@ class Admission {
   }
 
   async handle(message: JsMsg): Promise<Disposition> {
+    const whose = parseCommandSubject(message.subject)?.principal ?? NOBODY;
+    const delayMs = this.#refusals.waitMs(whose, message.seq);
+    if (delayMs > 0) return { kind: 'later', delayMs };
+    const disposition = await this.#judge(message);
+    if (disposition.kind === 'dead') this.#refusals.refused(whose, message.seq);
+    return disposition;
+  }
+
+  async #judge(message: JsMsg): Promise<Disposition> {
     const planId = this.planOf(message);
     if (planId !== undefined && !(await this.#isNext(planId, message.seq))) {
       const { log, nowMs } = this.#deps;
@@ -213,13 +227,16 @@ class Admission {
   }
 }
 
+/** In whose name nobody can command. */
+const NOBODY = 'nobody';
+
 const noPrincipal = (subject: string): Fault =>
   fault('ERR_PRINCIPAL', `${subject} names nobody who could command`, { expected: PRINCIPAL_FORM });
 
 /** Principals take turns, and of each one its cancellations wait for none of its plans but their own. */
 function whoseOf({ subject }: JsMsg): string {
   const { name, principal } = parseCommandSubject(subject) ?? {};
-  return principal === undefined ? 'nobody' : `${name} of ${principal}`;
+  return principal === undefined ? NOBODY : `${name} of ${principal}`;
 }
 
 /** Gates commands: each becomes a commit of its plan's ledger, or a dead letter. */

@@ -19,6 +19,7 @@ export async function start(opening: Opening): Promise<Opened> {
     declareLeases: config.declareLeases,
     operators: config.operators,
     limits: config,
+    tellLimit: opening.tellLimit,
     deployment: {
       ...{ adapters, defaultAdapter },
       kv: kvUrl === undefined ? undefined : await kvCapabilities(kvUrl),

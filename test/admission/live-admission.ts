@@ -22,6 +22,7 @@ export async function admissionWith(its: TestStack, judge: Judge): Promise<Consu
     declareLeases: false,
     operators: [],
     limits: DEFAULT_LIMITS,
+    tellLimit: () => undefined,
     deployment: { adapters: ['mock'], defaultAdapter: 'mock', kv: undefined, queue: undefined },
   });
 }

@@ -104,6 +104,11 @@ const PRINCIPAL_LIMITS = {
     least: 16,
     isRolling: true,
   }),
+  refusalsOfPrincipal: count({
+    name: 'ISOMORPH_MAX_REFUSED_COMMANDS_PER_S_A_PRINCIPAL',
+    meaning: 'commands a second that are refused, of one principal; its next ones wait',
+    fallback: 200,
+  }),
   openPlansOfPrincipal: count({
     name: 'ISOMORPH_MAX_OPEN_PLANS_A_PRINCIPAL',
     meaning: 'plans that were admitted and have not ended, of one principal',
