@@ -81,7 +81,10 @@ const messages = (kind: FloodKind): Attack => ({
   async run({ stack }, signal) {
     const { principals, serviceUrl } = stack.info.nats;
     const env = { ...process.env, FLOODED_URL: kind === 'commands' ? principals?.[FLOODER] : serviceUrl };
-    const flooder = spawn(process.execPath, ['--import', 'tsx', FLOODER_PROGRAM, kind], { env, stdio: 'inherit' });
+    const flooder = spawn(process.execPath, ['--import', 'tsx', FLOODER_PROGRAM, kind], {
+      env,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     const end = (): void => void flooder.kill('SIGKILL');
     signal.addEventListener('abort', end, { once: true });
     await once(flooder, 'exit');

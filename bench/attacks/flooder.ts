@@ -36,5 +36,8 @@ async function flood(kind: FloodKind, url: string): Promise<never> {
   }
 }
 
+// It ends with whoever started it.
+process.once('disconnect', () => process.exit());
+
 const { FLOODED_URL: url } = process.env;
 if (url !== undefined) await flood(process.argv[2] as FloodKind, url);
