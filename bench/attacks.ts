@@ -4,6 +4,7 @@
  * left is CPU and not waiting. Goal: each of the twenty under 5 s. `BENCH_ATTACKS` is a part of
  * the names of those to be made; default: all.
  */
+import { setMaxListeners } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { within } from '../shared/async/within.ts';
 import { startTestStack, type TestStack } from '../test/harness/stack.ts';
@@ -33,7 +34,9 @@ async function harmless(stack: TestStack, planId: string): Promise<Times> {
   const { settled, executions } = await within(PATIENCE_MS, stack.ended(planId), () => {
     throw new Error(`${planId} did not end within ${PATIENCE_MS / MS_PER_S} s`);
   });
-  if (settled?.status !== 'succeeded') throw new Error(`${planId} ended as ${settled?.status}`);
+  if (settled?.status !== 'succeeded') {
+    throw new Error(`${planId} ended as ${settled?.status}: ${JSON.stringify(settled?.faults)}`);
+  }
   const totalS = (performance.now() - startMs) / MS_PER_S;
   const [execution] = [...executions.values()];
   return { totalS, waitingS: secondsBetween(execution?.scheduledAt, execution?.startedAt) };
@@ -61,6 +64,7 @@ async function measure(attack: Attack, slots: number): Promise<Row> {
     env: { ISOMORPH_SLOTS: String(slots), ISOMORPH_PRINCIPALS: FLOODER },
   });
   const ends = new AbortController();
+  setMaxListeners(0, ends.signal);
   try {
     await harmless(stack, 'warm');
     const alone = await harmlessRow(stack, 'alone');

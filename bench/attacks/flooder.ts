@@ -4,6 +4,8 @@
  */
 import { jetstream } from '@nats-io/jetstream';
 import fc from 'fast-check';
+import { delay } from '../../shared/async/delay.ts';
+import { TokenBucket } from '../../shared/async/token-bucket.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
 import type { Poison } from '../../test/poison/garbled.ts';
 import { commandsOf, facts, ledgerMessages, workMessages } from '../../test/poison/kinds.ts';
@@ -24,11 +26,16 @@ const KINDS = {
 
 export type FloodKind = keyof typeof KINDS;
 
+/** What only a service may send comes as from a defect of one, a second; who has its credentials can do worse. Others send what they can. */
+const RATES: Partial<Readonly<Record<FloodKind, number>>> = { work: 100, ledger: 100 };
+
 async function flood(kind: FloodKind, url: string): Promise<never> {
   const js = jetstream(await connectNats({ url, name: FLOODER }));
+  const rate = new TokenBucket(RATES[kind] ?? 1_000_000);
   for (let seed = 1; ; seed += 1) {
     const batch = fc.sample<Poison>(KINDS[kind], { numRuns: BATCH, seed });
     await inParallel(batch.length, MESSAGES_AT_ONCE, async (index) => {
+      await delay(rate.take(1));
       const one = batch[index];
       // What the server itself refuses reaches nobody.
       if (one !== undefined) await js.publish(one.subject, one.body).catch(() => undefined);
