@@ -1,4 +1,4 @@
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import * as assert from 'uvu/assert';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
@@ -46,6 +46,9 @@ test('a principal that floods, under as many plan ids as it likes, pushes out le
   const cancel = (planId: string, more: object = {}) => JSON.stringify({ plan_id: planId, ...more });
   try {
     await heard(bob, 'dead.commands.bob.never-was', () => bob.request('plans.bob.cancel', cancel('never-was')));
+    // The server copies a moment later.
+    const kept = await jetstream(its.core).consumers.get(DEAD_KEPT_STREAM, { filter_subjects: 'kept.commands.bob.*' });
+    assert.ok(await kept.next({ expires: scaledMs(30_000) }));
     const told = alice.subscribe('dead.commands.alice.>', { max: FLOOD.commands });
     await alice.flush();
     const padding = 'x'.repeat(FLOOD.bytes);
