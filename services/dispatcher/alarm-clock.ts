@@ -17,7 +17,7 @@ import { consumeFor } from '../common/consume.ts';
 import { decideNext } from './decide.ts';
 import { decideDue, missed } from './due.ts';
 import { purgeAt } from './effects.ts';
-import { waitingInWork } from './waiting-work.ts';
+import { WaitingWork } from './waiting-work.ts';
 
 export interface AlarmClockDeps {
   readonly connection: NatsConnection;
@@ -38,11 +38,13 @@ const SWEEP_EVERY_MS = 3_600_000;
 /** Looks at plans whose alarm has rung, and sees that every open plan has one. */
 export class AlarmClock {
   readonly #deps: AlarmClockDeps;
+  readonly #work: WaitingWork;
   #consumption: Consumption | undefined;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(deps: AlarmClockDeps) {
     this.#deps = deps;
+    this.#work = new WaitingWork(deps.connection, deps.nowMs);
   }
 
   async start(): Promise<void> {
@@ -95,7 +97,7 @@ export class AlarmClock {
     const plan = await this.#documentOf(state);
     const lookMs = nextLookAt(state, plan, nowMs());
     if (lookMs !== undefined) await alarms.set(planId, lookMs);
-    const gone = await this.#gone(state);
+    const gone = await this.#work.gone(missed(state, nowMs()));
     let isDone = false;
     while (!isDone) {
       const { events } = await journal.append(planId, decideDue, { plan, gone, nowMs: nowMs() });
@@ -113,13 +115,6 @@ export class AlarmClock {
       this.#deps.log.warn({ plan_id: state.planId, err: error }, 'a plan is looked at without its admitted document');
       return undefined;
     }
-  }
-
-  async #gone(state: PlanState): Promise<ReadonlySet<string>> {
-    const found = missed(state, this.#deps.nowMs()).map(({ executionId }) => executionId);
-    if (found.length === 0) return new Set();
-    const waiting = await waitingInWork(this.#deps.connection);
-    return new Set(waiting === undefined ? [] : found.filter((id) => !waiting.has(id)));
   }
 
   async #purgeAt(state: PlanState): Promise<number | undefined> {
