@@ -39,10 +39,8 @@ const STARTS: Readonly<Record<ServiceName, () => Promise<{ start(opening: Openin
   gateway: () => import('./gateway/start.ts'),
 };
 
-/** How long the set-up waits for NATS, which starts with it in compose. */
-const SETUP_WAIT_MS = 30_000;
-/** How long a service waits before it says that NATS is away: it is started again then. */
-const SERVICE_WAIT_MS = 5_000;
+/** How long a process waits before it says that NATS is away: it is started again then. */
+const START_WAIT_MS = 5_000;
 
 /** A service that is told to end has ended by then, whatever it waits for: containers are killed after 10 s. */
 const STOP_MS = 9_000;
@@ -58,8 +56,8 @@ async function stopWithin(log: Logger, stop: () => Promise<void>, close: () => P
   await within(leftMs, close(), late('what was opened does not close'));
 }
 
-const connectAs = ({ natsUrl }: Config, name: ProcessName, waitMs: number) =>
-  connectNats({ url: required(natsUrl, 'NATS_URL'), name: `isomorph-${name}`, waitMs });
+const connectAs = ({ natsUrl }: Config, name: ProcessName) =>
+  connectNats({ url: required(natsUrl, 'NATS_URL'), name: `isomorph-${name}`, waitMs: START_WAIT_MS });
 
 export interface SetUpOptions extends Pick<ComposeOptions, 'config' | 'log'> {
   /** Free on the disk of the streams, for who can look. */
@@ -68,7 +66,7 @@ export interface SetUpOptions extends Pick<ComposeOptions, 'config' | 'log'> {
 
 /** Prepares a deployment, as a user of NATS who may create streams. */
 export async function runSetup({ config, log, freeBytes }: SetUpOptions): Promise<void> {
-  const connection = await connectAs(config, 'setup', SETUP_WAIT_MS);
+  const connection = await connectAs(config, 'setup');
   try {
     const { gatewayKeyFile, artifactsUrl } = config;
     await (await import('./setup/service.ts')).setUp({
@@ -98,7 +96,7 @@ async function orClosed<T>(connection: NatsConnection, asked: Promise<T>): Promi
 /** Starts one service with connections of its own. */
 export async function startService(name: ServiceName, options: ComposeOptions): Promise<RunningService> {
   const log = options.log.child({ service: name });
-  const connection = await connectAs(options.config, name, SERVICE_WAIT_MS);
+  const connection = await connectAs(options.config, name);
   tellOfConnection(connection, log).catch((error: unknown) =>
     log.error({ err: error }, 'nobody watches the connection'),
   );

@@ -26,14 +26,16 @@ async function main(): Promise<void> {
   }
   const config = readConfig(process.env, [name]);
   const log = pino({ level: config.logLevel, base: null });
-  if (name === 'setup') return runSetup({ config, log });
   const instance = `${hostname()}-${process.pid}`;
   const ended = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
-  const starting = untilReachable(log.child({ service: name }), () =>
-    startService(name, { config, env: process.env, log, instance }),
-  );
+  const about = log.child({ service: name });
+  if (name === 'setup') {
+    await Promise.race([untilReachable(about, () => runSetup({ config, log })), ended]);
+    return;
+  }
+  const starting = untilReachable(about, () => startService(name, { config, env: process.env, log, instance }));
   const service = await Promise.race([starting, ended]);
   // Told to end before it has started: there is nothing under way.
   if (service === undefined) return;

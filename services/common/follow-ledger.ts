@@ -6,6 +6,7 @@ import type { ConsumerSpec } from '../../shared/wire/consumers.ts';
 import { planOfSubject } from '../../shared/wire/ledger.ts';
 import { consumeFor } from './consume.ts';
 import type { ServiceDeps } from './deps.ts';
+import { PlanOwners } from './plan-owners.ts';
 
 export interface FollowLedgerOptions {
   readonly deps: ServiceDeps;
@@ -17,14 +18,21 @@ export interface FollowLedgerOptions {
   heard?(subject: string): void;
 }
 
-const PLANS_AT_ONCE = 64;
+/** Beyond them each principal has one. */
+export const PLANS_AT_ONCE = 64;
 
-/** Reacts to the ledger: the shape of every service whose input is what others wrote. */
+/** A commit is answered in milliseconds: who has some that wait for longer, such as for a judge, makes room for others. */
+const SLOW_MS = 1_000;
+
+/** Reacts to the ledger: the shape of every service whose input is what others wrote. Principals take turns. */
 export function followLedger({ deps, consumer, journal, react, heard }: FollowLedgerOptions): Promise<Consumption> {
+  const owners = new PlanOwners(deps.connection);
   return consumeFor(deps, {
     consumer,
     keepQuarantined: true,
     concurrency: PLANS_AT_ONCE,
+    slowMs: SLOW_MS,
+    whoseOf: (message) => owners.of(message),
     keyOf: (message) => planOfSubject(message.subject) ?? '',
     planOf: (message) => planOfSubject(message.subject),
     principalOf: (_, planId) => journal.principalOf(planId),

@@ -118,9 +118,9 @@ export class AlarmClock {
   }
 
   async #purgeAt(state: PlanState): Promise<number | undefined> {
-    const { scratchStores, scratchRetentionS, plans } = this.#deps;
+    const { scratchStores, scratchRetentionS } = this.#deps;
     if (scratchStores.length === 0 || state.admitted === undefined) return undefined;
-    return purgeAt(state, await plans.of(state), scratchRetentionS);
+    return purgeAt(state, await this.#documentOf(state), scratchRetentionS);
   }
 
   async #purge(state: PlanState): Promise<void> {

@@ -30,12 +30,22 @@ export const revoke = ({ executionId }: Execution): Draft => ({
   },
 });
 
+const revokes = (executions: readonly Execution[]): Decision => ({
+  drafts: executions.slice(0, STEPS_PER_COMMIT).map(revoke),
+});
+
+/** Of a plan that has to end and whose document cannot be read: revokes what has not started, which needs no document. */
+export function decideRevokes({ phase, cancelRequested, executions }: PlanState): Decision {
+  if (phase !== 'admitted' || cancelRequested === undefined) return NOTHING;
+  return revokes([...executions.values()].filter(({ started, end }) => started === undefined && end === undefined));
+}
+
 /** What a plan asks for now: reserves and schedules what is ready and payable, or revokes what may not start any more. */
 export function decideNext(state: PlanState, plan: AdmittedPlan): Decision {
   if (state.phase !== 'admitted') return NOTHING;
   const progress = progressOf(state, plan);
   const { revocable } = progress;
-  if (revocable.length > 0) return { drafts: revocable.slice(0, STEPS_PER_COMMIT).map(revoke) };
+  if (revocable.length > 0) return revokes(revocable);
   const drafts = progress.startable(STEPS_PER_COMMIT).flatMap(({ step, attempt, notBeforeMs }): Draft[] => {
     const id = executionId(state.planId, step.id, attempt);
     const reserve = reserveFor(processorOf(plan, step));

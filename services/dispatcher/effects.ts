@@ -19,13 +19,16 @@ export function effectOf(event: LedgerEvent, ledgerSeq: number): Effect | undefi
   return { subject: workSubject(adapter), msgId: `work-${execution_id}`, body };
 }
 
-/** When what a settled plan left in scratch is to go; undefined for one that had none. */
+/**
+ * When what a settled plan left in scratch is to go; undefined for one that had none.
+ * @param plan undefined where its document cannot be read: it may have left something
+ */
 export function purgeAt(
   { settledAt }: Pick<PlanState, 'settledAt'>,
-  { processors }: Pick<AdmittedPlan, 'processors'>,
+  plan: Pick<AdmittedPlan, 'processors'> | undefined,
   scratchRetentionS: number,
 ): number | undefined {
-  if (settledAt === undefined || Object.values(processors).every(({ scratch }) => scratch.length === 0))
-    return undefined;
+  const users = Object.values(plan?.processors ?? {}).filter(({ scratch }) => scratch.length > 0);
+  if (settledAt === undefined || (plan !== undefined && users.length === 0)) return undefined;
   return Date.parse(settledAt) + scratchRetentionS * 1_000;
 }

@@ -20,10 +20,11 @@ import { Alarms } from '../common/alarms.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
+import { unlessItMustEnd } from '../common/must-end.ts';
 import { Showing } from '../common/showing.ts';
 import { AlarmClock, type AlarmClockDeps } from './alarm-clock.ts';
 import { answerPins } from './answer-pins.ts';
-import { decideNext } from './decide.ts';
+import { decideNext, decideRevokes } from './decide.ts';
 import { type Effect, effectOf } from './effects.ts';
 import type { ScratchAccess } from './job.ts';
 import { Worker } from './worker.ts';
@@ -159,8 +160,13 @@ class Dispatcher {
     await Promise.all(events.map((event) => this.#send(effectOf(event, seq))));
     if (events.some(({ kind }) => kind === 'plan.settled')) await this.#alarmClock.onSettled(state);
     if (state.phase !== 'admitted') return;
-    const plan = await this.#plans.of(state);
-    await this.#journal.append(state.planId, decideNext, plan);
+    const plan = await unlessItMustEnd(
+      state.cancelRequested !== undefined,
+      () => this.#plans.of(state),
+      () => undefined,
+    );
+    if (plan === undefined) await this.#journal.append(state.planId, decideRevokes);
+    else await this.#journal.append(state.planId, decideNext, plan);
   }
 
   async #send(effect: Effect | undefined): Promise<void> {

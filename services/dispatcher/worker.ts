@@ -89,7 +89,12 @@ export class Worker {
     if (execution.end !== undefined) return this.#finish(state, execution);
     const waitMs = untilMs(execution.scheduled.not_before, this.#deps.nowMs());
     if (waitMs > 0) return { kind: 'later', delayMs: waitMs };
-    const task = await this.#task(state, execution);
+    const task = await unlessItMustEnd(
+      state.cancelRequested !== undefined,
+      () => this.#task(state, execution),
+      (why) => why,
+    );
+    if ('code' in task) return this.#endUnread(state.planId, execution.executionId, task);
     return this.#underWay.during(task.planId, task.executionId, () =>
       execution.started === undefined
         ? this.#start(task, state, signal)
@@ -101,6 +106,13 @@ export class Worker {
   async #endOverdue(execution: Execution | undefined): Promise<void> {
     if (execution === undefined || !isOverdue(execution, this.#deps.nowMs())) return;
     await this.#deps.runtime.kill(execution.executionId);
+  }
+
+  /** The plan has to end, and nobody can read what its run was to leave: it is ended. */
+  async #endUnread(planId: string, executionId: string, why: Fault): Promise<Disposition> {
+    await this.#deps.runtime.kill(executionId);
+    const reason = `the admitted plan cannot be read: ${why.message}`;
+    return this.#end({ kind: 'lost', executionId, reason, durationMs: null }, { planId, executionId });
   }
 
   /** Ends what runs here of a plan; the runs then end as cancelled. */
@@ -253,7 +265,7 @@ export class Worker {
     return { kind: 'ended', executionId, result, outputs, log: sealedLog, environment, cancelled };
   }
 
-  async #end(end: End, { planId, executionId }: Task): Promise<Disposition> {
+  async #end(end: End, { planId, executionId }: Pick<Task, 'planId' | 'executionId'>): Promise<Disposition> {
     const { decision, state } = await this.#deps.journal.append(planId, decideEnd, end);
     this.#deps.log.info({ execution_id: executionId, outcome: decision.outcome ?? 'known already' }, 'execution ended');
     const execution = state.executions.get(executionId);
@@ -263,7 +275,15 @@ export class Worker {
   /** The commit that ends an execution names what it left: now that is shown. Taken again, it does no more. */
   async #finish(state: PlanState, execution: Execution): Promise<Disposition> {
     const { plans, showing } = this.#deps;
-    if (state.artifacts.size > 0) await showing.show(leftBy(state, await plans.of(state), execution));
+    if (state.artifacts.size > 0) {
+      const mustEnd = state.cancelRequested !== undefined;
+      const plan = await unlessItMustEnd(
+        mustEnd,
+        () => plans.of(state),
+        () => undefined,
+      );
+      await showing.show(leftBy(state, plan, execution));
+    }
     return this.#tidy(execution.executionId);
   }
 

@@ -2,8 +2,13 @@ import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { boundedFaults } from '../../shared/ledger/bounded-faults.ts';
 import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import type { Draft, EventData, LedgerEvent } from '../../shared/ledger/events.ts';
-import { type Execution, namesOtherwise, type PlanState } from '../../shared/ledger/state.ts';
-import { type AdmittedPlan, type AdmittedPredicate, processorOf } from '../../shared/plan/admitted.ts';
+import { type Execution, type ExecutionEnd, namesOtherwise, type PlanState } from '../../shared/ledger/state.ts';
+import {
+  type AdmittedPlan,
+  type AdmittedPredicate,
+  processorOf,
+  UNREAD_PREDICATES,
+} from '../../shared/plan/admitted.ts';
 import { actualFor } from '../../shared/plan/budget.ts';
 import type { PredicateResult } from '../../shared/plan/predicates/predicate.ts';
 import { type PlanProgress, progressOf, statusAtEnd } from '../../shared/plan/progress.ts';
@@ -18,11 +23,20 @@ export const unsettled = (state: PlanState): Execution[] =>
     : [];
 
 export interface SettleExecution {
-  readonly plan: AdmittedPlan;
+  /** Undefined where the plan has to end and its document cannot be read: what an execution of it cost is then its reserve. */
+  readonly plan: AdmittedPlan | undefined;
   readonly executionId: string;
   readonly receipt: ReceiptDocument;
   /** As it is in the World; undefined where the plan has to end without it. */
   readonly stored: { readonly sha256: string; readonly size: number } | undefined;
+}
+
+/** In micro-dollars; undefined for an execution of no step of the plan. One that never started has cost nothing. */
+function costOf(plan: AdmittedPlan | undefined, execution: Execution, end: ExecutionEnd): number | undefined {
+  if (execution.started === undefined) return 0;
+  if (plan === undefined) return execution.reservedUsdMicro;
+  const step = stepOf(plan, execution.stepId);
+  return step === undefined ? undefined : actualFor(processorOf(plan, step), end.durationMs);
 }
 
 /** Receipt and budget of one execution. Nothing when another settler was first. */
@@ -31,11 +45,10 @@ export function decideSettleExecution(
   { plan, executionId, receipt, stored }: SettleExecution,
 ): Decision {
   const execution = state.executions.get(executionId);
-  const step = stepOf(plan, execution?.stepId);
-  if (execution?.end === undefined || execution.settled !== undefined || step === undefined) return NOTHING;
+  if (execution?.end === undefined || execution.settled !== undefined) return NOTHING;
   const { reservedUsdMicro } = execution;
-  // An execution that never started has cost nothing.
-  const used = execution.started === undefined ? 0 : actualFor(processorOf(plan, step), execution.end.durationMs);
+  const used = costOf(plan, execution, execution.end);
+  if (used === undefined) return NOTHING;
   const { path, cid, memoKey } = receipt;
   const about = { path, cid, content_type: 'application/json', execution_id: executionId };
   const drafts: Draft[] = [
@@ -196,19 +209,35 @@ export function decideSettlePlan(state: PlanState, { plan, checked }: SettlePlan
 }
 
 /**
- * The end of a plan that has to end and whose admitted document cannot be read, where its chain alone tells it: nothing is
- * open, nothing may start any more, and a step is missing, which no document changes.
+ * The end of a plan that has to end and whose admitted document cannot be read, once nothing of it is open: by its chain alone.
+ * Nothing may start any more, so a step that has not succeeded never will; a predicate that nobody can read does not hold.
  * @param why the document cannot be read
  */
 export function decideEndWithoutDocument(state: PlanState, why: Fault): SettlePlanDecision {
   const { phase, cancelRequested, admitted, stepsSucceeded, unsettled: open, budget } = state;
-  if (phase !== 'admitted' || cancelRequested === undefined || open.size > 0) return NOTHING;
-  if (admitted === undefined || stepsSucceeded >= admitted.steps) return NOTHING;
+  if (phase !== 'admitted' || cancelRequested === undefined || admitted === undefined || open.size > 0) return NOTHING;
   const unread = fault(why.code, `the admitted plan cannot be read: ${why.message}`);
-  const data = {
-    status: cancelRequested.reason === 'client' ? 'cancelled' : 'failed',
-    spent_usd_micro: budget.spent,
-    faults: boundedFaults([...deadlineFaults(state), unread, ...receiptFaults(state)]),
-  } as const;
-  return ending([], { kind: 'plan.settled', data });
+  const end = (status: Settled['data']['status'], before: readonly Draft[], faults: readonly Fault[]) =>
+    ending(before, {
+      kind: 'plan.settled',
+      data: {
+        status,
+        spent_usd_micro: budget.spent,
+        faults: boundedFaults([...faults, ...receiptFaults(state)]),
+      },
+    });
+  if (stepsSucceeded < admitted.steps) {
+    const status = cancelRequested.reason === 'client' ? 'cancelled' : 'failed';
+    return end(status, [], [...deadlineFaults(state), unread]);
+  }
+  const failed = predicateFaults(state.predicates);
+  if (admitted.predicates !== null && state.predicates.length >= admitted.predicates) {
+    return end(failed.length === 0 ? 'succeeded' : 'failed', [], failed);
+  }
+  const found = clip(unread.message, MAX_FOUND);
+  return end(
+    'failed',
+    [{ kind: 'predicate.checked', data: { ...UNREAD_PREDICATES, ok: false, found } }],
+    [unread, ...failed],
+  );
 }

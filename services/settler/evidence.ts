@@ -81,10 +81,10 @@ async function judged(sight: Sight, predicate: BoundPredicate, call: PredicateCa
   const reads = predicate.reads(call);
   const found = await look(sight, reads);
   const bytes = found.reduce((sum, { stat, isRead }) => sum + (isRead ? stat.size : 0), 0);
-  // Of the principal, not of the plan: however many plans one has, at the judge they have one turn.
+  // Of the principal, not of the plan: however many plans one has, they have one turn in the room and at the judge.
   const asker = sight.state.submitted?.principal ?? ANONYMOUS;
   const ask = async () => sight.judge.predicate(asker, call, await evidenceOf(sight, reads, found));
-  return bytes <= SMALL_BYTES ? ask() : sight.room.during(bytes, ask);
+  return bytes <= SMALL_BYTES ? ask() : sight.room.during(asker, bytes, ask);
 }
 
 /** A plan that has so many predicates too costly to judge is not asked for more: each costs seconds. */

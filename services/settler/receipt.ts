@@ -3,7 +3,7 @@ import { type Cid, cidOf } from '../../shared/hash/cid.ts';
 import { executionFolder, receiptPath } from '../../shared/ids/ids.ts';
 import type { Environment } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
-import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
+import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import { stepOf } from '../../shared/plan/steps.ts';
 
 export interface ReceiptDocument {
@@ -35,17 +35,18 @@ function outputCids(state: PlanState, execution: Execution): Record<string, stri
 /**
  * The determinism receipt of an ended execution (DESIGN "Receipts"): canonical JSON, from the ledger alone, so that
  * whoever makes it again makes the same bytes. Scratch is not in it.
+ * @param plan undefined where its document cannot be read; it tells the params of an execution that never started
  */
-export function receiptOf(state: PlanState, plan: AdmittedPlan, execution: Execution): ReceiptDocument {
-  const { end, started, stepId, executionId } = execution;
-  const step = stepOf(plan, stepId);
-  if (end === undefined || step === undefined) throw new Error(`${executionId} has not ended`);
+export function receiptOf(state: PlanState, plan: AdmittedPlan | undefined, execution: Execution): ReceiptDocument {
+  const { end, started, stepId, executionId, scheduled } = execution;
+  const step = plan === undefined ? undefined : stepOf(plan, stepId);
+  if (end === undefined || (plan !== undefined && step === undefined)) throw new Error(`${executionId} has not ended`);
   const environment = end.status === 'lost' ? undefined : end.environment;
   const inputs = Object.entries(started?.inputs ?? {});
   const inputCids = Object.fromEntries(inputs.map(([, { path, cid }]) => [path, cid]));
-  const paramsCid = cidOf(canonicalBytes(step.params));
+  const paramsCid = step === undefined ? (started?.params_cid ?? null) : cidOf(canonicalBytes(step.params));
   const memo = {
-    processor: step.processor,
+    processor: scheduled.processor,
     params_cid: paramsCid,
     // By name, not by path: two inputs that change places make other outputs, an input that moved does not.
     input_cids: Object.fromEntries(inputs.map(([name, { cid }]) => [name, cid])),
@@ -59,7 +60,7 @@ export function receiptOf(state: PlanState, plan: AdmittedPlan, execution: Execu
     execution_id: executionId,
     attempt: execution.attempt,
     outcome: end.status,
-    processor: processorOf(plan, step).ref,
+    processor: scheduled.processor,
     params_cid: paramsCid,
     input_cids: inputCids,
     output_cids: outputCids(state, execution),

@@ -1,5 +1,5 @@
 import { ByteRoom } from '../../shared/async/byte-room.ts';
-import { type Fault, IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import type { Fault } from '../../shared/errors/isomorph-error.ts';
 import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { Snapshot } from '../../shared/journal/snapshot.ts';
@@ -81,18 +81,24 @@ class Settler {
       () => this.#plans.of(state),
       (why) => why,
     );
-    if ('code' in plan) await this.#endWithoutDocument(state.planId, plan);
+    if ('code' in plan) await this.#endWithoutDocument(await this.#settleExecutions(state, undefined, ending), plan);
     else await this.#settlePlan(await this.#settleExecutions(state, plan, ending), plan, ending);
   }
 
-  /** @throws why the document cannot be read, where the chain alone does not tell the end */
-  async #endWithoutDocument(planId: string, why: Fault): Promise<void> {
+  /** Nothing while something is open: the commit that ends it brings us back. */
+  async #endWithoutDocument({ planId }: PlanState, why: Fault): Promise<void> {
     const { decision } = await this.#journal.append(planId, decideEndWithoutDocument, why);
-    if (decision.status === undefined) throw new IsomorphError(why.code, why.message);
-    this.#deps.log.warn({ plan_id: planId, status: decision.status, why }, 'settled without its admitted document');
+    const { status } = decision;
+    if (status !== undefined)
+      this.#deps.log.warn({ plan_id: planId, status, why }, 'settled without its admitted document');
   }
 
-  async #settleExecutions(state: PlanState, plan: AdmittedPlan, ending: PlanQuestions): Promise<PlanState> {
+  /** @param plan undefined where the plan has to end and its document cannot be read */
+  async #settleExecutions(
+    state: PlanState,
+    plan: AdmittedPlan | undefined,
+    ending: PlanQuestions,
+  ): Promise<PlanState> {
     let current = state;
     let isTaking = true;
     for (const execution of unsettled(state)) {
@@ -135,12 +141,13 @@ class Settler {
 
   /** The commit that tells of a receipt that was not stored is handed back until the store takes it. */
   async #storeOwed(owed: readonly OwedReceipt[], state: PlanState): Promise<void> {
-    if (owed.length === 0) return;
-    const plan = await this.#plans.of(state);
     for (const { execution_id: id, receipt_cid: cid } of owed) {
       const execution = state.executions.get(id);
       if (execution === undefined) continue;
-      const receipt = receiptOf(state, plan, execution);
+      // As it is made where the document cannot be read, and else with that.
+      const told = receiptOf(state, undefined, execution);
+      const plan = told.cid === cid ? undefined : await this.#plans.of(state);
+      const receipt = plan === undefined ? told : receiptOf(state, plan, execution);
       if (receipt.cid === cid) await this.#store(receipt, leftBy(state, plan, execution));
       else this.#deps.log.error({ execution_id: id, cid }, 'this version makes another receipt: it is not stored');
     }

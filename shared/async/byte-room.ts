@@ -1,15 +1,19 @@
+import { Turns } from './turns.ts';
+
 interface Waiting {
   readonly bytes: number;
   readonly enter: () => void;
 }
 
 /**
- * Room for so many bytes in memory at once, given in the order in which it was asked for: what is large is never overtaken,
- * so nobody waits for ever. Who has some must not ask for more.
+ * Room for so many bytes in memory at once. Those who wait take turns, and whoever has the turn is not overtaken, however
+ * large what it brings: so nobody waits for ever, nor for all that one other has in line. Who has some must not ask for more.
  */
 export class ByteRoom {
   readonly #most: number;
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting = new Turns<Waiting>();
+  /** Has the turn, and waits for room. */
+  #next: Waiting | undefined;
   #free: number;
 
   constructor(most: number) {
@@ -17,11 +21,14 @@ export class ByteRoom {
     this.#free = most;
   }
 
-  /** Does what needs so many bytes once there is room for them; what is larger than the room has it alone. */
-  async during<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+  /**
+   * Does what needs so many bytes once there is room for them; what is larger than the room has it alone.
+   * @param whose who waits with others for a turn
+   */
+  async during<T>(whose: string, bytes: number, work: () => Promise<T>): Promise<T> {
     const taken = Math.min(bytes, this.#most);
     await new Promise<void>((enter) => {
-      this.#waiting.push({ bytes: taken, enter });
+      this.#waiting.add(whose, { bytes: taken, enter });
       this.#letIn();
     });
     try {
@@ -33,10 +40,13 @@ export class ByteRoom {
   }
 
   #letIn(): void {
-    for (let [first] = this.#waiting; first !== undefined && first.bytes <= this.#free; [first] = this.#waiting) {
-      this.#waiting.shift();
-      this.#free -= first.bytes;
-      first.enter();
+    for (;;) {
+      this.#next ??= this.#waiting.next()?.one;
+      if (this.#next === undefined || this.#next.bytes > this.#free) return;
+      const { bytes, enter } = this.#next;
+      this.#next = undefined;
+      this.#free -= bytes;
+      enter();
     }
   }
 }

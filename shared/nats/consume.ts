@@ -53,7 +53,12 @@ export interface ConsumeOptions {
    * Whose message it is, where handlers are shared by many: each has one at once however many messages of others wait, and
    * the rest take turns. Default: all are of one.
    */
-  whoseOf?(message: JsMsg): string;
+  whoseOf?(message: JsMsg): string | Promise<string>;
+  /**
+   * Messages of one are handed back beyond their share only where one of them is held for so long, which costs them time. Default:
+   * at once.
+   */
+  readonly slowMs?: number;
   /** Handlers at once; beyond them each of those whose messages they are has its first. */
   readonly concurrency: number;
   /**
@@ -123,7 +128,7 @@ class Loop {
     this.#options = options;
     this.#heartbeatMs = Math.floor(ackWaitNs / NS_PER_MS / 4);
     this.#slots = new FairSlots(options.concurrency);
-    this.#held = new Held(options.prefetch ?? PREFETCH);
+    this.#held = new Held(options.prefetch ?? PREFETCH, options.slowMs);
   }
 
   start(consumer: Consumer): void {
@@ -150,7 +155,7 @@ class Loop {
         while (await this.#hasRoom()) {
           for await (const message of await this.#ask(consumer)) {
             round = 0;
-            this.#accept(message);
+            await this.#accept(message);
           }
           round = 0;
         }
@@ -163,9 +168,11 @@ class Loop {
 
   /** Resolves once there is room for a message, or with false when the loop ends: nothing is asked for then. */
   async #hasRoom(): Promise<boolean> {
-    while (this.#held.room <= 0 && !this.#abort.signal.aborted) {
+    while (this.#held.room(performance.now()) <= 0 && !this.#abort.signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#madeRoom = resolve;
+        // What is slow by then leaves room for others.
+        if (this.#options.slowMs !== undefined) setTimeout(resolve, this.#options.slowMs).unref();
       });
     }
     return !this.#abort.signal.aborted;
@@ -176,7 +183,8 @@ class Loop {
    * together. While any of them is outstanding the server sends the next message at once.
    */
   async #ask(consumer: Consumer): Promise<ConsumerMessages> {
-    const messages = await consumer.fetch({ max_messages: this.#held.room, expires: 10_000, idle_heartbeat: 5_000 });
+    const room = Math.max(1, this.#held.room(performance.now()));
+    const messages = await consumer.fetch({ max_messages: room, expires: 10_000, idle_heartbeat: 5_000 });
     this.#messages = messages;
     if (this.#abort.signal.aborted) messages.stop();
     return messages;
@@ -194,18 +202,18 @@ class Loop {
     return this.#unfinished.size === 0 ? this.#nextSeq : Math.min(...this.#unfinished.keys());
   }
 
-  #accept(message: JsMsg): void {
+  async #accept(message: JsMsg): Promise<void> {
     this.#options.delivered?.(message);
     this.#unfinished.set(message.seq, true);
     this.#nextSeq = Math.max(this.#nextSeq ?? 0, message.seq + 1);
     const { whoseOf } = this.#options;
-    const whose = whoseOf?.(message) ?? '';
-    if (whoseOf !== undefined && this.#held.isTooMany(whose)) message.nak(againMs(message));
+    const whose = whoseOf === undefined ? '' : await whoseOf(message);
+    if (whoseOf !== undefined && this.#held.isTooMany(whose, performance.now())) message.nak(againMs(message));
     else this.#hold(message, whose);
   }
 
   #hold(message: JsMsg, whose: string): void {
-    this.#held.add(whose);
+    const letGo = this.#held.hold(whose, performance.now());
     const key = this.#options.keyOf(message);
     // A handler that outlives its service must not keep the process.
     const heartbeat = setInterval(() => message.working(), this.#heartbeatMs).unref();
@@ -215,7 +223,7 @@ class Loop {
       .finally(() => {
         clearInterval(heartbeat);
         this.#running.delete(task);
-        this.#held.delete(whose);
+        letGo();
         this.#madeRoom();
       });
     this.#running.add(task);

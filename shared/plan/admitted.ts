@@ -26,6 +26,9 @@ export interface AdmittedPredicate {
   readonly call: PredicateCall;
 }
 
+/** Stands in the ledger for the predicates of a plan whose document nobody could read: only that tells which they are. */
+export const UNREAD_PREDICATES = { pointer: '', predicate: 'unread' } as const;
+
 /**
  * What admission decided, frozen: the plan with its registry entries as they were. An artifact named by
  * `plan.admitted`, so that a later change of the registry changes no running plan and an auditor sees what ran.

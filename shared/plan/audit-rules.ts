@@ -4,7 +4,7 @@ import { executionFolder, stepOfExecution } from '../ids/ids.ts';
 import { joinWorldPath } from '../ids/world-path.ts';
 import type { EventKind, EventOf, LedgerEvent } from '../ledger/events.ts';
 import type { Execution, PlanState } from '../ledger/state.ts';
-import { type AdmittedPlan, type AdmittedStep, processorOf } from './admitted.ts';
+import { type AdmittedPlan, type AdmittedStep, processorOf, UNREAD_PREDICATES } from './admitted.ts';
 import { actualFor, reserveFor } from './budget.ts';
 import { progressOf, statusAtEnd } from './progress.ts';
 
@@ -108,8 +108,10 @@ export const reserveOfEntry = rule<'budget.reserved'>(
 
 export const costOfEntry = rule<'budget.settled'>(
   'costOfEntry',
-  'the cost is what the registry entry makes of the duration, and nothing for what never started',
-  ofExecution(({ execution: { started, end, reservedUsdMicro }, step }, { plan }, { data }) => {
+  'the cost is what the registry entry makes of the duration, and nothing for what never started; or the whole reserve, where the plan had to end: nobody may have been able to read the entry then',
+  ofExecution(({ execution: { started, end, reservedUsdMicro }, step }, { plan, state }, { data }) => {
+    const isUnread = state.cancelRequested !== undefined && started !== undefined;
+    if (isUnread && data.actual_usd_micro === reservedUsdMicro) return undefined;
     const used = started === undefined ? 0 : actualFor(processorOf(plan, step), end?.durationMs ?? null);
     return differs('actual_usd_micro', data.actual_usd_micro, Math.min(reservedUsdMicro, used));
   }),
@@ -205,8 +207,11 @@ export const ownPath = rule<'artifact.written'>(
 
 export const predicateOfPlan = rule<'predicate.checked'>(
   'predicateOfPlan',
-  'it is the next predicate of the plan',
+  'it is the next predicate of the plan; or stands for all that are left, and does not hold, where the plan had to end and nobody could read them',
   ({ plan, state }, { data }) => {
+    const { pointer, predicate } = UNREAD_PREDICATES;
+    const isUnread = state.cancelRequested !== undefined && data.pointer === pointer && data.predicate === predicate;
+    if (isUnread && !data.ok) return undefined;
     const next = plan.predicates[state.predicates.length];
     if (next === undefined) return { found: `${data.predicate} at ${data.pointer}`, expected: 'no further predicate' };
     return differs('the predicate', `${data.predicate} at ${data.pointer}`, `${next.call.use} at ${next.pointer}`);

@@ -47,7 +47,7 @@ function evaluatingNothing(schema: Schema): Schema {
 }
 
 /** Every schema within a schema, and then itself, changed. */
-function changed(schema: unknown, change: (schema: Schema) => Schema): unknown {
+export function changed(schema: unknown, change: (schema: Schema) => Schema): unknown {
   if (!isObject(schema)) return schema;
   const entries = Object.entries(schema).map(([name, value]) => {
     switch (KEYWORDS.get(name)) {

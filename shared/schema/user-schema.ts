@@ -5,6 +5,7 @@ import { type Fault, fault } from '../errors/isomorph-error.ts';
 import { circularReference } from './circles.ts';
 import { equivalent, looksAtTheRest } from './equivalent.ts';
 import { FORMATS, isObject, keywordFaults } from './keywords.ts';
+import { divisorsOf, type Misjudged, misjudgedIn, multipleOf, naming } from './multiples.ts';
 import { Remembered } from './remembered.ts';
 
 /** A reader of 20 faults has enough to work on; a hostile document must not make a large answer. */
@@ -141,6 +142,34 @@ function explainer(schemas: readonly Schema[]): (value: unknown) => readonly Fai
   };
 }
 
+interface Judged {
+  readonly fits: (value: unknown) => boolean;
+  readonly explain: (value: unknown) => readonly Failed[];
+}
+
+/** @param told schemas for the reasons, as {@link explainer} takes them: compiled when somebody asks why */
+function judgedBy(judged: Schema, told: readonly Schema[]): Judged {
+  const fits = compile(judged, {});
+  let explain: ReturnType<typeof explainer> | undefined;
+  return {
+    fits,
+    explain: (value) => {
+      explain ??= explainer(told);
+      return explain(value);
+    },
+  };
+}
+
+/** What the library cannot explain: it is about a number that it would have taken, or about nothing that it can name. */
+function unexplained(misjudged: Misjudged, code: ErrorCode, pointer: string): Fault {
+  for (const [divisor, { taken }] of misjudged) {
+    const [first] = taken;
+    if (first === undefined) continue;
+    return fault(code, `${first} is no multiple of ${divisor}`, { pointer, expected: `multipleOf ${divisor}` });
+  }
+  return fault(code, 'it does not fit the schema', { pointer });
+}
+
 /** A union reports its branches too; the place of the union itself says more than each branch does. */
 const withoutBranches = (failed: readonly Failed[]): Failed[] => {
   const unions = failed.filter(({ keywordLocation }) => /\/(anyOf|oneOf)$/.test(keywordLocation));
@@ -172,9 +201,9 @@ export function compileSchema(schema: unknown, code: ErrorCode, base: string): C
   const unknown = keywordFaults(usable, code, base);
   if (unknown.length > 0) return { ok: false, faults: unknown.slice(0, MAX_FAULTS) };
   const { told, judged } = equivalent(usable);
-  let fits: Validate;
+  let usual: Judged;
   try {
-    fits = compile(judged, {});
+    usual = judgedBy(judged, [...new Set([told, judged])]);
   } catch (error) {
     return { ok: false, faults: [refusal(error as Error, code, base)] };
   }
@@ -184,15 +213,20 @@ export function compileSchema(schema: unknown, code: ErrorCode, base: string): C
     const expected = 'a reference below properties or items of its own, or no unevaluated…';
     return { ok: false, faults: [fault(code, message, { pointer: base, expected })] };
   }
-  let explain: ReturnType<typeof explainer> | undefined;
+  const divisors = [...divisorsOf(judged)].map((divisor) => ({
+    divisor,
+    judged: compile({ multipleOf: divisor }, {}),
+    right: multipleOf(divisor),
+  }));
   const compiled: Usable = {
     ok: true,
     faults(value, valueCode, valueBase) {
-      if (fits(value)) return [];
-      explain ??= explainer([...new Set([told, judged])]);
-      const failed = withoutBranches(explain(value));
+      const misjudged = misjudgedIn(value, divisors);
+      const by = misjudged.size === 0 ? usual : judgedBy(naming(judged, misjudged) as Schema, [told]);
+      if (by.fits(value)) return [];
+      const failed = withoutBranches(by.explain(value));
       const faults = failed.slice(0, MAX_FAULTS).map((one) => toFault(usable, one, valueCode, valueBase));
-      return faults.length > 0 ? faults : [fault(valueCode, 'it does not fit the schema', { pointer: valueBase })];
+      return faults.length > 0 ? faults : [unexplained(misjudged, valueCode, valueBase)];
     },
   };
   remembered.set(text, compiled);

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { decideNext, isOverdue, untilMs } from '../../services/dispatcher/decide.ts';
+import { decideNext, decideRevokes, isOverdue, untilMs } from '../../services/dispatcher/decide.ts';
 import { suite } from '../harness/suite.ts';
 import { dataOf } from '../ledger/given.ts';
 import {
@@ -46,6 +46,15 @@ test('more steps than a commit takes are scheduled by the commits that follow, a
   }
   assert.equal(commits, [100, 100, 30]);
   assert.is(chain.state.executions.size, 230);
+});
+
+test('without the document what has not started is revoked once the plan has to end, and nothing else', () => {
+  assert.equal(dispatcher(scheduledChain()).when(decideRevokes, undefined).kinds, [], 'it is waited for until then');
+  const cancelled = (chain: Chain) => chain.append('admission', [cancelRequested('client')]);
+  const { kinds, state } = dispatcher(cancelled(scheduledChain())).when(decideRevokes, undefined);
+  const end = state.executions.get(ID)?.end;
+  assert.equal([kinds, end?.status === 'failed' && end.code], [['execution.failed'], 'ERR_CANCELLED']);
+  assert.equal(dispatcher(cancelled(startedChain())).when(decideRevokes, undefined).kinds, [], 'its run is ended');
 });
 
 test('what the budget cannot pay is not scheduled', () => {

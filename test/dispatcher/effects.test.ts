@@ -35,6 +35,7 @@ test('what a plan left in scratch is due when its retention is over; a plan that
   const used = { ...plan, processors: { ...plan.processors, 'test/user@1': processor({ scratch: ['queue'] }) } };
   const settledAt = new Date(START_MS).toISOString();
   assert.is(purgeAt({ settledAt }, plan, 90), undefined);
+  assert.is(purgeAt({ settledAt }, undefined, 90), START_MS + 90_000, 'nobody can tell');
   assert.is(purgeAt({ settledAt: undefined }, used, 90), undefined);
   assert.is(purgeAt({ settledAt }, used, 90), START_MS + 90_000);
 });

@@ -253,6 +253,18 @@ test('a step that the document has not is told when it is scheduled; what it doe
   );
 });
 
+test('a plan that had to end and whose document nobody could read: the reserve is charged, and its predicates do not hold', () => {
+  const cancel = by('admission', cancelRequested('client'));
+  const charged = by('settler', ...settledExecution('plan', ID, 400, 400));
+  assert.equal(foundIn([...FAILED, ...cancel, ...charged]), { chain: [], document: [] });
+  assert.is(foundIn([...FAILED, ...charged]).document.length, 1, 'else its cost is known');
+  const unread = (ok: boolean) => by('settler', other(checked(0, ok), { pointer: '', predicate: 'unread' }));
+  const failed = by('settler', settled('failed', 110));
+  assert.equal(foundIn([...DONE, ...cancel, ...unread(false), ...failed]), { chain: [], document: [] });
+  assert.is(foundIn([...DONE, ...unread(false), ...failed]).document.length, 1, 'else it is read');
+  assert.is(foundIn([...DONE, ...cancel, ...unread(true)]).document.length, 1, 'what nobody read does not hold');
+});
+
 test('a plan has no more predicates than it was admitted with', () => {
   const one = { ...PLAN, predicates: PLAN.predicates.slice(0, 1) };
   assert.equal(

@@ -35,6 +35,14 @@ const isOfType = (value: unknown, type: string): boolean => {
   }
 };
 
+/** A decimal, as it is written, times 10^`places`. */
+function inUnits(value: number, places: number): bigint {
+  const [, sign = '', whole = '', fraction = '', power = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(value)) ?? [];
+  const zeros = places + Number(power) - fraction.length;
+  return BigInt(`${sign}${whole}${fraction}${'0'.repeat(zeros)}`);
+}
+
 const count = (text: string): number => [...text].length;
 const matches = (source: string, text: string): boolean => new RegExp(source, 'u').test(text);
 
@@ -57,8 +65,12 @@ const ASSERTIONS: readonly [is: (value: unknown) => boolean, Readonly<Record<str
       maximum: (most: number, value: number) => value <= most,
       exclusiveMinimum: (least: number, value: number) => value > least,
       exclusiveMaximum: (most: number, value: number) => value < most,
-      // The numbers that are tried are such that a remainder is exact.
-      multipleOf: (divisor: number, value: number) => value % divisor === 0,
+      // Of the decimals as they are written, in the unit of the last place that either of them has.
+      multipleOf: (divisor: number, value: number) => {
+        const places = 330;
+        const [one = 0n, other = 1n] = [value, divisor].map((number) => inUnits(number, places));
+        return one % other === 0n;
+      },
     },
   ],
   [

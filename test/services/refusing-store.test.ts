@@ -133,6 +133,21 @@ test('a plan whose admitted document alone is refused ends when it is cancelled'
   proxy.decide = () => 'pass';
 });
 
+test('so does one that runs, when services that start anew cannot read its document', async () => {
+  const running = () => its.submit(probePlan('adrift', { params: { mode: 'hang' } }));
+  await heard(its.client, 'ledger.adrift.execution.started', running);
+  proxy.decide = ({ method, url = '' }) =>
+    method === 'GET' && /\/plans\/adrift\/admitted/.test(url) ? REFUSAL : 'pass';
+  await Promise.all(services.slice(1).map((service) => service.restart()));
+  await its.client.request('plans.cancel', JSON.stringify({ plan_id: 'adrift' }));
+  const { settled, budget, executions } = await its.ended('adrift');
+  assert.equal([settled?.status, settled?.faults.map(({ code }) => code)], ['cancelled', ['ERR_REFUSED']]);
+  const [execution] = executions.values();
+  assert.equal([execution?.end?.status, execution?.settled?.receipt_stored], ['lost', true]);
+  assert.equal([budget.held, budget.spent], [0, execution?.reservedUsdMicro], 'what nobody knows costs the reserve');
+  proxy.decide = () => 'pass';
+});
+
 test('what is named and refused its path keeps no plan open that is cancelled, and is shown later', async () => {
   let isRefusing = true;
   proxy.decide = ({ method, url = '' }) =>

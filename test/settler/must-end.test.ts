@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { decideRevokes } from '../../services/dispatcher/decide.ts';
 import {
   decideEndWithoutDocument,
   decideSettleExecution,
@@ -7,12 +8,14 @@ import {
   owedReceipts,
 } from '../../services/settler/decide.ts';
 import { checkPredicates } from '../../services/settler/evidence.ts';
+import { receiptOf } from '../../services/settler/receipt.ts';
 import { ByteRoom } from '../../shared/async/byte-room.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
 import { suite } from '../harness/suite.ts';
 import { dataOf } from '../ledger/given.ts';
-import { admittedChain, type Chain, cancelRequested, settledExecution } from '../ledger/plan-history.ts';
+import { admittedChain, type Chain, cancelRequested, scheduled, settledExecution } from '../ledger/plan-history.ts';
+import { planOf, step } from '../plan/admitted-plan.ts';
 import {
   endedChain,
   finishedChain,
@@ -105,8 +108,54 @@ test('a plan that has to end and whose document cannot be read ends as its chain
   const { status, faults } = dataOf(drafts, 'plan.settled');
   assert.equal([status, faults.map(({ code }) => code)], ['failed', ['ERR_TIMEOUT', 'ERR_REFUSED']]);
   assert.equal(end(late.append('settler', drafts)).drafts, [], 'once');
-  // What is open has a price and a receipt that only the document tells; who succeeded may have predicates.
-  for (const chain of [startedChain(), endedChain(), finishedChain(1)]) assert.equal(end(cancelled(chain)).drafts, []);
+  for (const chain of [startedChain(), endedChain()]) assert.equal(end(cancelled(chain)).drafts, [], 'it is open');
+});
+
+test('where every step succeeded, predicates that nobody can read do not hold; a plan without any has succeeded', () => {
+  const why = denied.toFault();
+  const cancelled = (chain: Chain) => chain.append('admission', [cancelRequested('client')]);
+  const judged = cancelled(finishedChain(2));
+  const { drafts } = decideEndWithoutDocument(judged.state, why);
+  const found = 'the admitted plan cannot be read: AccessDenied';
+  assert.equal(dataOf(drafts, 'predicate.checked'), { pointer: '', predicate: 'unread', ok: false, found });
+  const { status, faults, spent_usd_micro: spent } = dataOf(drafts, 'plan.settled');
+  assert.equal([status, faults, spent], ['failed', [{ code: 'ERR_REFUSED', message: found }], 115]);
+  assert.is(judged.append('settler', drafts).state.phase, 'settled', 'it is legal');
+  const plain = cancelled(finishedChain(0));
+  const end = decideEndWithoutDocument(plain.state, why);
+  assert.equal(
+    [dataOf(end.drafts, 'plan.settled').status, dataOf(end.drafts, 'plan.settled').faults],
+    ['succeeded', []],
+  );
+  assert.is(plain.append('settler', end.drafts).state.phase, 'settled');
+});
+
+test('without the document an execution costs its reserve, and its receipt is made of the chain: the same bytes where it started', () => {
+  const chain = endedChain().append('dispatcher', [cancelRequested('deadline')]);
+  const execution = chain.state.executions.get(ID);
+  if (execution === undefined) throw new Error('it is not there');
+  const receipt = receiptOf(chain.state, undefined, execution);
+  assert.equal(receipt, receiptOf(chain.state, planOf([step('train', { params: {} })]), execution));
+  const { drafts } = decideSettleExecution(chain.state, { ...settle, plan: undefined, receipt, stored: undefined });
+  const { actual_usd_micro: actual, reserved_usd_micro: reserved } = dataOf(drafts, 'budget.settled');
+  assert.equal([actual, reserved], [RESERVE, RESERVE]);
+  const { state } = chain.append('settler', drafts);
+  const end = decideEndWithoutDocument(state, denied.toFault());
+  assert.equal(dataOf(end.drafts, 'plan.settled').spent_usd_micro, RESERVE);
+  assert.is(chain.append('settler', end.drafts).state.phase, 'settled');
+});
+
+test('what never started costs nothing, and its receipt names no params', () => {
+  const chain = admittedChain('plan')
+    .append('dispatcher', scheduled('plan', 'train', 1, RESERVE))
+    .append('admission', [cancelRequested('client')]);
+  chain.append('dispatcher', decideRevokes(chain.state).drafts);
+  const execution = chain.state.executions.get(ID);
+  if (execution === undefined) throw new Error('it is not there');
+  const receipt = receiptOf(chain.state, undefined, execution);
+  assert.is(JSON.parse(new TextDecoder().decode(receipt.bytes)).params_cid, null);
+  const { drafts } = decideSettleExecution(chain.state, { ...settle, plan: undefined, receipt, stored: undefined });
+  assert.is(dataOf(drafts, 'budget.settled').actual_usd_micro, 0);
 });
 
 test('until then the store is waited for', async () => {
