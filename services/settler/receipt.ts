@@ -3,7 +3,7 @@ import { type Cid, cidOf } from '../../shared/hash/cid.ts';
 import { executionFolder, receiptPath } from '../../shared/ids/ids.ts';
 import type { Environment } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
-import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
+import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
 import { stepOf } from '../../shared/plan/steps.ts';
 
 export interface ReceiptDocument {
@@ -46,7 +46,7 @@ export function receiptOf(state: PlanState, plan: AdmittedPlan | undefined, exec
   const inputCids = Object.fromEntries(inputs.map(([, { path, cid }]) => [path, cid]));
   const paramsCid = step === undefined ? (started?.params_cid ?? null) : cidOf(canonicalBytes(step.params));
   const memo = {
-    processor: scheduled.processor,
+    processor: step?.processor ?? scheduled.processor,
     params_cid: paramsCid,
     // By name, not by path: two inputs that change places make other outputs, an input that moved does not.
     input_cids: Object.fromEntries(inputs.map(([name, { cid }]) => [name, cid])),
@@ -60,7 +60,7 @@ export function receiptOf(state: PlanState, plan: AdmittedPlan | undefined, exec
     execution_id: executionId,
     attempt: execution.attempt,
     outcome: end.status,
-    processor: scheduled.processor,
+    processor: plan === undefined || step === undefined ? scheduled.processor : processorOf(plan, step).ref,
     params_cid: paramsCid,
     input_cids: inputCids,
     output_cids: outputCids(state, execution),

@@ -12,8 +12,6 @@ interface Waiting {
 export class ByteRoom {
   readonly #most: number;
   readonly #waiting = new Turns<Waiting>();
-  /** Has the turn, and waits for room. */
-  #next: Waiting | undefined;
   #free: number;
 
   constructor(most: number) {
@@ -40,13 +38,10 @@ export class ByteRoom {
   }
 
   #letIn(): void {
-    for (;;) {
-      this.#next ??= this.#waiting.next()?.one;
-      if (this.#next === undefined || this.#next.bytes > this.#free) return;
-      const { bytes, enter } = this.#next;
-      this.#next = undefined;
-      this.#free -= bytes;
-      enter();
+    for (let { first } = this.#waiting; first !== undefined && first.bytes <= this.#free; { first } = this.#waiting) {
+      this.#waiting.next();
+      this.#free -= first.bytes;
+      first.enter();
     }
   }
 }

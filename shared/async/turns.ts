@@ -9,6 +9,12 @@ export class Turns<T> {
     else own.push(one);
   }
 
+  /** Whose turn it is. */
+  get first(): T | undefined {
+    const [own] = this.#waiting.values();
+    return own?.[0];
+  }
+
   /** Takes the next one out. @param isWanted of whom; default: of everybody */
   next(isWanted: (whose: string) => boolean = () => true): { readonly whose: string; readonly one: T } | undefined {
     for (const [whose, own] of this.#waiting) {

@@ -2,13 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ServiceName } from '../../services/common/services.ts';
+import type { ProcessName } from '../../services/common/services.ts';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** A service in a process of its own, as compose runs it, that can be killed and started again. */
 export class ServiceProcess {
-  readonly name: ServiceName;
+  readonly name: ProcessName;
   readonly #env: NodeJS.ProcessEnv;
   readonly #main: string;
   #isTold = false;
@@ -17,7 +17,7 @@ export class ServiceProcess {
   #onOutput: () => void = () => undefined;
 
   /** @param root the sources that it runs; default: these */
-  constructor(name: ServiceName, env: Readonly<Record<string, string>>, root = PROJECT) {
+  constructor(name: ProcessName, env: Readonly<Record<string, string>>, root = PROJECT) {
     this.name = name;
     this.#env = { ...process.env, ...env };
     this.#main = path.join(root, 'bin', 'run.mjs');
@@ -46,6 +46,11 @@ export class ServiceProcess {
 
   get #isGone(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** Resolves when it has ended, by itself or not. */
+  async ended(): Promise<void> {
+    if (!this.#isGone) await once(this.#child, 'close');
   }
 
   /** SIGSTOP: it sleeps, and holds what it has taken. */
