@@ -1,5 +1,6 @@
 /** Small files of a server's folder, and the disk that it is on. */
 import { open, readFile, rename, statfs, writeFile } from 'node:fs/promises';
+import { IsomorphError } from '../shared/errors/isomorph-error.ts';
 
 const isMissing = (thrown: unknown): boolean => thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
 
@@ -36,6 +37,13 @@ export async function logTail(path: string, lines = 8, windowBytes = 8192): Prom
     if (isMissing(thrown)) return '';
     throw thrown;
   }
+}
+
+/** That a server of the stack did not come up, with what it said of it. */
+export async function notReady(what: string, timeoutMs: number, log: string): Promise<IsomorphError> {
+  const tail = await logTail(log);
+  const told = tail === '' ? 'its log says nothing: the machine may be too busy' : `its log ends with\n${tail}`;
+  return new IsomorphError('ERR_UNAVAILABLE', `${what} ended, or was not ready within ${timeoutMs / 1_000} s; ${told}`);
 }
 
 /** Bytes that may still be written on the disk of a folder. */

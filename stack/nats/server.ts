@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { logTail, readJsonFile, writePrivate } from '../files.ts';
+import { notReady, readJsonFile, writePrivate } from '../files.ts';
 import {
   adopt,
   type Child,
@@ -54,6 +54,7 @@ export interface NatsServerOptions {
 }
 
 const LEFT_OVER_GRACE_MS = 10_000;
+const READY_MS = 60_000;
 
 /**
  * Starts the server and returns when it is ready, JetStream is on and each write is synced.
@@ -95,7 +96,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     started = await attempt({ port: ANY_PORT, monitorPort: ANY_PORT });
   }
   if (started === undefined) {
-    throw new IsomorphError('ERR_UNAVAILABLE', `nats-server did not become ready:\n${await logTail(paths.log)}`);
+    throw await notReady('nats-server', options.readyTimeoutMs ?? READY_MS, paths.log);
   }
   const { child, ports } = started;
   await writePrivate(paths.ports, JSON.stringify(ports));
@@ -181,7 +182,7 @@ async function launch(
       ports = await waitUntilReady({
         portsDir: dir,
         pid: child.pid,
-        timeoutMs: options.readyTimeoutMs ?? 60_000,
+        timeoutMs: options.readyTimeoutMs ?? READY_MS,
         hasEnded: child.hasEnded,
       });
     } finally {

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { logTail, readJsonFile, writePrivate } from '../files.ts';
+import { notReady, readJsonFile, writePrivate } from '../files.ts';
 import { adopt, type Child, type ChildEnd, endPid, findByLastArguments, isPortFree } from '../process.ts';
 
 export interface PgliteHandle {
@@ -31,6 +31,7 @@ export interface PgliteOptions {
 }
 
 const STOP_GRACE_MS = 10_000;
+const READY_MS = 90_000;
 const LOG_LIMIT_BYTES = 5 * 1024 * 1024;
 /** Starts pglite-main.ts. The same arguments from every version of it: left-overs are found by them. */
 const PROGRAM = [fileURLToPath(new URL('../../bin/run.mjs', import.meta.url)), 'pglite'];
@@ -58,7 +59,7 @@ export async function startPglite(options: PgliteOptions): Promise<PgliteHandle>
     started = await launch(options, { dataDir, port: 0, log, password });
   }
   if (started === undefined) {
-    throw new IsomorphError('ERR_UNAVAILABLE', `PGlite did not become ready:\n${await logTail(log)}`);
+    throw await notReady('PGlite', options.readyTimeoutMs ?? READY_MS, log);
   }
   const { child, port } = started;
   await writePrivate(remembered, JSON.stringify({ port }));
@@ -113,7 +114,7 @@ async function launch(
     const child = await adopt(spawned, (end) => {
       if (ready) options.onExit?.(end);
     });
-    const timeout = delay(options.readyTimeoutMs ?? 90_000, undefined, { ref: false });
+    const timeout = delay(options.readyTimeoutMs ?? READY_MS, undefined, { ref: false });
     const listening = await Promise.race([announced, child.ended.then(() => undefined), timeout]);
     if (listening === undefined) {
       await child.stop({ graceMs: STOP_GRACE_MS });

@@ -64,24 +64,6 @@ test('it says so once, waits, and starts when the server answers', async () => {
   }
 });
 
-test('so does setup, and it ends when what it is for is done', async () => {
-  const port = await freePort();
-  const url = new URL(its.stack.info.nats.adminUrl ?? '');
-  const upstream = new URL(url);
-  url.port = String(port);
-  const setup = new ServiceProcess('setup', { ...its.stack.serviceEnv, NATS_URL: url.href });
-  await setup.logged((line) => line.includes(AWAY));
-  const close = await answerAt(port, upstream);
-  try {
-    assert.is((await setup.logged((line) => line.includes('"done"'))).length, 1);
-    await setup.ended();
-    assert.is(setup.hasEndedByItself, true);
-  } finally {
-    await setup.stop();
-    await close();
-  }
-});
-
 test('it ends when it is told to, also while it waits', async () => {
   const service = settlerAt(await freePort());
   await service.logged((line) => line.includes(AWAY));
