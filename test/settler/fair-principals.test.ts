@@ -20,8 +20,8 @@ import { withTempDir } from '../stack/fixture.ts';
 
 const test = suite('the settler is fair by principal', undefined, { timeoutMs: 180_000 });
 
-/** More than a loop holds. */
-const FLOOD = 300;
+/** Two commits of each wait: more than a loop holds. */
+const FLOOD = 140;
 
 const CALL = { use: 'artifact.jmespath_ok@1', path: '/artifacts/inputs/none.json', expression: 'a' };
 
@@ -86,7 +86,7 @@ test('with more plans of one waiting for the judge than a settler holds, that of
       const connection = await live.connect();
       const store = await openArtifactStore(pathToFileURL(dir).href);
       const plans = new Plans(connection, store);
-      const limit = pLimit(32);
+      const limit = pLimit(8);
       const names = Array.from({ length: FLOOD }, (_, index) => `alice-${index}`);
       await Promise.all(names.map((planId) => limit(() => plans.finished(planId, 'alice'))));
       const judge = new HoldingJudge();
