@@ -38,7 +38,12 @@ export class SubmissionAnswer {
   }
 
   hear(item: FollowItem): Said {
-    if (item.kind === 'refused') return { isOurs: true, end: { status: 'refused', fault: item.fault } };
+    if (item.kind === 'refused') {
+      const { fault, commandSeq = this.#submitted.commandSeq } = item;
+      // Whoever commands under the same name may send another one of the same plan.
+      if (commandSeq !== this.#submitted.commandSeq) return { isOurs: false };
+      return { isOurs: true, end: { status: 'refused', fault } };
+    }
     if (item.kind !== 'commit') return OURS;
     for (const event of item.events) {
       const said = this.#event(event);

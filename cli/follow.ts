@@ -21,7 +21,12 @@ export type FollowItem =
   | { readonly kind: 'foreign'; readonly seq: number; readonly reason: string }
   | { readonly kind: 'progress'; readonly planId: string; readonly progress: Progress }
   /** A command of this plan that was refused. */
-  | { readonly kind: 'refused'; readonly fault: ShownFault };
+  | {
+      readonly kind: 'refused';
+      readonly fault: ShownFault;
+      /** Its sequence in COMMANDS; undefined where its letter does not say. */
+      readonly commandSeq?: number | undefined;
+    };
 
 export interface FollowOptions {
   /** Undefined: every plan. */
@@ -51,7 +56,9 @@ export async function follow(context: Context, options: FollowOptions): Promise<
   auditor.subscribe(deadFilter(COMMANDS_STREAM, options.principal, planId), {
     callback: (error, message) => {
       const letter = error === null ? parseDeadFault(bodyOf(message)) : undefined;
-      if (letter?.ok === true) mailbox.put({ kind: 'refused', fault: letter.value.fault });
+      if (letter?.ok !== true) return;
+      const { fault, seq: commandSeq } = letter.value;
+      mailbox.put({ kind: 'refused', fault, commandSeq });
     },
   });
   if (options.progress) {

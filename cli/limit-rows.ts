@@ -61,10 +61,11 @@ export async function limitRows(connection: NatsConnection, env: Terminal['env']
   const use = (key: LimitKey, one: Use): void => void uses.set(key, fuller(uses.get(key), one));
   for (const one of await streamUses(jsm)) use(limitOfStream(one.stream), ofStream(one));
   await tally.look();
-  const { usage, limits } = tally;
+  const { usage, limits, ledger } = tally;
   // Where nobody has anything under way, anybody has nothing.
   for (const principal of ['', ...usage.principals]) {
-    for (const { limit, used, principal: by } of sharesOf(usage, limits, principal)) use(limit, { used, by });
+    for (const { limit, used, most, principal: by } of sharesOf({ usage, limits, ledger, principal }))
+      use(limit, { used, by, most });
   }
   return Object.entries<Limit>(LIMITS).map(([key, { name, unit, isRolling }]): LimitRow => {
     const { used, by, most = limits[key as LimitKey] } = uses.get(key as LimitKey) ?? {};

@@ -26,7 +26,7 @@ export async function cancel(
     throw new IsomorphError('ERR_PLAN_SETTLED', `plan ${planId} has already ended: ${how}`);
   }
   const body = canonicalBytes({ plan_id: planId });
-  const publish = async (): Promise<void> => {
+  const publish = async (): Promise<number> => {
     const ack = await publishCommand(commander, 'cancel', body);
     out.lines(
       `${out.theme.good(GLYPH.good)} the command to cancel ${out.theme.bold(planId)} is stored as message ${ack.seq} of ${ack.stream}`,
@@ -39,6 +39,7 @@ export async function cancel(
           ]),
     );
     out.document({ type: 'cancel', plan_id: planId, ack });
+    return ack.seq;
   };
   if (wait) {
     const asked = { principal: commander.principal, publish };

@@ -31,8 +31,8 @@ async function knownOf(context: Context, planId: string): Promise<Known> {
 /** A command about a plan whose answer is waited for. */
 export interface Asked {
   readonly principal: string;
-  /** Publishes it, once its answer would be heard. */
-  readonly publish: () => Promise<void>;
+  /** Publishes it, once its answer would be heard, and says under which sequence it is stored. */
+  readonly publish: () => Promise<number>;
 }
 
 type Watched = 'succeeded' | 'not succeeded' | 'refused' | 'unwatched';
@@ -52,14 +52,15 @@ export async function watchPlan(
   const items = await follow(context, { planId, principal, fromSeq: 1, signal, progress: !all });
   const view = openView(out, { steps, all });
   try {
-    await asked?.publish();
+    const commandSeq = await asked?.publish();
     for await (const item of items) {
       view.item(item);
       const end = item.kind === 'commit' ? item.events.at(-1) : undefined;
       if (end?.kind === 'plan.settled') return end.data.status === 'succeeded' ? 'succeeded' : 'not succeeded';
       // One that others follow gave the id back: the plan is what took it.
       if (end?.kind === 'plan.rejected' && end.seq >= headSeq) return 'not succeeded';
-      if (item.kind === 'refused' && asked !== undefined) return 'refused';
+      const isOurs = item.kind === 'refused' && (item.commandSeq ?? commandSeq) === commandSeq;
+      if (isOurs && asked !== undefined) return 'refused';
     }
     return 'unwatched';
   } finally {

@@ -4,7 +4,7 @@ import { TOLD_SHARE } from '../../shared/async/limit-notice.ts';
 import { OnceAMinute } from '../../shared/async/once-a-minute.ts';
 import type { Fault } from '../../shared/errors/isomorph-error.ts';
 import { LIMITS } from '../common/config/limits.ts';
-import { type Circumstances, keptBytes, refusesPlan, refusesRejection, sharesOf } from './quotas.ts';
+import { type Circumstances, inAll, keptBytes, refusesPlan, refusesRejection, sharesOf } from './quotas.ts';
 import { Tally, type TallyOptions } from './tally.ts';
 import { endBytesOf } from './usage.ts';
 
@@ -62,10 +62,11 @@ export class Gate {
     size: { readonly steps: number; readonly predicates: number },
   ): Promise<PlaceInLine | Fault> {
     const circumstances = await this.#circumstances(principal);
-    const refused = this.#told(principal, refusesPlan(circumstances));
+    const endBytes = endBytesOf(size);
+    const refused = this.#told(principal, refusesPlan(circumstances, endBytes));
     if (refused !== undefined) return refused;
     const { usage } = circumstances;
-    const isOurs = usage.claim(planId, { principal, endBytes: endBytesOf(size) });
+    const isOurs = usage.claim(planId, { principal, endBytes });
     return { release: () => (isOurs ? usage.release(planId) : undefined) };
   }
 
@@ -82,15 +83,14 @@ export class Gate {
     return { usage, limits, ledger, principal };
   }
 
-  #isNear({ usage, limits, ledger, principal }: Circumstances): boolean {
-    const shares = sharesOf(usage, limits, principal);
-    if (shares.some(({ used, most }) => used >= most * NEAR_SHARE)) return true;
-    return ledger.bytes + keptBytes(ledger, usage.endBytes) >= ledger.limitBytes * NEAR_SHARE;
+  #isNear(circumstances: Circumstances): boolean {
+    const { ledger } = circumstances;
+    if (sharesOf(circumstances).some(({ used, most }) => used >= most * NEAR_SHARE)) return true;
+    return ledger.bytes + keptBytes(ledger, inAll(circumstances)) >= ledger.limitBytes * NEAR_SHARE;
   }
 
   #told(principal: string, refused: Fault | undefined): Fault | undefined {
-    const { usage, limits } = this.#tally;
-    for (const { limit, used, most, principal: of } of sharesOf(usage, limits, principal)) {
+    for (const { limit, used, most, principal: of } of sharesOf(this.#known(principal))) {
       if (used < most * TOLD_SHARE) continue;
       const about = { limit: LIMITS[limit].name, used, most, ...(of === undefined ? {} : { principal: of }) };
       this.#tell(`${limit} ${of} ${used >= most}`, about, used >= most ? 'a limit is hit' : 'a limit is near');

@@ -11,6 +11,17 @@ export interface LedgerUse {
   readonly limitBytes: number;
 }
 
+export interface Circumstances {
+  readonly usage: Usage;
+  readonly limits: Limits;
+  readonly ledger: LedgerUse;
+  readonly principal: string;
+}
+
+/** What all open plans may still write. */
+export const inAll = ({ usage, principal }: Pick<Circumstances, 'usage' | 'principal'>): number =>
+  usage.endBytes(principal).inAll;
+
 /** How much of a limit is used. */
 export interface Share {
   readonly limit: LimitKey;
@@ -33,22 +44,28 @@ function refusal(share: Share): Fault {
   });
 }
 
-/** Open plans and rejected bytes of a principal, and of all. */
-export function sharesOf(usage: Usage, limits: Limits, principal: string): Share[] {
-  const [plans, rejected] = [usage.openPlans(principal), usage.rejectedBytes(principal)];
-  const share = (limit: LimitKey, used: number, of: string | undefined): Share => ({
-    ...{ limit, used, most: limits[limit] },
+/** However small a ledger is: what is kept for the plans of one is kept from everybody else. */
+const MOST_OF_ONE = 1 / 4;
+
+/** Open plans, what they may still write, and rejected bytes of a principal, and of all. */
+export function sharesOf({ usage, limits, ledger, principal }: Circumstances): Share[] {
+  const [plans, ends] = [usage.openPlans(principal), usage.endBytes(principal)];
+  const rejected = usage.rejectedBytes(principal);
+  const share = (limit: LimitKey, used: number, of: string | undefined, most = limits[limit]): Share => ({
+    ...{ limit, used, most },
     principal: of,
   });
+  const mostEnds = Math.min(limits.endBytesOfPrincipal, ledger.limitBytes * MOST_OF_ONE);
   return [
     share('openPlansOfPrincipal', plans.ofPrincipal, principal),
     share('openPlans', plans.inAll, undefined),
+    share('endBytesOfPrincipal', ends.ofPrincipal, principal, mostEnds),
     share('rejectedBytesOfPrincipal', rejected.ofPrincipal, principal),
     share('rejectedBytes', rejected.inAll, undefined),
   ];
 }
 
-const PLANS: readonly LimitKey[] = ['openPlansOfPrincipal', 'openPlans'];
+const PLANS: readonly LimitKey[] = ['openPlansOfPrincipal', 'openPlans', 'endBytesOfPrincipal'];
 const REJECTED: readonly LimitKey[] = ['rejectedBytesOfPrincipal', 'rejectedBytes'];
 
 const reached = (shares: readonly Share[], limits: readonly LimitKey[]): Fault | undefined => {
@@ -68,26 +85,17 @@ function ledgerFull(ledger: LedgerUse, endBytes: number, plan: string): Fault | 
   return fault('ERR_LEDGER_FULL', `${told}: ${plan}`, { expected: 'a larger ISOMORPH_MAX_LEDGER_BYTES' });
 }
 
-export interface Circumstances {
-  readonly usage: Usage;
-  readonly limits: Limits;
-  readonly ledger: LedgerUse;
-  readonly principal: string;
-}
-
-/** Why no plan of the principal is taken now; undefined when one may be. */
-export const refusesPlan = ({ usage, limits, ledger, principal }: Circumstances): Fault | undefined =>
-  ledgerFull(ledger, usage.endBytes, 'no new plan is taken') ?? reached(sharesOf(usage, limits, principal), PLANS);
+/** Why no plan of the principal is taken now; undefined when one may be. @param endBytes what that plan may write to its end */
+export const refusesPlan = (circumstances: Circumstances, endBytes = 0): Fault | undefined =>
+  ledgerFull(circumstances.ledger, inAll(circumstances) + endBytes, 'no new plan is taken') ??
+  reached(sharesOf(circumstances), PLANS);
 
 /**
  * Why the rejection of a plan is not recorded, only told to its sender; undefined when it is recorded. The reason for which the
  * plan was rejected is told with it.
  */
-export function refusesRejection(
-  { usage, limits, principal }: Circumstances,
-  first: Fault | undefined,
-): Fault | undefined {
-  const over = reached(sharesOf(usage, limits, principal), REJECTED);
+export function refusesRejection(circumstances: Circumstances, first: Fault | undefined): Fault | undefined {
+  const over = reached(sharesOf(circumstances), REJECTED);
   if (over === undefined) return undefined;
   const reason =
     first === undefined

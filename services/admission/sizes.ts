@@ -1,7 +1,7 @@
 import { type Fault, IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { joinWorldPath } from '../../shared/ids/world-path.ts';
 import type { AdmittedStep } from '../../shared/plan/admitted.ts';
-import { eventFaults, largestStart } from '../../shared/plan/largest.ts';
+import { startFaults } from '../../shared/plan/largest.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 
 /** Why an output has no path below this prefix: it would be too long. */
@@ -18,5 +18,5 @@ function outputFaults(prefix: string, { path }: Processor['outputs'][number], po
 /** Why what a step does could not be written: its outputs would have no paths, or its inputs do not fit the event of its start. */
 export const stepSizeFaults = (step: AdmittedStep, { outputs }: Processor, pointer: string): Fault[] => [
   ...outputs.flatMap((output) => outputFaults(step.write_prefix, output, `${pointer}/write_prefix`)).slice(0, 1),
-  ...eventFaults('the event of its start', largestStart(step), `${pointer}/inputs`),
+  ...startFaults(step, `${pointer}/inputs`),
 ];

@@ -71,8 +71,8 @@ export class Usage {
   readonly #claims = new Map<string, OpenPlan>();
   readonly #rejections = new Map<number, Rejection>();
   readonly #plans = new Sums();
+  readonly #endBytes = new Sums();
   readonly #rejectedBytes = new Sums();
-  #endBytes = 0;
 
   /** A commit that was counted before changes nothing. */
   take({ planId, seq, bytes, events }: CountedCommit): void {
@@ -118,7 +118,7 @@ export class Usage {
 
   #count({ principal, endBytes }: OpenPlan, sign: 1 | -1): void {
     this.#plans.add(principal, sign);
-    this.#endBytes += sign * endBytes;
+    this.#endBytes.add(principal, sign * endBytes);
   }
 
   #reject(seq: number, rejection: Rejection): void {
@@ -154,9 +154,9 @@ export class Usage {
     return this.#rejectedBytes.of(principal);
   }
 
-  /** What all open plans may still write. */
-  get endBytes(): number {
-    return this.#endBytes;
+  /** What open plans may still write. */
+  endBytes(principal: string): Amounts {
+    return this.#endBytes.of(principal);
   }
 
   /** Those who have something under way, or were rejected in a day. */

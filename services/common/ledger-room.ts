@@ -19,12 +19,17 @@ export class LedgerRoom {
 
   /** @throws ERR_LEDGER_FULL, which passes, when only the ends of open plans have room; ERR_UNAVAILABLE */
   async check(): Promise<void> {
+    const full = await this.full();
+    if (full !== undefined) throw full;
+  }
+
+  /** What {@link check} throws; undefined when there is room for more than the ends of open plans. */
+  full(): Promise<IsomorphError | undefined> {
     if (this.#look === undefined || performance.now() - this.#lookedMs >= LOOK_EVERY_MS) {
       this.#lookedMs = performance.now();
       this.#look = this.#ask();
     }
-    const full = await this.#look;
-    if (full !== undefined) throw full;
+    return this.#look;
   }
 
   async #ask(): Promise<IsomorphError | undefined> {

@@ -70,6 +70,7 @@ export interface LimitChange {
 const LIVE: ReadonlySet<LimitKey> = new Set<LimitKey>([
   'openPlansOfPrincipal',
   'openPlans',
+  'endBytesOfPrincipal',
   'rejectedBytesOfPrincipal',
   'rejectedBytes',
 ]);

@@ -14,7 +14,6 @@ import { planOfAlarm } from '../../shared/wire/alarms.ts';
 import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import { type Alarms, plansWithoutAlarm } from '../common/alarms.ts';
 import { consumeFor } from '../common/consume.ts';
-import { decideNext } from './decide.ts';
 import { decideDue, missed } from './due.ts';
 import { purgeAt } from './effects.ts';
 import { WaitingWork } from './waiting-work.ts';
@@ -26,6 +25,8 @@ export interface AlarmClockDeps {
   readonly journal: Journal;
   readonly plans: AdmittedPlans;
   readonly alarms: Alarms;
+  /** Starts what a plan asks for now. @throws ERR_LEDGER_FULL, which passes, while a retry waits for room */
+  next(planId: string, plan: AdmittedPlan): Promise<void>;
   /** What holds the scratch of plans, for its end. */
   readonly scratchStores: readonly Pick<Kv | Queue, 'purgePlan'>[];
   /** How long the scratch of a settled plan is kept. */
@@ -92,7 +93,7 @@ export class AlarmClock {
 
   /** The next alarm is set before anything is written: whatever becomes of this process, the plan is looked at again. */
   async #look(state: PlanState): Promise<void> {
-    const { journal, alarms, nowMs } = this.#deps;
+    const { journal, alarms, nowMs, next } = this.#deps;
     const { planId } = state;
     const plan = await this.#documentOf(state);
     const lookMs = nextLookAt(state, plan, nowMs());
@@ -103,7 +104,7 @@ export class AlarmClock {
       const { events } = await journal.append(planId, decideDue, { plan, gone, nowMs: nowMs() });
       isDone = events.length === 0;
     }
-    if (plan !== undefined) await journal.append(planId, decideNext, plan);
+    if (plan !== undefined) await next(planId, plan);
   }
 
   /** Undefined while the store does not give it: what ends a plan waits for no store. */

@@ -40,13 +40,24 @@ export function decideRevokes({ phase, cancelRequested, executions }: PlanState)
   return revokes([...executions.values()].filter(({ started, end }) => started === undefined && end === undefined));
 }
 
-/** What a plan asks for now: reserves and schedules what is ready and payable, or revokes what may not start any more. */
-export function decideNext(state: PlanState, plan: AdmittedPlan): Decision {
+export interface NextDecision extends Decision {
+  /** A retry waits for room in the ledger. */
+  readonly isWaiting?: boolean;
+}
+
+/**
+ * What a plan asks for now: reserves and schedules what is ready and payable, or revokes what may not start any more.
+ * @param hasRoom whether the ledger has room for more than the ends of open plans
+ */
+export function decideNext(state: PlanState, plan: AdmittedPlan, hasRoom = true): NextDecision {
   if (state.phase !== 'admitted') return NOTHING;
   const progress = progressOf(state, plan);
   const { revocable } = progress;
   if (revocable.length > 0) return revokes(revocable);
-  const drafts = progress.startable(STEPS_PER_COMMIT).flatMap(({ step, attempt, notBeforeMs }): Draft[] => {
+  const ready = progress.startable(hasRoom ? STEPS_PER_COMMIT : Number.POSITIVE_INFINITY);
+  // What the ledger keeps for a plan holds each of its steps once.
+  const startable = hasRoom ? ready : ready.filter(({ attempt }) => attempt === 1);
+  const drafts = startable.slice(0, STEPS_PER_COMMIT).flatMap(({ step, attempt, notBeforeMs }): Draft[] => {
     const id = executionId(state.planId, step.id, attempt);
     const reserve = reserveFor(processorOf(plan, step));
     const scheduled: Draft = {
@@ -63,7 +74,7 @@ export function decideNext(state: PlanState, plan: AdmittedPlan): Decision {
     if (reserve === 0) return [scheduled];
     return [{ kind: 'budget.reserved', data: { execution_id: id, usd_micro: reserve } }, scheduled];
   });
-  return { drafts };
+  return { drafts, isWaiting: startable.length < ready.length };
 }
 
 /** What the World and the secrets say before an execution starts. */

@@ -71,15 +71,14 @@ export function failureOf(result: RunResult, cancelled: boolean): Failure | unde
   }
 }
 
-/** The last lines of a log for a person: without report lines and control characters. */
-export function tailOf(log: string): string {
+/** A log for a person: without report lines and control characters. */
+export function shownOf(log: string): string {
   const lines = log.split('\n').filter((line) => parseReport(line) === undefined);
-  const text = lines
-    .join('\n')
-    .replace(/[^\P{Cc}\n\t]/gu, '')
-    .trim();
-  return clipStart(text, TOLD_CHARACTERS.log_tail);
+  return lines.join('\n').replace(/[^\P{Cc}\n\t]/gu, '');
 }
+
+/** The last lines of a log for a person. */
+export const tailOf = (log: string): string => clipStart(shownOf(log).trim(), TOLD_CHARACTERS.log_tail);
 
 export interface FailedOptions {
   readonly executionId: string;

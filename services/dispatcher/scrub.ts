@@ -4,6 +4,7 @@ import type { RunResult } from '../../shared/runtime/runtime.ts';
 import type { ResolvedSecrets } from '../../shared/secrets/resolve.ts';
 import { scrubberOf } from '../../shared/text/scrub.ts';
 import { scrubCredentials } from '../../shared/text/scrub-credentials.ts';
+import { shownOf } from './outcome.ts';
 
 /** Keeps secret values and signed URLs out of what is stored, published or logged of one execution. */
 export interface Scrub {
@@ -34,6 +35,17 @@ export function scrubOf({ values, handles }: ResolvedSecrets): Scrub {
   return { log: (given) => scrubCredentials(scrubber.text(given, { mayBeCut: true })), said: text, own: text };
 }
 
+/**
+ * The log, searched as it came and as people are shown it: where control characters or reports stood in the middle of a value, as in
+ * text of two bytes a character, taking them out would put it together again.
+ */
+function searched(log: string, scrub: Scrub): string {
+  const text = scrub.log(log);
+  const shown = shownOf(text);
+  const again = scrub.log(shown);
+  return again === shown ? text : again;
+}
+
 /** A result that may be told. */
 export type ScrubbedResult = RunResult & { readonly text: string };
 
@@ -47,7 +59,7 @@ export function scrubbed(result: RunResult, scrub: Scrub): ScrubbedResult {
   const { outcome, error } = result;
   return {
     ...result,
-    text: scrub.log(Buffer.from(result.log).toString('utf8')),
+    text: searched(Buffer.from(result.log).toString('utf8'), scrub),
     outcome: 'reason' in outcome ? { ...outcome, reason: scrub.own(outcome.reason) } : outcome,
     error: error && {
       ...error,

@@ -7,6 +7,7 @@ import type { Snapshot } from '../../shared/journal/snapshot.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { type Consumption, type Disposition, giveUp } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
+import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import { leftBy } from '../../shared/plan/left.ts';
 import type { RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import type { Validated } from '../../shared/schema/validate.ts';
@@ -20,6 +21,7 @@ import { Alarms } from '../common/alarms.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
+import { LedgerRoom } from '../common/ledger-room.ts';
 import { unlessItMustEnd } from '../common/must-end.ts';
 import { Showing } from '../common/showing.ts';
 import { AlarmClock, type AlarmClockDeps } from './alarm-clock.ts';
@@ -49,6 +51,7 @@ class Dispatcher {
   readonly #journal: Journal;
   readonly #plans: AdmittedPlans;
   readonly #showing: Showing;
+  readonly #room: LedgerRoom;
   readonly #workers: readonly Worker[];
   readonly #alarmClock: AlarmClock;
   readonly #consumptions: Consumption[] = [];
@@ -60,9 +63,11 @@ class Dispatcher {
     this.#journal = new Journal({ ...deps, by: 'dispatcher' });
     this.#plans = new AdmittedPlans(deps.store);
     this.#showing = new Showing(deps.store);
+    this.#room = new LedgerRoom(deps.connection);
     const shared = { ...deps, journal: this.#journal, plans: this.#plans, showing: this.#showing };
     this.#workers = deps.runtimes.map((runtime) => new Worker({ ...shared, runtime }));
-    this.#alarmClock = new AlarmClock({ ...shared, alarms: new Alarms(deps.connection) });
+    const next = (planId: string, plan: AdmittedPlan) => this.#next(planId, plan);
+    this.#alarmClock = new AlarmClock({ ...shared, alarms: new Alarms(deps.connection), next });
   }
 
   async start(): Promise<void> {
@@ -166,7 +171,14 @@ class Dispatcher {
       () => undefined,
     );
     if (plan === undefined) await this.#journal.append(state.planId, decideRevokes);
-    else await this.#journal.append(state.planId, decideNext, plan);
+    else await this.#next(state.planId, plan);
+  }
+
+  async #next(planId: string, plan: AdmittedPlan): Promise<void> {
+    const full = await this.#room.full();
+    const { decision } = await this.#journal.append(planId, (state) => decideNext(state, plan, full === undefined));
+    // What asked for it is handed back until there is room, or the plan ends.
+    if (decision.isWaiting === true && full !== undefined) throw full;
   }
 
   async #send(effect: Effect | undefined): Promise<void> {

@@ -94,11 +94,7 @@ class Settler {
   }
 
   /** @param plan undefined where the plan has to end and its document cannot be read */
-  async #settleExecutions(
-    state: PlanState,
-    plan: AdmittedPlan | undefined,
-    ending: PlanQuestions,
-  ): Promise<PlanState> {
+  async #settleExecutions(state: PlanState, plan: AdmittedPlan | undefined, ending: PlanQuestions): Promise<PlanState> {
     let current = state;
     let isTaking = true;
     for (const execution of unsettled(state)) {

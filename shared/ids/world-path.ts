@@ -7,7 +7,10 @@ import { checkCharacters, foldCharacters, quoted } from './characters.ts';
 import { decodeOnce } from './percent.ts';
 
 const encoder = new TextEncoder();
-const byteLength = (text: string): number => encoder.encode(text).byteLength;
+
+/** No UTF-16 unit takes more than three bytes: most texts need no counting. */
+const exceeds = (text: string, bytes: number): boolean =>
+  text.length * 3 > bytes && encoder.encode(text).byteLength > bytes;
 
 export const FACETS = ['artifacts', 'streams'] as const;
 
@@ -51,10 +54,10 @@ export function checkSegments(text: string): void {
         expected: 'segments that do not end in a dot or a space',
       });
     }
-    if (byteLength(segment) > PATH_LIMITS.segment_bytes) refuseLength(`segment ${quoted(segment)}`);
+    if (exceeds(segment, PATH_LIMITS.segment_bytes)) refuseLength(`segment ${quoted(segment)}`);
   }
   const key = text.startsWith('/') ? text.slice(1) : text;
-  if (byteLength(key) > PATH_LIMITS.key_bytes) refuseLength(`the path ${quoted(text)}`);
+  if (exceeds(key, PATH_LIMITS.key_bytes)) refuseLength(`the path ${quoted(text)}`);
 }
 
 /** @throws IsomorphError ERR_BAD_FACET */

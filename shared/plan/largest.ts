@@ -56,7 +56,7 @@ const tooLarge = (what: string, bytes: number, limit: number, pointer: string): 
     : [fault('ERR_TOO_LARGE', `${what} may have ${bytes} bytes`, { pointer, expected: `at most ${limit} bytes` })];
 
 /** What does not fit one event, at `pointer`. */
-export const eventFaults = (what: string, draft: Draft, pointer: string): Fault[] =>
+const eventFaults = (what: string, draft: Draft, pointer: string): Fault[] =>
   tooLarge(what, eventBytes(draft), EVENT_LIMITS.event_bytes, pointer);
 
 /** What does not fit one commit, at `pointer`. */
@@ -129,3 +129,23 @@ export const largestStart = ({ inputs }: Pick<AdmittedStep, 'inputs'>): Draft =>
     inputs: Object.fromEntries(Object.entries(inputs).map(([name, path]) => [name, { path, cid: HASH }])),
   },
 });
+
+/** JSON around an input, and its CID. */
+const BYTES_PER_INPUT = 128;
+/** Of any text that JSON holds. */
+const BYTES_PER_CHARACTER = 6;
+
+const BYTES_WITHOUT_INPUTS = eventBytes(largestStart({ inputs: {} }));
+
+/** Whether the inputs are so few and short that their event fits, whatever characters they are of. */
+function fitsClearly(inputs: AdmittedStep['inputs']): boolean {
+  let bytes = BYTES_WITHOUT_INPUTS;
+  for (const [name, path] of Object.entries(inputs)) {
+    bytes += BYTES_PER_INPUT + BYTES_PER_CHARACTER * (name.length + path.length);
+  }
+  return bytes <= EVENT_LIMITS.event_bytes;
+}
+
+/** Why a step could not be started: its inputs do not fit one event, at `pointer`. Of thousands of steps few are measured. */
+export const startFaults = (step: Pick<AdmittedStep, 'inputs'>, pointer: string): Fault[] =>
+  fitsClearly(step.inputs) ? [] : eventFaults('the event of its start', largestStart(step), pointer);

@@ -92,5 +92,8 @@ export type DeadLetter = Static<typeof DeadLetterSchema>;
 
 export const parseDeadLetter = validator(DeadLetterSchema, 'ERR_SCHEMA');
 
-/** Of a letter only why: that much is readable whoever wrote it. */
-export const parseDeadFault = validator(Type.Pick(DeadLetterSchema, ['fault']), 'ERR_SCHEMA');
+/** Of a letter only why, and of which message: that much is readable whoever wrote it. */
+export const parseDeadFault = validator(
+  Type.Object({ fault: DeadLetterSchema.properties.fault, seq: Type.Optional(DeadLetterSchema.properties.seq) }),
+  'ERR_SCHEMA',
+);

@@ -48,7 +48,14 @@ test('another body that has the id refuses ours, whatever becomes of it', () => 
 
 test('a dead letter is the answer', () => {
   const fault = { code: 'ERR_TOO_LARGE', message: 'too much' };
-  assert.equal(new SubmissionAnswer(OURS).hear({ kind: 'refused', fault }).end, { status: 'refused', fault });
+  const answer = new SubmissionAnswer(OURS);
+  assert.equal(answer.hear({ kind: 'refused', fault }).end, { status: 'refused', fault });
+  assert.equal(answer.hear({ kind: 'refused', fault, commandSeq: 9 }).end, { status: 'refused', fault });
+});
+
+test('the dead letter of another command of the same plan is none of ours', () => {
+  const fault = { code: 'ERR_PLAN_CONFLICT', message: 'it is taken' };
+  assert.equal(new SubmissionAnswer(OURS).hear({ kind: 'refused', fault, commandSeq: 10 }), { isOurs: false });
 });
 
 test.run();

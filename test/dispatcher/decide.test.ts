@@ -12,6 +12,7 @@ import {
   scheduled,
   settled,
   settledExecution,
+  started,
   submitted,
 } from '../ledger/plan-history.ts';
 import { planOf, step } from '../plan/admitted-plan.ts';
@@ -55,6 +56,23 @@ test('without the document what has not started is revoked once the plan has to 
   const end = state.executions.get(ID)?.end;
   assert.equal([kinds, end?.status === 'failed' && end.code], [['execution.failed'], 'ERR_CANCELLED']);
   assert.equal(dispatcher(cancelled(startedChain())).when(decideRevokes, undefined).kinds, [], 'its run is ended');
+});
+
+test('while the ledger has room only for ends, what runs for the first time is scheduled and a retry waits', () => {
+  const plan = planOf([step('train'), step('judge')]);
+  const chain = admittedChain('plan', 10 * RESERVE, { steps: 2 })
+    .append('dispatcher', scheduled('plan', 'train', 1, RESERVE))
+    .append('dispatcher', [started(ID)])
+    .append('dispatcher', [failed(ID, 5)])
+    .append('settler', settledExecution('plan', ID, RESERVE, 100));
+  const { decision, state } = dispatcher(chain).when((now) => decideNext(now, plan, false), undefined);
+  assert.equal([...state.executions.keys()], [ID, 'plan.judge.1']);
+  assert.is(decision.isWaiting, true);
+  const withRoom = dispatcher(chain).when(decideNext, plan);
+  assert.equal([...withRoom.state.executions.keys()], [ID, 'plan.train.2', 'plan.judge.1']);
+  assert.is(withRoom.decision.isWaiting, false);
+  const ending = chain.append('admission', [cancelRequested('client')]);
+  assert.not(decideNext(ending.state, plan, false).isWaiting, 'a plan that ends waits for nothing');
 });
 
 test('what the budget cannot pay is not scheduled', () => {

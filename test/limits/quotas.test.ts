@@ -59,14 +59,14 @@ test('a commit that is counted twice counts once, and an admission that is under
   usage.take(first);
   usage.take(first);
   assert.is(usage.openPlans('alice').ofPrincipal, 1);
-  assert.is(usage.endBytes, endBytesOf({ steps: 1, predicates: 0 }));
+  assert.is(usage.endBytes('alice').inAll, endBytesOf({ steps: 1, predicates: 0 }));
   usage.release('a');
   assert.is(usage.openPlans('alice').ofPrincipal, 1, 'what the ledger told stays');
   assert.ok(usage.claim('b', { principal: 'alice', endBytes: 10 }));
   usage.release('b');
   assert.is(usage.openPlans('alice').ofPrincipal, 1);
   usage.take(commit('a', 'plan.settled'));
-  assert.equal([usage.openPlans('alice').inAll, usage.endBytes, usage.principals], [0, 0, []]);
+  assert.equal([usage.openPlans('alice').inAll, usage.endBytes('alice').inAll, usage.principals], [0, 0, []]);
 });
 
 test('rejections count for a day, document and ledger; beyond the limit they are told with their reason and not recorded', () => {
@@ -102,6 +102,29 @@ test('the ledger keeps a tenth for the ends of open plans, and more where they m
   const refused = refusesPlan(at(usage, 'alice', LIMITS, { ...ledger, bytes: 600 }));
   assert.is(refused?.code, 'ERR_LEDGER_FULL');
   assert.match(refused?.message ?? '', 'the ledger holds 600B of 1000B, and keeps 400B for the ends of open plans');
+});
+
+test('a plan is taken where its own end has room too', () => {
+  const ledger = { bytes: 400, limitBytes: 1_000 };
+  assert.is(refusesPlan(at(new Usage(), 'alice', LIMITS, ledger), 599), undefined);
+  const refused = refusesPlan(at(new Usage(), 'alice', LIMITS, ledger), 600);
+  assert.is(refused?.code, 'ERR_LEDGER_FULL');
+  assert.match(refused?.message ?? '', 'keeps 600B for the ends of open plans');
+});
+
+test('for the plans of one a quarter of the ledger is kept, or less where a limit says so: everybody else has the rest', () => {
+  const usage = new Usage();
+  const ledger = { bytes: 0, limitBytes: 1_000 };
+  usage.claim('a', { principal: 'alice', endBytes: 249 });
+  assert.is(refusesPlan(at(usage, 'alice', LIMITS, ledger), 249), undefined, 'one that needs more is taken once');
+  usage.claim('b', { principal: 'alice', endBytes: 249 });
+  const limits = { ...LIMITS, openPlansOfPrincipal: 9 };
+  const refused = refusesPlan(at(usage, 'alice', limits, ledger));
+  assert.is(refused?.code, 'ERR_LIMIT');
+  assert.match(refused?.message ?? '', 'ISOMORPH_MAX_END_BYTES_A_PRINCIPAL is reached: 498B of alice');
+  assert.is(refusesPlan(at(usage, 'bob', limits, ledger)), undefined);
+  assert.is(refusesPlan(at(usage, 'alice', limits)), undefined, 'in a ledger that is larger');
+  assert.is(refusesPlan(at(usage, 'alice', { ...limits, endBytesOfPrincipal: 498 }))?.code, 'ERR_LIMIT');
 });
 
 test.run();

@@ -81,7 +81,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     [{ path: '/artifacts/report.json', schema: { properties: { rows: { type: 'string' } } } }, false, /^\/rows: /],
     [{ path: '/artifacts/report.json', schema: { required: ['rank'] } }, false, /rank/],
     [{ path: '/artifacts/report.json', schema: { type: 'array' } }, false, /^\/: .*a value of type array/],
-    [{ path: '/artifacts/text', schema: {} }, false, /is no JSON/],
+    // Where, and none of its words: they would stand in the ledger for ever.
+    [{ path: '/artifacts/text', schema: {} }, false, /^\/artifacts\/text is no JSON from character 1 on$/],
     [{ path: '/artifacts/nothing', schema: {} }, false, /nothing at/],
   ],
   'series.has_new@1': [

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import * as assert from 'uvu/assert';
+import { tailOf } from '../../services/dispatcher/outcome.ts';
 import { scrubbed, scrubbedError, scrubOf, WITHHOLDING } from '../../services/dispatcher/scrub.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { RunResult } from '../../shared/runtime/runtime.ts';
@@ -74,6 +75,23 @@ test('the place of an error that is no error of ours is kept, without the values
   delete (thrown as Partial<Error>).stack;
   assert.type(scrubbedError(thrown, known).stack, 'string');
   assert.is(scrubbedError({ stack: TOKEN, toString: () => 'odd' }, known).message, 'odd');
+});
+
+test('a value that only comes together where a log is shown without control characters and reports is found', () => {
+  const shownOf = (log: string) => tailOf(scrubbed(result(log, ''), known).text);
+  const utf16 = Buffer.from(`the token is ${TOKEN}\n`, 'utf16le').toString('latin1');
+  assert.is(shownOf(utf16), 'the token is [secret TOKEN]');
+  const rung = [...TOKEN].join('\x07');
+  assert.is(shownOf(`a ${rung} b\n`), 'a [secret TOKEN] b');
+  const lines = scrubOf({ values: { LINES: 'ab1\ncd2\nef3' }, handles: [] });
+  const report = '{"isomorph":"progress","fraction":0.5}';
+  const told = scrubbed(result(`ab1\n${report}\ncd2\nef3\n`, ''), lines);
+  assert.is(tailOf(told.text), '[secret LINES]');
+});
+
+test('a log in which nothing comes together is kept as it was written', () => {
+  const log = `\x1b[31mred\x1b[0m ${TOKEN.slice(0, 3)}\n{"isomorph":"progress","fraction":0.5}\nlast\n`;
+  assert.is(scrubbed(result(log, ''), known).text, log);
 });
 
 test.run();

@@ -119,6 +119,12 @@ const PRINCIPAL_LIMITS = {
     meaning: 'plans that were admitted and have not ended, in all',
     fallback: 1_000,
   }),
+  endBytesOfPrincipal: bytes({
+    name: 'ISOMORPH_MAX_END_BYTES_A_PRINCIPAL',
+    meaning: 'room that the ledger keeps for the ends of open plans of one principal; a quarter of it at most',
+    fallback: 64 * MIB,
+    least: 64 * KIB,
+  }),
   rejectedBytesOfPrincipal: bytes({
     name: 'ISOMORPH_MAX_REJECTED_BYTES_A_PRINCIPAL',
     meaning: 'bytes in a day that the rejected plans of one principal leave, in the ledger and as documents',

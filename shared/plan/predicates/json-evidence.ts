@@ -1,4 +1,5 @@
 import { jsonDepth } from '../../schema/json-depth.ts';
+import { endOfJson } from '../../schema/json-place.ts';
 import type { Evidence, EvidenceRead, PredicateResult } from './predicate.ts';
 
 /** Predicates look at small summaries; a larger document belongs into a processor. */
@@ -18,15 +19,21 @@ export function withJson(
   const artifact = evidence.artifact(path);
   if (artifact?.bytes === undefined) return { ok: false, found: `nothing at ${path}` };
   if (artifact.size > MAX_JSON_BYTES) return { ok: false, found: `${artifact.size} bytes: too large to judge` };
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(artifact.bytes);
+  } catch {
+    return { ok: false, found: `${path} is no JSON: it is not UTF-8` };
+  }
+  if (jsonDepth(text) > MAX_DEPTH) {
+    return { ok: false, found: `too costly to judge: more than ${MAX_DEPTH} levels in each other` };
+  }
   let value: unknown;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(artifact.bytes);
-    if (jsonDepth(text) > MAX_DEPTH) {
-      return { ok: false, found: `too costly to judge: more than ${MAX_DEPTH} levels in each other` };
-    }
     value = JSON.parse(text);
-  } catch (error) {
-    return { ok: false, found: `${path} is no JSON: ${(error as Error).message}` };
+  } catch {
+    // What a parser says quotes the text, and what was found stays in the ledger for ever.
+    return { ok: false, found: `${path} is no JSON from character ${endOfJson(text) + 1} on` };
   }
   return check(value);
 }
