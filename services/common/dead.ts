@@ -3,7 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { isPlanId } from '../../shared/ids/ids.ts';
 import { boundedFaults } from '../../shared/ledger/bounded-faults.ts';
-import type { Dead } from '../../shared/nats/consume.ts';
+import type { Dead } from '../../shared/nats/disposition.ts';
 import { type DeadLetter, deadSubject } from '../../shared/wire/dead.ts';
 
 /** Enough of a message for a person to see what it was; its size and hash tell the rest. */

@@ -1,7 +1,8 @@
 import type { Journal } from '../../shared/journal/journal.ts';
 import type { Snapshot } from '../../shared/journal/snapshot.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
-import { type Consumption, type Disposition, DONE } from '../../shared/nats/consume.ts';
+import type { Consumption } from '../../shared/nats/consume.ts';
+import { type Disposition, DONE } from '../../shared/nats/disposition.ts';
 import type { ConsumerSpec } from '../../shared/wire/consumers.ts';
 import { planOfSubject } from '../../shared/wire/ledger.ts';
 import { consumeFor } from './consume.ts';

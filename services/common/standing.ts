@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { type Disposition, giveUp } from '../../shared/nats/consume.ts';
+import { type Disposition, giveUp } from '../../shared/nats/disposition.ts';
 import { HandBacks, type HandBacksOptions, type Patience } from './hand-backs.ts';
 
 /** A newer service may be beside this one, or on its way. */

@@ -6,7 +6,7 @@ import type { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { checkStanding, type Journal } from '../../shared/journal/journal.ts';
 import type { EventData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
-import { type Disposition, DONE, giveUp } from '../../shared/nats/consume.ts';
+import { type Disposition, DONE, giveUp } from '../../shared/nats/disposition.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
 import { leftBy } from '../../shared/plan/left.ts';
 import type { Processor } from '../../shared/plan/registry.ts';

@@ -7,33 +7,10 @@ import { backoffMs, delay } from '../async/delay.ts';
 import { FairSlots } from '../async/fair-slots.ts';
 import { KeyedQueue } from '../async/keyed-queue.ts';
 import { OnceAMinute, reasonOf } from '../async/once-a-minute.ts';
-import { type Fault, IsomorphError, toFault, unreachable } from '../errors/isomorph-error.ts';
+import { IsomorphError, toFault, unreachable } from '../errors/isomorph-error.ts';
+import { type Dead, type Disposition, giveUp } from './disposition.ts';
 import { Held } from './held.ts';
 import { openConsumer, unanswered } from './open-consumer.ts';
-
-/** What becomes of a message. */
-export type Disposition =
-  /** Everything it caused is stored. */
-  | { readonly kind: 'done' }
-  /** Not yet: deliver it again after `delayMs`. */
-  | { readonly kind: 'later'; readonly delayMs: number }
-  | Dead;
-
-/** Never: what is known of the message is kept with the reason. */
-export interface Dead {
-  readonly kind: 'dead';
-  readonly fault: Fault;
-  readonly planId?: string;
-}
-
-export const DONE: Disposition = { kind: 'done' };
-
-/** A message that will never be handled, filed under its plan when it names one. */
-export const giveUp = (reason: Fault, planId?: string): Dead => ({
-  kind: 'dead',
-  fault: reason,
-  ...(planId === undefined ? {} : { planId }),
-});
 
 /** For how long a message has been stored, in seconds. @param nowMs by the clock of the server */
 export const ageS = ({ info }: JsMsg, nowMs: number): number =>

@@ -2,7 +2,7 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import * as assert from 'uvu/assert';
 import { consumeFor } from '../../services/common/consume.ts';
 import type { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { type Disposition, DONE } from '../../shared/nats/consume.ts';
+import { type Disposition, DONE } from '../../shared/nats/disposition.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { ACK_WAIT_MS } from '../../shared/wire/consumers.ts';
 import { suite } from '../harness/suite.ts';

@@ -1,7 +1,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import * as assert from 'uvu/assert';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { type Disposition, DONE } from '../../shared/nats/consume.ts';
+import { type Disposition, DONE } from '../../shared/nats/disposition.ts';
 import type { DeadLetter } from '../../shared/wire/dead.ts';
 import { suite } from '../harness/suite.ts';
 import { gate, type Its, withConsumer } from './live-consumer.ts';

@@ -7,7 +7,7 @@ import { tellOfConnection } from '../../services/common/tell-connection.ts';
 import { ensureTopology } from '../../services/setup/topology.ts';
 import { OnceAMinute, reasonOf } from '../../shared/async/once-a-minute.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
-import { DONE } from '../../shared/nats/consume.ts';
+import { DONE } from '../../shared/nats/disposition.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import { LEDGER_STREAM } from '../../shared/wire/ledger.ts';
