@@ -59,11 +59,14 @@ function parsePlanId(object: Record<string, unknown>): Parsed<string> {
   return refuse(fault('ERR_PLAN_ID', 'the plan_id is missing or malformed', { pointer: '/plan_id', expected }));
 }
 
-/** The plan that a command speaks of; undefined when it names none. */
+/** The plan that a command speaks of; undefined when it names none. Asked of every command as it comes, so no more is looked at. */
 export function planOfCommand(data: Uint8Array): string | undefined {
-  const object = parseObject(data);
-  const planId = object.ok ? parsePlanId(object.value) : object;
-  return planId.ok ? planId.value : undefined;
+  try {
+    return namedIn(decoder.decode(data));
+  } catch {
+    // It is not UTF-8.
+    return undefined;
+  }
 }
 
 /** `plans.submit`. Every refusal here means that there is no plan to reject: the command goes to DEAD. */
