@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { type JetStreamClient, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { Counts } from '../../shared/async/counts.ts';
 import { backoffMs, delay } from '../../shared/async/delay.ts';
+import { Turns } from '../../shared/async/turns.ts';
 import type { FactSink, ScratchFact } from '../../shared/scratch/facts.ts';
 import { factSubject } from '../../shared/wire/facts.ts';
 
 export interface NatsFactSinkOptions {
-  /** Facts held while the server is slow or away; more are dropped. Default 10,000. */
+  /** Facts held while the server is slow or away; more are dropped, those of the plan that has most. Default 10,000. */
   readonly capacity?: number;
   /** How often a fact is sent before it is dropped. Default 5. */
   readonly attempts?: number;
@@ -23,7 +25,9 @@ export class NatsFactSink implements FactSink {
   readonly #stream: JetStreamClient;
   readonly #capacity: number;
   readonly #attempts: number;
-  readonly #waiting: ScratchFact[] = [];
+  /** By plan: they take turns. */
+  readonly #waiting = new Turns<ScratchFact>();
+  readonly #counts = new Counts();
   readonly #senders = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   #dropped = 0;
@@ -39,11 +43,12 @@ export class NatsFactSink implements FactSink {
   }
 
   emit(fact: ScratchFact): void {
-    if (this.#closing.signal.aborted || this.#waiting.length >= this.#capacity) {
+    if (this.#closing.signal.aborted || !this.#hasRoom(fact.planId)) {
       this.#dropped++;
       return;
     }
-    this.#waiting.push(fact);
+    this.#waiting.add(fact.planId, fact);
+    this.#counts.add(fact.planId);
     if (this.#senders.size >= IN_FLIGHT) return;
     const sender: Promise<void> = this.#work().finally(() => this.#senders.delete(sender));
     this.#senders.add(sender);
@@ -62,9 +67,21 @@ export class NatsFactSink implements FactSink {
   async #work(): Promise<void> {
     // Not in the turn of the operation that emits.
     await Promise.resolve();
-    for (let fact = this.#waiting.shift(); fact !== undefined; fact = this.#waiting.shift()) {
-      if (!(await this.#send(fact))) this.#dropped++;
+    for (let next = this.#waiting.next(); next !== undefined; next = this.#waiting.next()) {
+      this.#counts.remove(next.whose);
+      if (!(await this.#send(next.one))) this.#dropped++;
     }
+  }
+
+  /** Where there is none, the plan with most facts waiting makes it: it drops its newest. False for that plan itself. */
+  #hasRoom(planId: string): boolean {
+    if (this.#counts.all < this.#capacity) return true;
+    const most = this.#counts.most;
+    if (most === undefined || this.#counts.of(most) <= this.#counts.of(planId) + 1) return false;
+    this.#waiting.dropNewest(most);
+    this.#counts.remove(most);
+    this.#dropped++;
+    return true;
   }
 
   async #send({ planId, kind, data }: ScratchFact): Promise<boolean> {

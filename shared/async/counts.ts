@@ -12,6 +12,13 @@ export class Counts {
     return this.#own.keys();
   }
 
+  /** Who has most. */
+  get most(): string | undefined {
+    let found: string | undefined;
+    for (const [whose, count] of this.#own) if (found === undefined || count > this.of(found)) found = whose;
+    return found;
+  }
+
   of(whose: string): number {
     return this.#own.get(whose) ?? 0;
   }

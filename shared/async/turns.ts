@@ -15,6 +15,13 @@ export class Turns<T> {
     return own?.[0];
   }
 
+  /** Takes out what somebody added last. */
+  dropNewest(whose: string): void {
+    const own = this.#waiting.get(whose);
+    own?.pop();
+    if (own?.length === 0) this.#waiting.delete(whose);
+  }
+
   /** Takes the next one out. @param isWanted of whom; default: of everybody */
   next(isWanted: (whose: string) => boolean = () => true): { readonly whose: string; readonly one: T } | undefined {
     for (const [whose, own] of this.#waiting) {

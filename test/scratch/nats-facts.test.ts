@@ -57,4 +57,22 @@ test('a sink that is full, closed or cut off drops, counts, and fails nobody', a
   assert.is(cutOff.dropped, 1);
 });
 
+test('where the line is full a plan that floods makes room for others, and never for itself', async () => {
+  const connection = await connectNats({ url: server.url, name: 'facts' });
+  const sink = new NatsFactSink(connection, { capacity: 10 });
+  const subjects: string[] = [];
+  const told = connection.subscribe('facts.>', { callback: (_, { subject }) => void subjects.push(subject) });
+  await connection.flush();
+  const emit = (planId: string) => sink.emit({ ...FACT, planId });
+  for (let index = 0; index < 100; index++) emit('flood');
+  for (let index = 0; index < 3; index++) emit('quiet');
+  for (let index = 0; index < 100; index++) emit('flood');
+  await sink.flush();
+  await connection.flush();
+  told.unsubscribe();
+  const of = (planId: string) => subjects.filter((subject) => subject.split('.')[1] === planId).length;
+  assert.equal([of('quiet'), of('flood'), sink.dropped], [3, 7, 193]);
+  await connection.close();
+});
+
 test.run();
