@@ -60,8 +60,9 @@ export const MOST_SLOW = 12;
 /** A command outlives an outage of a long weekend; then its sender is told that nothing came of it. */
 const PATIENCE_S = 4 * 86_400;
 
-/** A command that waits for one before it looks again after this. */
+/** A command that waits for one before it looks again after this, and the longer it has waited the more seldom, to so many times this. */
 const WAIT_MS = 1_000;
+const MOST_WAITS = 5;
 
 /** What an alarm takes in its stream, beside what the server adds. */
 const ALARM_BYTES = 200;
@@ -128,7 +129,7 @@ class Admission {
         { plan_id: planId, seq: message.seq, age_s: ageS(message, nowMs()) },
         'a command waits for one stored before it',
       );
-      return { kind: 'later', delayMs: WAIT_MS };
+      return { kind: 'later', delayMs: WAIT_MS * Math.min(message.info.deliveryCount, MOST_WAITS) };
     }
     const { name, principal } = parseCommandSubject(message.subject) ?? {};
     if (principal === undefined) return giveUp(noPrincipal(message.subject), planId);

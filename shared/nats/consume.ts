@@ -185,12 +185,13 @@ class Loop {
     this.#nextSeq = Math.max(this.#nextSeq ?? 0, message.seq + 1);
     const { whoseOf } = this.#options;
     const whose = whoseOf === undefined ? '' : await whoseOf(message);
-    if (whoseOf !== undefined && this.#held.isTooMany(whose, performance.now())) message.nak(againMs(message));
+    if (whoseOf !== undefined && this.#held.isTooMany(whose, message.seq, performance.now()))
+      message.nak(againMs(message));
     else this.#hold(message, whose);
   }
 
   #hold(message: JsMsg, whose: string): void {
-    const letGo = this.#held.hold(whose, performance.now());
+    const letGo = this.#held.hold(whose, message.seq, performance.now());
     const key = this.#options.keyOf(message);
     // A handler that outlives its service must not keep the process.
     const heartbeat = setInterval(() => message.working(), this.#heartbeatMs).unref();

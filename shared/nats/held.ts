@@ -8,6 +8,7 @@ const FOR_FIRSTS = 3 / 4;
 
 /** A message that is held, since then. */
 interface One {
+  readonly seq: number;
   readonly sinceMs: number;
 }
 
@@ -34,19 +35,23 @@ export class Held {
     return Math.floor(isSlow ? this.#prefetch : this.#prefetch * MOST_OF_ALL) - this.#all;
   }
 
-  /** Whether one more of these is too many, where they are not the only ones. */
-  isTooMany(whose: string, nowMs: number): boolean {
+  /**
+   * Whether one more of these is too many, where they are not the only ones. The oldest never is: those behind it may wait for
+   * it, and it would come again with all of them.
+   */
+  isTooMany(whose: string, seq: number, nowMs: number): boolean {
     const own = this.#own.get(whose);
     if (own === undefined) return false;
     if (this.#all >= this.#prefetch * FOR_FIRSTS) return true;
+    if ([...own].every((one) => one.seq > seq)) return false;
     const isMuch = own.size >= this.#prefetch * MOST_OF_ONE || this.#all >= this.#prefetch * MOST_OF_ALL;
     return isMuch && this.#isSlow(own, nowMs);
   }
 
   /** @returns what lets it go */
-  hold(whose: string, nowMs: number): () => void {
+  hold(whose: string, seq: number, nowMs: number): () => void {
     const own = this.#own.get(whose) ?? new Set();
-    const one: One = { sinceMs: nowMs };
+    const one: One = { seq, sinceMs: nowMs };
     this.#own.set(whose, own.add(one));
     this.#all += 1;
     return () => {
