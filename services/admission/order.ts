@@ -38,6 +38,12 @@ export class CommandOrder {
     this.#advance();
   }
 
+  /** Whether no command of the plan that is known here was stored before it. */
+  isOldest(planId: string, seq: number): boolean {
+    for (const earlier of this.#ofPlan.get(planId) ?? []) if (earlier < seq) return false;
+    return true;
+  }
+
   answered(seq: number): void {
     const planId = this.#open.get(seq);
     this.#open.delete(seq);

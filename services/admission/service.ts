@@ -108,6 +108,12 @@ class Admission {
     this.#order.delivered(message.seq, this.planOf(message));
   }
 
+  /** Later commands of its plan wait for it. */
+  isAwaited(message: JsMsg): boolean {
+    const planId = this.planOf(message);
+    return planId !== undefined && this.#order.isOldest(planId, message.seq);
+  }
+
   answered({ seq }: JsMsg): void {
     this.#order.answered(seq);
   }
@@ -254,6 +260,7 @@ export async function startAdmission(deps: AdmissionDeps): Promise<Consumption> 
     whoseOf,
     principalOf: async ({ subject }) => parseCommandSubject(subject)?.principal,
     delivered: (message) => admission.delivered(message),
+    isAwaited: (message) => admission.isAwaited(message),
     answered: (message) => admission.answered(message),
     handle: (message) => admission.handle(message),
   });

@@ -36,6 +36,8 @@ export interface ConsumeOptions {
    * at once.
    */
   readonly slowMs?: number;
+  /** Whether other messages wait for this one: it is never handed back as one too many. Default: none does. */
+  isAwaited?(message: JsMsg): boolean;
   /** Handlers at once; beyond them each of those whose messages they are has its first. */
   readonly concurrency: number;
   /**
@@ -185,8 +187,8 @@ class Loop {
     this.#nextSeq = Math.max(this.#nextSeq ?? 0, message.seq + 1);
     const { whoseOf } = this.#options;
     const whose = whoseOf === undefined ? '' : await whoseOf(message);
-    if (whoseOf !== undefined && this.#held.isTooMany(whose, message.seq, performance.now()))
-      message.nak(againMs(message));
+    const isTooMany = whoseOf !== undefined && this.#held.isTooMany(whose, message.seq, performance.now());
+    if (isTooMany && this.#options.isAwaited?.(message) !== true) message.nak(againMs(message));
     else this.#hold(message, whose);
   }
 
