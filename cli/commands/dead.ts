@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { readStream } from '../../shared/nats/read.ts';
+import { jsonIn } from '../../shared/text/json-in.ts';
 import {
   ALL_DEAD,
   ALL_KEPT,
@@ -17,33 +18,27 @@ export interface DeadOptions {
   readonly limit: number;
 }
 
-const decoder = new TextDecoder();
-
 /** Whoever may write there may write anything: what is no letter is left out. */
 function letterOf(data: Uint8Array): DeadLetter | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(decoder.decode(data));
-  } catch {
-    return undefined;
-  }
-  const parsed = parseDeadLetter(value);
+  const parsed = parseDeadLetter(jsonIn(data));
   return parsed.ok ? parsed.value : undefined;
 }
 
-/** The letters that are kept of each principal, then those of DEAD that are not among them. */
+const PLACES = [
+  { stream: DEAD_STREAM, filter: ALL_DEAD },
+  { stream: DEAD_KEPT_STREAM, filter: ALL_KEPT },
+] as const;
+
+/** The letters of DEAD, which tells when each was stored, then those that are kept and no longer there. */
 async function* lettersOf(connection: NatsConnection): AsyncGenerator<ListedLetter> {
-  const kept = new Set<string>();
-  for (const [stream, filter] of [
-    [DEAD_KEPT_STREAM, ALL_KEPT],
-    [DEAD_STREAM, ALL_DEAD],
-  ] as const) {
-    for await (const { subject, storedAt, data } of readStream(connection, { stream, filter, fromSeq: 1 })) {
+  const listed = new Set<string>();
+  for (const place of PLACES) {
+    for await (const { subject, storedAt, data } of readStream(connection, { ...place, fromSeq: 1 })) {
       const letter = letterOf(data);
       if (letter === undefined) continue;
       const key = `${letter.stream} ${letter.seq} ${letter.fault.code} ${letter.body_cid}`;
-      if (stream === DEAD_KEPT_STREAM) kept.add(key);
-      else if (kept.has(key)) continue;
+      if (listed.has(key)) continue;
+      listed.add(key);
       const { principal = null, planId = null } = parseDeadSubject(subject);
       yield { stored_at: storedAt, principal, ...letter, plan_id: letter.plan_id ?? planId };
     }

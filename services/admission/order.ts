@@ -38,9 +38,11 @@ export class CommandOrder {
     this.#advance();
   }
 
-  /** Whether no command of the plan that is known here was stored before it. */
-  isOldest(planId: string, seq: number): boolean {
-    for (const earlier of this.#ofPlan.get(planId) ?? []) if (earlier < seq) return false;
+  /** Whether it is the first of several commands of its plan, as far as is known here: the others wait for it. */
+  isAwaited(planId: string, seq: number): boolean {
+    const ofPlan = this.#ofPlan.get(planId);
+    if (ofPlan === undefined || ofPlan.size < 2) return false;
+    for (const one of ofPlan) if (one < seq) return false;
     return true;
   }
 

@@ -57,7 +57,6 @@ export const selectorsOf = (texts: readonly string[], planId: string): Selector[
 const MAX_INPUTS = 32;
 
 /** What `make` gives; an error about a path is a fault at `pointer`. */
-/** What is made of a text that may be none, or why not, at its place. */
 export function attempt<T>(pointer: string, make: () => T): Resolved<T | undefined> {
   try {
     return { value: make(), faults: [] };

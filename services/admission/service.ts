@@ -111,7 +111,7 @@ class Admission {
   /** Later commands of its plan wait for it. */
   isAwaited(message: JsMsg): boolean {
     const planId = this.planOf(message);
-    return planId !== undefined && this.#order.isOldest(planId, message.seq);
+    return planId !== undefined && this.#order.isAwaited(planId, message.seq);
   }
 
   answered({ seq }: JsMsg): void {

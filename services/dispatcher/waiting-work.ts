@@ -14,12 +14,10 @@ const REST_LEAST_MS = 1_000;
 
 /** What waited in WORK at an instant. */
 interface Reading {
-  /** When it began: by the clock of the server, and by that of this process. */
+  /** When it began, by the clock of the server. */
   readonly atMs: number;
-  readonly startedMs: number;
   /** Undefined when there was too much to tell. */
   readonly waiting: ReadonlySet<string> | undefined;
-  readonly restMs: number;
 }
 
 /** @throws ERR_UNAVAILABLE when the server does not answer */
@@ -44,6 +42,8 @@ export class WaitingWork {
   readonly #connection: NatsConnection;
   readonly #nowMs: () => number;
   #last: Promise<Reading> | undefined;
+  /** Monotonic; never while a reading is under way, which whoever asks then joins. */
+  #againMs = 0;
 
   /** @param nowMs the clock of the server */
   constructor(connection: NatsConnection, nowMs: () => number) {
@@ -63,22 +63,19 @@ export class WaitingWork {
     return new Set(gone.map(({ executionId }) => executionId));
   }
 
-  async #reading(): Promise<Reading> {
-    const last = await this.#last;
-    if (last !== undefined && performance.now() - last.startedMs < last.restMs) return last;
-    const reading = this.#read();
-    this.#last = reading;
-    reading.catch(() => {
-      // The next one asks again.
-      this.#last = undefined;
-    });
-    return reading;
+  #reading(): Promise<Reading> {
+    if (this.#last === undefined || performance.now() >= this.#againMs) this.#last = this.#read();
+    return this.#last;
   }
 
   async #read(): Promise<Reading> {
     const [atMs, startedMs] = [this.#nowMs(), performance.now()];
-    const waiting = await waitingInWork(this.#connection);
-    const restMs = Math.max(REST_LEAST_MS, (performance.now() - startedMs) / READING_SHARE);
-    return { atMs, startedMs, waiting, restMs };
+    this.#againMs = Number.POSITIVE_INFINITY;
+    try {
+      return { atMs, waiting: await waitingInWork(this.#connection) };
+    } finally {
+      const endedMs = performance.now();
+      this.#againMs = endedMs + Math.max(REST_LEAST_MS, (endedMs - startedMs) / READING_SHARE);
+    }
   }
 }

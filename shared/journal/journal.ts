@@ -11,6 +11,7 @@ import { evolve } from '../ledger/evolve.ts';
 import { readMeaning } from '../ledger/meaning.ts';
 import { KNOWN, type Standing } from '../ledger/reading.ts';
 import type { PlanState } from '../ledger/state.ts';
+import { isConflictCode } from '../nats/missing.ts';
 import { readStream, type StoredMessage } from '../nats/read.ts';
 import { publisherOn } from '../nats/stream-publisher.ts';
 import { commitSubject, LEDGER_STREAM, planSubjects } from '../wire/ledger.ts';
@@ -67,13 +68,10 @@ export interface JournalOptions {
   readonly onForeign?: (message: ForeignMessage) => void;
 }
 
-/** JetStream API errors: the expected last sequence (of the stream, of the subject) is not the actual one. */
-const WRONG_LAST_SEQUENCE: ReadonlySet<number> = new Set([10071, 10164]);
-
 const CACHED_PLANS = 2_000;
 const MAX_ROUNDS = 64;
-/** Events of own commits that are kept for when a consumer shows them. */
-const KEPT_EVENTS = 2_000;
+/** Events of own commits that are kept until a consumer shows them: of many it shows none, since another copy follows too. */
+const KEPT_EVENTS = 200;
 /** A commit may be lost on its way once. A server that stays silent again and can be read cannot write; the caller tells of it and tries later. */
 const MAX_SILENCES = 2;
 
@@ -157,7 +155,11 @@ export class Journal {
    */
   observe(planId: string, message: StoredMessage): readonly LedgerEvent[] | undefined {
     const own = this.#written.get(message.seq);
-    if (own !== undefined) return own;
+    if (own !== undefined) {
+      // Mostly it is shown once; a second time it is read like any other.
+      this.#written.delete(message.seq);
+      return own;
+    }
     const commit = commitOf(planId, message);
     if (commit instanceof IsomorphError) return undefined;
     const snapshot = this.#cache.get(planId) ?? nothingOf(planId);
@@ -246,7 +248,7 @@ export class Journal {
       case 'silent':
         return { kind: 'unknown' };
       case 'refused':
-        if (WRONG_LAST_SEQUENCE.has(answer.code)) return { kind: 'conflict' };
+        if (isConflictCode(answer.code)) return { kind: 'conflict' };
         throw new IsomorphError('ERR_UNAVAILABLE', `the ledger refused a commit: ${answer.description}`);
       default:
         return unreachable(answer);

@@ -36,7 +36,7 @@ export interface ConsumeOptions {
    * at once.
    */
   readonly slowMs?: number;
-  /** Whether other messages wait for this one: it is never handed back as one too many. Default: none does. */
+  /** Whether other messages of the same wait for this one, which is then no more than its share. Default: none does. */
   isAwaited?(message: JsMsg): boolean;
   /** Handlers at once; beyond them each of those whose messages they are has its first. */
   readonly concurrency: number;
@@ -185,15 +185,15 @@ class Loop {
     this.#options.delivered?.(message);
     this.#unfinished.set(message.seq, true);
     this.#nextSeq = Math.max(this.#nextSeq ?? 0, message.seq + 1);
-    const { whoseOf } = this.#options;
+    const { whoseOf, isAwaited } = this.#options;
     const whose = whoseOf === undefined ? '' : await whoseOf(message);
-    const isTooMany = whoseOf !== undefined && this.#held.isTooMany(whose, message.seq, performance.now());
-    if (isTooMany && this.#options.isAwaited?.(message) !== true) message.nak(againMs(message));
+    const isTooMany = (): boolean => this.#held.isTooMany(whose, isAwaited?.(message) === true, performance.now());
+    if (whoseOf !== undefined && isTooMany()) message.nak(againMs(message));
     else this.#hold(message, whose);
   }
 
   #hold(message: JsMsg, whose: string): void {
-    const letGo = this.#held.hold(whose, message.seq, performance.now());
+    const letGo = this.#held.hold(whose, performance.now());
     const key = this.#options.keyOf(message);
     // A handler that outlives its service must not keep the process.
     const heartbeat = setInterval(() => message.working(), this.#heartbeatMs).unref();

@@ -8,7 +8,6 @@ const FOR_FIRSTS = 3 / 4;
 
 /** A message that is held, since then. */
 interface One {
-  readonly seq: number;
   readonly sinceMs: number;
 }
 
@@ -36,22 +35,23 @@ export class Held {
   }
 
   /**
-   * Whether one more of these is too many, where they are not the only ones. The oldest never is: those behind it may wait for
-   * it, and it would come again with all of them.
+   * Whether one more of these is too many, where they are not the only ones.
+   * @param isAwaited others of them wait for it: handed back it would cost each of those its time, so it is too many only
+   * where there is no more room but for firsts
    */
-  isTooMany(whose: string, seq: number, nowMs: number): boolean {
+  isTooMany(whose: string, isAwaited: boolean, nowMs: number): boolean {
     const own = this.#own.get(whose);
     if (own === undefined) return false;
     if (this.#all >= this.#prefetch * FOR_FIRSTS) return true;
-    if ([...own].every((one) => one.seq > seq)) return false;
+    if (isAwaited) return false;
     const isMuch = own.size >= this.#prefetch * MOST_OF_ONE || this.#all >= this.#prefetch * MOST_OF_ALL;
     return isMuch && this.#isSlow(own, nowMs);
   }
 
   /** @returns what lets it go */
-  hold(whose: string, seq: number, nowMs: number): () => void {
+  hold(whose: string, nowMs: number): () => void {
     const own = this.#own.get(whose) ?? new Set();
-    const one: One = { seq, sinceMs: nowMs };
+    const one: One = { sinceMs: nowMs };
     this.#own.set(whose, own.add(one));
     this.#all += 1;
     return () => {

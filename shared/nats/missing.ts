@@ -23,8 +23,10 @@ export const STREAM_FULL = 10077;
 export const isStreamFull = (error: unknown): boolean =>
   error instanceof JetStreamApiError && error.code === STREAM_FULL;
 
-/** "wrong last sequence", of one server and of a replicated stream. */
+/** JetStream API errors: the expected last sequence is not the actual one, on one server and of a replicated stream. */
 const CONFLICTS: ReadonlySet<number> = new Set([10071, 10164]);
 
 /** Another writer was first. */
-export const isConflict = (error: unknown): boolean => error instanceof JetStreamApiError && CONFLICTS.has(error.code);
+export const isConflictCode = (code: number): boolean => CONFLICTS.has(code);
+
+export const isConflict = (error: unknown): boolean => error instanceof JetStreamApiError && isConflictCode(error.code);

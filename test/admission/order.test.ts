@@ -39,6 +39,16 @@ function counting(connection: NatsConnection): { readonly connection: NatsConnec
   return counted;
 }
 
+test('a command is awaited when it is the first of several of its plan, and none is that is alone', () =>
+  withLive(async (server) => {
+    const order = new CommandOrder(await server.connect());
+    for (const [seq, planId] of [...'abac'].entries()) order.delivered(seq + 1, planId);
+    const awaited = () => [...'abac'].map((planId, at) => order.isAwaited(planId, at + 1));
+    assert.equal(awaited(), [true, false, false, false]);
+    order.answered(1);
+    assert.equal(awaited(), [false, false, false, false]);
+  }));
+
 test('a copy that is alone knows the order by what it was given, and asks nobody', () =>
   withLive(async (server) => {
     const counted = counting(await server.connect());

@@ -1,10 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import type { Processor } from '../../shared/plan/registry.ts';
 import type { Assignment, RunResult } from '../../shared/runtime/runtime.ts';
@@ -12,6 +9,7 @@ import { available, type OwnDocker, startOwnDocker } from '../harness/servers/in
 import { suite } from '../harness/suite.ts';
 import { bootActor, plainActor } from './local-images.ts';
 import { assignmentOf, type LocalUnderTest, localUnderTest, textOf } from './local-under-test.ts';
+import { startAndDie } from './start-elsewhere.ts';
 
 const test = suite('runtime local, recovery');
 const found = await available('docker');
@@ -24,8 +22,6 @@ const hasOwn = ['dockerd', 'containerd', 'runc', 'docker-init', 'setpriv'].every
 const canStart = process.platform === 'linux' && process.getuid?.() === 0 && hasOwn;
 test.skipUnless(found.ok, found.ok ? '' : found.reason);
 test.skipUnless(canStart, 'only root on Linux with dockerd installed may start an engine of its own');
-
-const START_MAIN = fileURLToPath(new URL('./start-main.ts', import.meta.url));
 
 /** A server on loopback that leaves who asks waiting until it is told. */
 class Gate {
@@ -85,23 +81,12 @@ const waiting = (actor: Processor, more: Record<string, unknown> = {}): Assignme
 const tokens = (result: RunResult): number => textOf(result).match(/^token /gm)?.length ?? 0;
 
 /** Runs it from a process that is killed when the run has begun and something more has come about. */
-async function runAndDie(
-  assignment: Assignment,
-  andThen: () => Promise<unknown> = async () => undefined,
-): Promise<void> {
-  const args = ['--import', import.meta.resolve('tsx'), START_MAIN, 'local', '', its.stateDir];
-  const starter = spawn(process.execPath, [...args, JSON.stringify(assignment)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, DOCKER_HOST: its.docker.dockerHost },
-  });
-  try {
-    await once(starter.stdout, 'data');
-    await andThen();
-  } finally {
-    starter.kill('SIGKILL');
-    await once(starter, 'exit');
-  }
-}
+const runAndDie = (assignment: Assignment, andThen?: () => Promise<unknown>): Promise<void> =>
+  startAndDie(
+    { adapter: 'local', processorsDir: '', stateDir: its.stateDir, env: { DOCKER_HOST: its.docker.dockerHost } },
+    assignment,
+    andThen,
+  );
 
 test('an engine that is killed in mid-run and comes back costs nothing: the run ends once, as it would have', async () => {
   for (const actor of ACTORS) {

@@ -1,14 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { Processor } from '../../shared/plan/registry.ts';
 import { available } from '../harness/servers/index.ts';
 import { suite } from '../harness/suite.ts';
 import { type RuntimeUnderTest, runtimeConformance } from './conformance.ts';
 import { bootActor, plainActor } from './local-images.ts';
 import { localUnderTest } from './local-under-test.ts';
-
-const START_MAIN = fileURLToPath(new URL('./start-main.ts', import.meta.url));
+import { startAndDie } from './start-elsewhere.ts';
 
 async function local(actor: Processor): Promise<RuntimeUnderTest> {
   const { docker, runtime, engine, stateDir, left, stop } = await localUnderTest();
@@ -20,16 +16,11 @@ async function local(actor: Processor): Promise<RuntimeUnderTest> {
     ownVariables: ['HOSTNAME'],
     workingFolder: 'image',
     keptLogBytes: 256 * 1024,
-    async runFromKilledProcess(assignment) {
-      const args = ['--import', import.meta.resolve('tsx'), START_MAIN, 'local', '', stateDir];
-      const starter = spawn(process.execPath, [...args, JSON.stringify(assignment)], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-        env: { ...process.env, DOCKER_HOST: docker.dockerHost },
-      });
-      await once(starter.stdout, 'data');
-      starter.kill('SIGKILL');
-      await once(starter, 'exit');
-    },
+    runFromKilledProcess: (assignment) =>
+      startAndDie(
+        { adapter: 'local', processorsDir: '', stateDir, env: { DOCKER_HOST: docker.dockerHost } },
+        assignment,
+      ),
     // Its pid is one of the container's own namespace, which ends with the container.
     async isAlive() {
       const assigned = (await left()).containers.filter((name) => !name.startsWith('iso-parked-'));

@@ -11,7 +11,8 @@ import type { Assignment } from '../../shared/runtime/runtime.ts';
 import { suite } from '../harness/suite.ts';
 import { processor } from '../plan/admitted-plan.ts';
 import { runtimeConformance } from './conformance.ts';
-import { type MockUnderTest, mockUnderTest, startElsewhere } from './mock-under-test.ts';
+import { type MockUnderTest, mockElsewhere, mockUnderTest } from './mock-under-test.ts';
+import { startElsewhere } from './start-elsewhere.ts';
 
 runtimeConformance('mock, parked ahead', () => mockUnderTest({ parked: true }));
 
@@ -160,7 +161,7 @@ test('few are parked however much is run, and none once the runtime is closed', 
 test('what a killed process had parked ends by itself, and the next one removes its folders', async () => {
   const its = await mockUnderTest({ parked: false });
   const one = assignmentOf(its.actor, { mode: 'hang' });
-  const starter = startElsewhere(its.stateDir, one, { parked: true });
+  const starter = startElsewhere(mockElsewhere(its.stateDir, { parked: true }), one);
   await once(starter.stdout, 'data');
   assert.ok((await parkedIn(its.stateDir)).length > 0);
   starter.kill('SIGKILL');

@@ -1,17 +1,15 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MockRuntime } from '../../shared/runtime/drivers/mock/mock.ts';
-import type { Assignment, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
+import type { RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import { isAlive } from '../../stack/process.ts';
 import { processor } from '../plan/admitted-plan.ts';
 import type { RuntimeUnderTest } from './conformance.ts';
+import { type Elsewhere, startAndDie } from './start-elsewhere.ts';
 
 const PROCESSORS = fileURLToPath(new URL('./processors', import.meta.url));
-const START_MAIN = fileURLToPath(new URL('./start-main.ts', import.meta.url));
 
 export interface MockUnderTest extends RuntimeUnderTest {
   readonly stateDir: string;
@@ -23,14 +21,13 @@ export interface MockUnderTestOptions {
   readonly processorsDir?: string;
 }
 
-/** Another process that opens the runtime on the same folder and runs one execution. It says a line when that has begun. */
-export function startElsewhere(stateDir: string, assignment: Assignment, { parked }: MockUnderTestOptions) {
-  const args = ['--import', import.meta.resolve('tsx'), START_MAIN, 'mock', PROCESSORS, stateDir];
-  return spawn(process.execPath, [...args, JSON.stringify(assignment)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, START_PARKED: parked ? '1' : '0' },
-  });
-}
+/** The runtime as another process opens it on the same folder. */
+export const mockElsewhere = (stateDir: string, { parked }: MockUnderTestOptions): Elsewhere => ({
+  adapter: 'mock',
+  processorsDir: PROCESSORS,
+  stateDir,
+  env: { START_PARKED: parked ? '1' : '0' },
+});
 
 export async function mockUnderTest(options: MockUnderTestOptions): Promise<MockUnderTest> {
   const { parked, processorsDir = PROCESSORS } = options;
@@ -56,12 +53,7 @@ export async function mockUnderTest(options: MockUnderTestOptions): Promise<Mock
     ownVariables: ['PWD'],
     workingFolder: 'empty',
     keptLogBytes: 256 * 1024,
-    async runFromKilledProcess(assignment: Assignment) {
-      const starter = startElsewhere(stateDir, assignment, options);
-      await once(starter.stdout, 'data');
-      starter.kill('SIGKILL');
-      await once(starter, 'exit');
-    },
+    runFromKilledProcess: (assignment) => startAndDie(mockElsewhere(stateDir, options), assignment),
     isAlive,
     async stop() {
       await runtime.close();

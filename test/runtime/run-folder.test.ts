@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import * as assert from 'uvu/assert';
-import { kernelStartTime } from '../../shared/runtime/drivers/mock/run-folder.ts';
+import { startIn } from '../../shared/runtime/drivers/mock/launch.ts';
+import { kernelStartTime, RunFolder } from '../../shared/runtime/drivers/mock/run-folder.ts';
 import { suite } from '../harness/suite.ts';
 
 const test = suite('mock run folder');
@@ -25,6 +28,22 @@ test('a process is known by its start, and no longer once it has ended, collecte
     await once(parent, 'exit');
   }
   assert.is(await kernelStartTime(parent.pid ?? 0), '');
+});
+
+test('a folder may get its name before the shell in it has come to its work', async () => {
+  const stateDir = await mkdtemp(path.join(os.tmpdir(), 'isomorph-run-folder-'));
+  try {
+    // The shell is faster now and then.
+    for (let number = 0; number < 50; number++) {
+      const prepared = await RunFolder.prepare(path.join(stateDir, 'parked'), `${number}`);
+      const child = await startIn(prepared, ['/bin/pwd'], {});
+      const run = await prepared.become(path.join(stateDir, 'runs'), `${number}`, '{}');
+      if (child.exitCode === null) await once(child, 'exit');
+      assert.is((await run?.exitCode())?.code, 0);
+    }
+  } finally {
+    await rm(stateDir, { recursive: true });
+  }
 });
 
 test.run();

@@ -6,10 +6,10 @@ import type { RunFolder } from './run-folder.ts';
 
 /**
  * Writes the exit code down even when nobody waits any more. It stands in the folder of the run, which may get another name
- * meanwhile. TERM is caught so that the shell outlives the processor it passes the signal on to; the processor itself gets
- * the default disposition back.
+ * meanwhile, also before the shell has come to its work: `-P`, since it would go by the path that it began at. TERM is caught
+ * so that the shell outlives the processor it passes the signal on to; the processor itself gets the default disposition back.
  */
-const WRAPPER = 'trap : TERM INT HUP; (cd work && unset OLDPWD && exec "$@"); echo $? > exit';
+const WRAPPER = 'trap : TERM INT HUP; (cd -P work && unset OLDPWD && exec "$@"); echo $? > exit';
 
 /**
  * Starts a command in the folder of a run, in a process group of its own, with the job as its standard input.
