@@ -17,7 +17,7 @@ import {
   RUNG_KEPT,
   rungSubject,
 } from '../../shared/wire/alarms.ts';
-import { MAX_BYTES_METADATA } from '../../shared/wire/scratch-streams.ts';
+import { limitInMetadata } from '../../shared/wire/scratch-streams.ts';
 import { LIMITS } from './config/limits.ts';
 
 /** What a plan's subject holds. */
@@ -99,7 +99,7 @@ export const roomForAlarms = (manager: JetStreamManager): Pick<Room, 'take'> =>
   new Room(
     { manager },
     {
-      limitBytes: ({ metadata }) => Number(metadata?.[MAX_BYTES_METADATA] ?? Number.POSITIVE_INFINITY),
+      limitBytes: limitInMetadata,
       full: (stream, bytes, limitBytes) =>
         new IsomorphError('ERR_LIMIT', `${stream} holds ${formatAmount(bytes)}`, {
           expected: `less than ${formatAmount(limitBytes)}: fewer open plans, or a larger ${LIMITS.alarmsBytes.name}`,

@@ -1,4 +1,7 @@
 import { type Fault, IsomorphError, toFault } from '../../shared/errors/isomorph-error.ts';
+import type { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
+import type { PlanState } from '../../shared/ledger/state.ts';
+import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 
 /** For so long a store or a judge may stay silent for a plan that has to end. */
 const PATIENCE_MS = 2_000;
@@ -69,3 +72,14 @@ export async function unlessItMustEnd<T, U>(
     return without(toFault(error));
   }
 }
+
+/** The admitted document of a plan; undefined where the plan has to end and it cannot be read. @throws as {@link unlessItMustEnd} */
+export const documentUnlessItMustEnd = (
+  plans: Pick<AdmittedPlans, 'of'>,
+  state: PlanState,
+): Promise<AdmittedPlan | undefined> =>
+  unlessItMustEnd(
+    state.cancelRequested !== undefined,
+    () => plans.of(state),
+    () => undefined,
+  );

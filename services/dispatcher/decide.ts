@@ -4,7 +4,7 @@ import { cidOf } from '../../shared/hash/cid.ts';
 import { executionId } from '../../shared/ids/ids.ts';
 import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import type { Draft, Environment } from '../../shared/ledger/events.ts';
-import { type Execution, namesOtherwise, type PlanState } from '../../shared/ledger/state.ts';
+import { type Execution, namesOtherwise, type PlanState, unstartedExecutions } from '../../shared/ledger/state.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
 import { reserveFor } from '../../shared/plan/budget.ts';
 import { TOLD_CHARACTERS } from '../../shared/plan/largest.ts';
@@ -35,10 +35,8 @@ const revokes = (executions: readonly Execution[]): Decision => ({
 });
 
 /** Of a plan that has to end and whose document cannot be read: revokes what has not started, which needs no document. */
-export function decideRevokes({ phase, cancelRequested, executions }: PlanState): Decision {
-  if (phase !== 'admitted' || cancelRequested === undefined) return NOTHING;
-  return revokes([...executions.values()].filter(({ started, end }) => started === undefined && end === undefined));
-}
+export const decideRevokes = (state: PlanState): Decision =>
+  state.phase === 'admitted' && state.cancelRequested !== undefined ? revokes(unstartedExecutions(state)) : NOTHING;
 
 export interface NextDecision extends Decision {
   /** A retry waits for room in the ledger. */

@@ -1,9 +1,9 @@
 /** What a look at a plan decides when nothing has happened to it: what ends it, and what it has open, by the clock alone. Pure. */
 import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import type { Draft } from '../../shared/ledger/events.ts';
-import type { Execution, PlanState } from '../../shared/ledger/state.ts';
+import { type Execution, openExecutions, type PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
-import { endsWithoutItsRunnerAt, missedAt, openExecutions, queueEnds } from '../../shared/plan/due.ts';
+import { endsWithoutItsRunnerAt, missedAt, queueEnds } from '../../shared/plan/due.ts';
 import { revoke, STEPS_PER_COMMIT } from './decide.ts';
 import { failedDraft, failure } from './outcome.ts';
 

@@ -23,7 +23,7 @@ import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
 import { LedgerRoom } from '../common/ledger-room.ts';
-import { unlessItMustEnd } from '../common/must-end.ts';
+import { documentUnlessItMustEnd } from '../common/must-end.ts';
 import { Showing } from '../common/showing.ts';
 import { AlarmClock, type AlarmClockDeps } from './alarm-clock.ts';
 import { answerPins } from './answer-pins.ts';
@@ -166,11 +166,7 @@ class Dispatcher {
     await Promise.all(events.map((event) => this.#send(effectOf(event, seq))));
     if (events.some(({ kind }) => kind === 'plan.settled')) await this.#alarmClock.onSettled(state);
     if (state.phase !== 'admitted') return;
-    const plan = await unlessItMustEnd(
-      state.cancelRequested !== undefined,
-      () => this.#plans.of(state),
-      () => undefined,
-    );
+    const plan = await documentUnlessItMustEnd(this.#plans, state);
     if (plan === undefined) await this.#journal.append(state.planId, decideRevokes);
     else await this.#next(state.planId, plan);
   }

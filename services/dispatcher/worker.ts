@@ -3,7 +3,8 @@ import type { Logger } from 'pino';
 import { SHUTTING_DOWN, whenAborted } from '../../shared/async/when-aborted.ts';
 import { type Fault, fault, IsomorphError, unreachable } from '../../shared/errors/isomorph-error.ts';
 import type { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
-import { checkStanding, type Journal } from '../../shared/journal/journal.ts';
+import { checkStanding } from '../../shared/journal/check-standing.ts';
+import type { Journal } from '../../shared/journal/journal.ts';
 import type { EventData } from '../../shared/ledger/events.ts';
 import type { Execution, PlanState } from '../../shared/ledger/state.ts';
 import { type Disposition, DONE, giveUp } from '../../shared/nats/disposition.ts';
@@ -18,7 +19,7 @@ import { clip } from '../../shared/text/clip.ts';
 import { progressSubject } from '../../shared/wire/progress.ts';
 import type { Work } from '../../shared/wire/work.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
-import { unlessItMustEnd } from '../common/must-end.ts';
+import { documentUnlessItMustEnd, unlessItMustEnd } from '../common/must-end.ts';
 import type { Showing } from '../common/showing.ts';
 import { NOT_COLLECTED, sealLog, sealOutputs } from './collect.ts';
 import {
@@ -276,13 +277,7 @@ export class Worker {
   async #finish(state: PlanState, execution: Execution): Promise<Disposition> {
     const { plans, showing } = this.#deps;
     if (state.artifacts.size > 0) {
-      const mustEnd = state.cancelRequested !== undefined;
-      const plan = await unlessItMustEnd(
-        mustEnd,
-        () => plans.of(state),
-        () => undefined,
-      );
-      await showing.show(leftBy(state, plan, execution));
+      await showing.show(leftBy(state, await documentUnlessItMustEnd(plans, state), execution));
     }
     return this.#tidy(execution.executionId);
   }

@@ -2,7 +2,13 @@ import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { boundedFaults } from '../../shared/ledger/bounded-faults.ts';
 import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import type { Draft, EventData, LedgerEvent } from '../../shared/ledger/events.ts';
-import { type Execution, type ExecutionEnd, namesOtherwise, type PlanState } from '../../shared/ledger/state.ts';
+import {
+  type Execution,
+  type ExecutionEnd,
+  namesOtherwise,
+  type PlanState,
+  unsettledExecutions,
+} from '../../shared/ledger/state.ts';
 import {
   type AdmittedPlan,
   type AdmittedPredicate,
@@ -18,9 +24,7 @@ import type { ReceiptDocument } from './receipt.ts';
 
 /** Executions whose end is in the ledger and whose receipt is not. */
 export const unsettled = (state: PlanState): Execution[] =>
-  state.phase === 'admitted'
-    ? [...state.unsettled].flatMap((id) => state.executions.get(id) ?? []).filter(({ end }) => end !== undefined)
-    : [];
+  state.phase === 'admitted' ? unsettledExecutions(state).filter(({ end }) => end !== undefined) : [];
 
 export interface SettleExecution {
   /** Undefined where the plan has to end and its document cannot be read: what an execution of it cost is then its reserve. */

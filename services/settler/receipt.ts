@@ -2,7 +2,7 @@ import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { type Cid, cidOf } from '../../shared/hash/cid.ts';
 import { executionFolder, receiptPath } from '../../shared/ids/ids.ts';
 import type { Environment } from '../../shared/ledger/events.ts';
-import type { Execution, PlanState } from '../../shared/ledger/state.ts';
+import { artifactsOf, type Execution, type PlanState } from '../../shared/ledger/state.ts';
 import { type AdmittedPlan, processorOf } from '../../shared/plan/admitted.ts';
 import { stepOf } from '../../shared/plan/steps.ts';
 
@@ -26,9 +26,7 @@ const deterministicPart = ({ image_digest, cpu, memory_gb, gpu, timeout_s, prese
 /** Outputs only: the log is a record of the run, and tells of times and attempts. */
 function outputCids(state: PlanState, execution: Execution): Record<string, string> {
   const own = executionFolder(state.planId, execution.executionId);
-  const outputs = (state.leftBy.get(execution.executionId) ?? [])
-    .flatMap((path) => state.artifacts.get(path) ?? [])
-    .filter(({ execution_id: id, path }) => id === execution.executionId && !path.startsWith(own));
+  const outputs = artifactsOf(state, execution.executionId).filter(({ path }) => !path.startsWith(own));
   return Object.fromEntries(outputs.map(({ path, cid }) => [path, cid]));
 }
 

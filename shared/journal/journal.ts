@@ -9,12 +9,13 @@ import type { RawEvent } from '../ledger/envelope.ts';
 import type { LedgerEvent, LedgerWriter } from '../ledger/events.ts';
 import { evolve } from '../ledger/evolve.ts';
 import { readMeaning } from '../ledger/meaning.ts';
-import { KNOWN, type Standing } from '../ledger/reading.ts';
+import { KNOWN } from '../ledger/reading.ts';
 import type { PlanState } from '../ledger/state.ts';
 import { isConflictCode } from '../nats/missing.ts';
 import { readStream, type StoredMessage } from '../nats/read.ts';
 import { publisherOn } from '../nats/stream-publisher.ts';
 import { commitSubject, LEDGER_STREAM, planSubjects } from '../wire/ledger.ts';
+import { checkStanding } from './check-standing.ts';
 import {
   type Advance,
   advance,
@@ -24,32 +25,6 @@ import {
   nothingOf,
   type Snapshot,
 } from './snapshot.ts';
-
-/**
- * What a plan is not to be acted on for.
- * @throws ERR_VERSION when a later version has written to it: it may be tried again, by a later version;
- * ERR_QUARANTINED when an event of its chain is illegal
- */
-export function checkStanding(planId: string, standing: Standing): void {
-  switch (standing.kind) {
-    case 'known':
-      return;
-    case 'newer': {
-      const { seq, why } = standing;
-      throw new IsomorphError('ERR_VERSION', `${planId} is newer than this version from seq ${seq} on: ${why}`);
-    }
-    case 'quarantined': {
-      const { seq, error } = standing;
-      throw new IsomorphError(
-        'ERR_QUARANTINED',
-        `${planId} is quarantined at seq ${seq}: ${error.message}`,
-        error.place,
-      );
-    }
-    default:
-      unreachable(standing);
-  }
-}
 
 export interface Appended<Outcome extends Decision = Decision> extends Snapshot {
   /** What was decided: on `state` when nothing was written, else on the state that `events` follow. */

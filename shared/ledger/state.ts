@@ -105,6 +105,24 @@ export function namesOtherwise(state: PlanState, path: string, cid: string): boo
   return named !== undefined && named.cid !== cid;
 }
 
+/** Executions whose receipt and cost are not in the ledger yet, in the order in which they were scheduled. */
+export const unsettledExecutions = ({ unsettled, executions }: PlanState): Execution[] =>
+  [...unsettled].flatMap((id) => executions.get(id) ?? []);
+
+/** Executions that have no end yet. */
+export const openExecutions = (state: PlanState): Execution[] =>
+  unsettledExecutions(state).filter(({ end }) => end === undefined);
+
+/** Executions that have not started, and still may. */
+export const unstartedExecutions = (state: PlanState): Execution[] =>
+  openExecutions(state).filter(({ started }) => started === undefined);
+
+/** What was written as an execution's: outputs, log and receipt. */
+export const artifactsOf = ({ leftBy, artifacts }: PlanState, executionId: string): Artifact[] =>
+  (leftBy.get(executionId) ?? [])
+    .flatMap((path) => artifacts.get(path) ?? [])
+    .filter(({ execution_id: id }) => id === executionId);
+
 type Draftable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The state while a fold owns it: nobody else sees it before it is given out, and then it is another one. */

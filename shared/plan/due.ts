@@ -2,7 +2,7 @@
  * When somebody must look at a plan although nothing happens to it (Law 4). What is here is asked of the ledger alone; the
  * admitted document, which a store may refuse just then, only makes it more exact. Pure.
  */
-import type { Execution, PlanState } from '../ledger/state.ts';
+import { type Execution, openExecutions, type PlanState } from '../ledger/state.ts';
 import type { AdmittedPlan } from './admitted.ts';
 
 /** For so long those who run what a cancelled plan has open may take to its end; then it is ended without them. */
@@ -27,13 +27,6 @@ export function lookEveryMs(plan: AdmittedPlan | undefined): number {
   const waits = plan?.steps.flatMap(({ queue_timeout_s: timeoutS }) => timeoutS ?? []) ?? [];
   return Math.max(LOOK_LEAST_MS, Math.min(LOOK_MOST_MS, ...[...runs, ...waits].map((seconds) => seconds * 1_000)));
 }
-
-/** Executions that have no end yet. */
-export const openExecutions = ({ unsettled, executions }: PlanState): Execution[] =>
-  [...unsettled].flatMap((id) => {
-    const execution = executions.get(id);
-    return execution === undefined || execution.end !== undefined ? [] : [execution];
-  });
 
 const sinceMs = ({ scheduled, scheduledAt }: Execution): number =>
   Math.max(Date.parse(scheduledAt), Date.parse(scheduled.not_before));

@@ -1,6 +1,6 @@
 import { executionFolder, receiptPath } from '../ids/ids.ts';
 import { joinWorldPath } from '../ids/world-path.ts';
-import type { Artifact, Execution, PlanState } from '../ledger/state.ts';
+import { type Artifact, artifactsOf, type Execution, type PlanState } from '../ledger/state.ts';
 import { type AdmittedPlan, processorOf } from './admitted.ts';
 import { stepOf } from './steps.ts';
 
@@ -20,7 +20,7 @@ export function leftBy(
   if (end === undefined) return [];
   if (plan === undefined) {
     const receipt = receiptPath(state.planId, executionId);
-    return [...state.artifacts.values()].filter((one) => one.execution_id === executionId && one.path !== receipt);
+    return artifactsOf(state, executionId).filter(({ path }) => path !== receipt);
   }
   const step = stepOf(plan, stepId);
   if (step === undefined) return [];

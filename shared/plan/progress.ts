@@ -1,5 +1,5 @@
 import type { EventData } from '../ledger/events.ts';
-import type { Execution, PlanState } from '../ledger/state.ts';
+import { type Execution, type PlanState, unstartedExecutions } from '../ledger/state.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from './admitted.ts';
 import { reserveFor } from './budget.ts';
 import { numbersIn, type StepProgress, type StepsProgress, stepsOf } from './steps.ts';
@@ -69,11 +69,7 @@ class Progress implements PlanProgress {
   }
 
   get revocable(): readonly Execution[] {
-    if (!this.#isEnding) return [];
-    const { unsettled, executions } = this.#state;
-    return [...unsettled]
-      .flatMap((id) => executions.get(id) ?? [])
-      .filter(({ started, end }) => started === undefined && end === undefined);
+    return this.#isEnding ? unstartedExecutions(this.#state) : [];
   }
 
   get finished(): boolean {

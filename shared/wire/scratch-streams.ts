@@ -16,6 +16,10 @@ export const QUEUE_MAX_AGE_S = 14 * 86_400;
  */
 export const MAX_BYTES_METADATA = 'isomorph.max_bytes';
 
+/** That limit of a stream; none is set before setup. */
+export const limitInMetadata = ({ metadata }: Pick<StreamConfig, 'metadata'>): number =>
+  Number(metadata?.[MAX_BYTES_METADATA] ?? Number.POSITIVE_INFINITY);
+
 type ScratchStream = Pick<StreamConfig, 'name' | 'subjects'> & Partial<StreamConfig>;
 
 const queueStream = (shard: number): string => `SCRATCH_QUEUE_${shard}`;

@@ -59,7 +59,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     suites: [],
     files: {
       'admitted.ts': ['plan/progress', 'plan/audit'],
-      'admitted-form.ts': ['plan/audit'],
+      'admitted-form.ts': ['plan/admitted-form', 'plan/audit'],
       'audit.ts': ['plan/audit', 'plan/impossible-histories'],
       'audit-rules.ts': ['plan/audit', 'plan/impossible-histories', 'ledger/events-doc'],
       'budget.ts': ['plan/budget'],
@@ -78,7 +78,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'progress.ts': ['plan/progress', 'plan/audit'],
       'registry.ts': ['plan/registry-schema'],
       'requirements.ts': ['plan/requirements', 'plan/plan-schema'],
-      'steps.ts': ['plan/progress', 'plan/audit'],
+      'steps.ts': ['plan/steps', 'plan/progress', 'plan/audit'],
     },
   },
   'services/admission': {

@@ -284,23 +284,4 @@ test('a plan that 8ebb686 ran is as it was admitted', async () => {
   assert.equal(audit(plan, history), []);
 });
 
-const bytesOf = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
-const refusal = (bytes: Uint8Array): string => {
-  try {
-    parseAdmitted(bytes);
-  } catch (error) {
-    const { code, place } = error as { code: string; place: { pointer?: string } };
-    return `${code} ${place.pointer}`;
-  }
-  return 'none';
-};
-
-test('a document that admission would not write is refused with its place, and one with more fields is read', () => {
-  assert.is(refusal(bytesOf(PLAN)), 'none');
-  assert.is(refusal(bytesOf({ ...PLAN, later: 1 })), 'none');
-  assert.is(refusal(new Uint8Array([0xff])), 'ERR_SCHEMA undefined');
-  assert.is(refusal(bytesOf({ ...PLAN, steps: [{ ...PLAN.steps[0], needs: 'fetch' }] })), 'ERR_SCHEMA /steps/0/needs');
-  assert.is(refusal(bytesOf({ ...PLAN, processors: {} })), 'ERR_SCHEMA /steps/0/processor');
-});
-
 test.run();

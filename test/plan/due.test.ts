@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { openExecutions } from '../../shared/ledger/state.ts';
 import {
   dueAt,
   END_GRACE_MS,
@@ -6,7 +7,6 @@ import {
   lookEveryMs,
   missedAt,
   nextLookAt,
-  openExecutions,
   queueEnds,
 } from '../../shared/plan/due.ts';
 import { suite } from '../harness/suite.ts';

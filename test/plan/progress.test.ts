@@ -1,50 +1,22 @@
-import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { evolve } from '../../shared/ledger/evolve.ts';
-import { emptyState, type PlanState } from '../../shared/ledger/state.ts';
 import { processorOf } from '../../shared/plan/admitted.ts';
 import { type PlanProgress, progressOf, statusAtEnd } from '../../shared/plan/progress.ts';
 import { MAX_LOST } from '../../shared/plan/steps.ts';
 import { suite } from '../harness/suite.ts';
-import { histories } from '../ledger/arbitrary.ts';
 import {
   admittedChain,
   type Chain,
   cancelRequested,
   failed,
-  lost,
   scheduled,
   settledExecution,
   started,
   succeeded,
 } from '../ledger/plan-history.ts';
 import { planOf, step } from './admitted-plan.ts';
-import { naiveProgress, type PlainProgress } from './naive-progress.ts';
+import { attempt, RESERVE, schedulable, statuses } from './attempts.ts';
 
 const test = suite('progress of a plan');
-
-const RESERVE = 400;
-
-/** Schedules a step, ends it and settles it for `actual`. */
-function attempt(chain: Chain, id: string, number: number, how: 'succeeded' | 'failed' | 'lost', actual = 0): Chain {
-  const executionId = `plan.${id}.${number}`;
-  const end = {
-    succeeded: () => succeeded(executionId, 5),
-    failed: () => failed(executionId, 5),
-    lost: () => lost(executionId, 5),
-  };
-  return chain
-    .append('dispatcher', scheduled('plan', id, number, RESERVE))
-    .append('dispatcher', [started(executionId)])
-    .append('dispatcher', [end[how]()])
-    .append('settler', settledExecution('plan', executionId, RESERVE, actual));
-}
-
-const statuses = ({ steps }: PlanProgress): Record<string, string> =>
-  Object.fromEntries([...steps].map(([id, { status }]) => [id, status]));
-
-const schedulable = (progress: PlanProgress): string[] =>
-  progress.schedulable.map((one) => `${one.step.id}.${one.attempt}`);
 
 /** Milliseconds between the end of an execution and the earliest start of the next attempt. */
 function waitMs(chain: Chain, progress: PlanProgress, executionId: string): number {
@@ -251,56 +223,6 @@ test('a plan ends by its steps first, then by its predicates', () => {
   assert.is(statusAtEnd(cancelled('client'), half, []), 'cancelled');
   assert.is(statusAtEnd(cancelled('deadline'), half, []), 'failed');
   assert.is(statusAtEnd(cancelled('client'), whole, [holds]), 'succeeded', 'the cancel came too late');
-});
-
-const plainOf = (progress: PlanProgress): PlainProgress => ({
-  steps: [...progress.steps].map(([id, { status }]) => [id, status]),
-  schedulable: schedulable(progress),
-  unpayable: progress.unpayable,
-  revocable: progress.revocable.map(({ executionId }) => executionId),
-  finished: progress.finished,
-  everyStepSucceeded: progress.everyStepSucceeded,
-});
-
-const threeSteps = planOf([
-  step('fetch', { retry: { max_attempts: 3, backoff_s: 0, backoff_factor: 1 } }),
-  step('train', { needs: ['fetch', 'fetch'] }),
-  step('judge', { needs: ['fetch', 'train'], processor: 'test/reader@1' }),
-]);
-
-test('progress is that of the state, whatever states of the plan were asked about before, in any order', () => {
-  fc.assert(
-    fc.property(histories(), histories(), fc.array(fc.nat(), { maxLength: 20 }), (one, other, order) => {
-      const states = [one, other].flatMap(({ commits }) => {
-        let state = emptyState('plan');
-        return [state, ...commits.map((commit) => (state = evolve(state, commit)))];
-      });
-      const asked = [...states, ...order.map((at) => states[at % states.length] as PlanState)];
-      for (const state of asked) {
-        assert.equal(plainOf(progressOf(state, threeSteps)), naiveProgress(state, threeSteps));
-      }
-    }),
-  );
-});
-
-test('an answer stays what it was when the plan goes on', () => {
-  const chain = admittedChain('plan', 10_000);
-  const before = progressOf(chain.state, diamond);
-  attempt(chain, 'top', 1, 'succeeded');
-  progressOf(chain.state, diamond);
-  assert.equal([statuses(before).top, schedulable(before)], ['ready', ['top.1']]);
-});
-
-test('a chain of very many steps is followed from its end as well as step by step', () => {
-  const count = 8_000;
-  const plan = planOf(Array.from({ length: count }, (_, n) => step(`s${n}`, { needs: n === 0 ? [] : [`s${n - 1}`] })));
-  const chain = admittedChain('plan', Number.MAX_SAFE_INTEGER, { steps: count });
-  const all = plan.steps.flatMap(({ id }) => {
-    const executionId = `plan.${id}.1`;
-    return [...scheduled('plan', id, 1, 0), started(executionId), succeeded(executionId, 5)];
-  });
-  chain.append('dispatcher', all);
-  assert.is(progressOf(chain.state, plan).everyStepSucceeded, true);
 });
 
 test('the first that may start are found without the others', () => {
