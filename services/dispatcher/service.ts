@@ -5,6 +5,7 @@ import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { Snapshot } from '../../shared/journal/snapshot.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
+import { isOver } from '../../shared/ledger/state.ts';
 import type { Consumption } from '../../shared/nats/consume.ts';
 import { type Disposition, giveUp } from '../../shared/nats/disposition.ts';
 import { publish } from '../../shared/nats/publish.ts';
@@ -165,6 +166,7 @@ class Dispatcher {
   async #react(events: readonly LedgerEvent[], { state }: Snapshot, seq: number): Promise<void> {
     await Promise.all(events.map((event) => this.#send(effectOf(event, seq))));
     if (events.some(({ kind }) => kind === 'plan.settled')) await this.#alarmClock.onSettled(state);
+    if (isOver(state)) this.#plans.forget(state);
     if (state.phase !== 'admitted') return;
     const plan = await documentUnlessItMustEnd(this.#plans, state);
     if (plan === undefined) await this.#journal.append(state.planId, decideRevokes);

@@ -67,6 +67,11 @@ export class DocumentReader {
     return this.#atOnce(() => this.#read(named));
   }
 
+  /** For when a plan is over. */
+  forget(named: NamedDocument): void {
+    this.#plans.forget(named);
+  }
+
   /** Plans that Postgres has without their documents: each is asked for soon, however often it was before. */
   resume(plans: readonly NamedDocument[]): void {
     const news = plans.filter(({ planId }) => !this.#unread.has(planId));

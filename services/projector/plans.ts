@@ -1,9 +1,10 @@
-import { LRUCache } from 'lru-cache';
 import type pg from 'pg';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { NamedDocument } from '../../shared/journal/admitted-plans.ts';
+import { PlanCache } from '../../shared/journal/plan-cache.ts';
 import { decodeLine } from '../../shared/ledger/envelope.ts';
 import { beginningOf, ChainReader, type Reading } from '../../shared/ledger/reading.ts';
+import { entriesOf, isOver } from '../../shared/ledger/state.ts';
 import { rowsOf } from '../../shared/projection/rows.ts';
 import type { Rows } from '../../shared/projection/tables.ts';
 import type { DocumentReader } from './documents.ts';
@@ -17,9 +18,6 @@ export interface Projected {
 /** Bounds of what is kept between batches; the rest is read again from its events. */
 const MAX_PLANS = 5_000;
 const MAX_ROWS = 200_000;
-
-const rowCount = ({ reading: { state }, rows }: Projected): number =>
-  1 + state.facts.size + state.executions.size + state.artifacts.size + (rows?.steps.length ?? 0);
 
 /**
  * One plan from its rows in Postgres, verified like any other ledger.
@@ -43,10 +41,11 @@ function rebuild(planId: string, lines: readonly string[]): Reading {
 export class Plans {
   readonly #pool: pg.Pool;
   readonly #documents: DocumentReader;
-  readonly #cache = new LRUCache<string, Projected>({
+  readonly #cache = new PlanCache<Projected>({
     max: MAX_PLANS,
     maxSize: MAX_ROWS,
-    sizeCalculation: rowCount,
+    sizeOf: ({ reading: { state }, rows }) => entriesOf(state) + (rows?.steps.length ?? 0),
+    stateOf: ({ reading }) => reading.state,
   });
 
   constructor(pool: pg.Pool, documents: DocumentReader) {
@@ -87,6 +86,7 @@ export class Plans {
 
   keep(planId: string, projected: Projected): void {
     this.#cache.set(planId, projected);
+    if (isOver(projected.reading.state)) this.#documents.forget(projected.reading.state);
   }
 
   /** For when Postgres may hold something else than was believed. */

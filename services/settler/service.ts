@@ -5,7 +5,7 @@ import { Journal } from '../../shared/journal/journal.ts';
 import type { Snapshot } from '../../shared/journal/snapshot.ts';
 import type { Judge } from '../../shared/judge/judge.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
-import type { Artifact, PlanState } from '../../shared/ledger/state.ts';
+import { type Artifact, isOver, type PlanState } from '../../shared/ledger/state.ts';
 import type { Consumption } from '../../shared/nats/consume.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import { leftBy } from '../../shared/plan/left.ts';
@@ -62,6 +62,7 @@ class Settler {
     if (state.phase === 'admitted') await this.#settleHearing(state);
     // Last: it may wait for long.
     await this.#storeOwed(owedReceipts(events, this.#deps.nowMs()), state);
+    if (isOver(state)) this.#plans.forget(state);
   }
 
   /** Commits of a plan are reacted to one after another. */

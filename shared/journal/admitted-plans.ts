@@ -5,7 +5,8 @@ import type { PlanState } from '../ledger/state.ts';
 import type { AdmittedPlan } from '../plan/admitted.ts';
 import type { ArtifactStore } from '../world/artifact-store.ts';
 
-const CACHED_PLANS = 500;
+/** Text of documents; their values take several times as much. */
+const CACHED_BYTES = 8 * 1024 * 1024;
 
 /** A plan, and where its ledger says that its admitted document is. */
 export interface NamedDocument extends Pick<PlanState, 'planId'> {
@@ -14,27 +15,30 @@ export interface NamedDocument extends Pick<PlanState, 'planId'> {
 
 /** Reads the admitted documents that ledgers name, each once: an artifact under its CID never changes. */
 export class AdmittedPlans {
-  readonly #store: ArtifactStore;
-  readonly #cache = new LRUCache<string, Promise<AdmittedPlan>>({ max: CACHED_PLANS });
+  readonly #cache: LRUCache<Cid, AdmittedPlan, string>;
 
   constructor(store: ArtifactStore) {
-    this.#store = store;
+    this.#cache = new LRUCache({
+      maxSize: CACHED_BYTES,
+      // Whoever waits for it gets it, though others have pushed it out meanwhile.
+      ignoreFetchAbort: true,
+      fetchMethod: async (expectedCid, _, { options, context: worldPath }) => {
+        const bytes = await store.getBytes({ worldPath, expectedCid });
+        options.size = bytes.byteLength;
+        // Its CID is in the ledger: it is what admission wrote, so its shape needs no second check.
+        return JSON.parse(new TextDecoder().decode(bytes)) as AdmittedPlan;
+      },
+    });
   }
 
   /** @throws ERR_NOT_FOUND, ERR_CID_MISMATCH when the World does not hold what the ledger says. */
   async of({ planId, admitted }: NamedDocument): Promise<AdmittedPlan> {
     if (admitted === undefined) throw new IsomorphError('ERR_INTERNAL', `${planId} is not admitted`);
-    const cached = this.#cache.get(admitted.admitted_cid);
-    if (cached !== undefined) return cached;
-    const plan = this.#read(admitted.admitted_path, admitted.admitted_cid as Cid);
-    this.#cache.set(admitted.admitted_cid, plan);
-    plan.catch(() => this.#cache.delete(admitted.admitted_cid));
-    return plan;
+    return this.#cache.forceFetch(admitted.admitted_cid as Cid, { context: admitted.admitted_path });
   }
 
-  async #read(worldPath: string, expectedCid: Cid): Promise<AdmittedPlan> {
-    const bytes = await this.#store.getBytes({ worldPath, expectedCid });
-    // Its CID is in the ledger: it is what admission wrote, so its shape needs no second check.
-    return JSON.parse(new TextDecoder().decode(bytes)) as AdmittedPlan;
+  /** For when a plan is over. */
+  forget({ admitted }: NamedDocument): void {
+    if (admitted !== undefined) this.#cache.delete(admitted.admitted_cid as Cid);
   }
 }

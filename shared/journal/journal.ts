@@ -10,12 +10,13 @@ import type { LedgerEvent, LedgerWriter } from '../ledger/events.ts';
 import { evolve } from '../ledger/evolve.ts';
 import { readMeaning } from '../ledger/meaning.ts';
 import { KNOWN } from '../ledger/reading.ts';
-import type { PlanState } from '../ledger/state.ts';
+import { entriesOf, type PlanState } from '../ledger/state.ts';
 import { isConflictCode } from '../nats/missing.ts';
 import { readStream, type StoredMessage } from '../nats/read.ts';
 import { publisherOn } from '../nats/stream-publisher.ts';
 import { commitSubject, LEDGER_STREAM, planSubjects } from '../wire/ledger.ts';
 import { checkStanding } from './check-standing.ts';
+import { PlanCache } from './plan-cache.ts';
 import {
   type Advance,
   advance,
@@ -44,6 +45,7 @@ export interface JournalOptions {
 }
 
 const CACHED_PLANS = 2_000;
+const CACHED_ENTRIES = 200_000;
 const MAX_ROUNDS = 64;
 /** Events of own commits that are kept until a consumer shows them: of many it shows none, since another copy follows too. */
 const KEPT_EVENTS = 200;
@@ -62,7 +64,12 @@ export class Journal {
   readonly #nowMs: () => number;
   readonly #random: () => number;
   readonly #onForeign: (message: ForeignMessage) => void;
-  readonly #cache = new LRUCache<string, Snapshot>({ max: CACHED_PLANS });
+  readonly #cache = new PlanCache<Snapshot>({
+    max: CACHED_PLANS,
+    maxSize: CACHED_ENTRIES,
+    sizeOf: ({ state }) => entriesOf(state),
+    stateOf: ({ state }) => state,
+  });
   /** By the sequence of their message: what this instance wrote itself needs no second reading. */
   readonly #written = new LRUCache<number, readonly LedgerEvent[]>({
     maxSize: KEPT_EVENTS,

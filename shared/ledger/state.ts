@@ -105,6 +105,13 @@ export function namesOtherwise(state: PlanState, path: string, cid: string): boo
   return named !== undefined && named.cid !== cid;
 }
 
+/** How much a state holds: by this a cache of states is bounded. */
+export const entriesOf = ({ executions, artifacts, facts }: PlanState): number =>
+  1 + executions.size + artifacts.size + facts.size;
+
+/** Whether nothing more is to happen in it; what is said of it may still be recorded, and the id of a rejected plan be used again. */
+export const isOver = ({ phase }: PlanState): boolean => phase === 'settled' || phase === 'rejected';
+
 /** Executions whose receipt and cost are not in the ledger yet, in the order in which they were scheduled. */
 export const unsettledExecutions = ({ unsettled, executions }: PlanState): Execution[] =>
   [...unsettled].flatMap((id) => executions.get(id) ?? []);
