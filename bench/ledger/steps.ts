@@ -1,5 +1,5 @@
 /** What the pure part of a step costs, by the size of its plan: deciding what is next and folding in what was decided. */
-import { decideSettlePlan, unsettled } from '../../services/settler/decide.ts';
+import { decideSettle, unsettled } from '../../services/settler/decide.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import { progressOf } from '../../shared/plan/progress.ts';
 import { planOf, processor, step } from '../../test/plan/admitted-plan.ts';
@@ -26,13 +26,13 @@ function costOf(size: number): number {
   const plan = planOfSize(size);
   const from = Math.floor(size / 10);
   const chain = lifeOf('plan', size, from);
-  const results = { plan, checked: { from: 0, results: [] } };
+  const results = { plan, settling: [], checked: { from: 0, results: [] } };
   const startNs = process.hrtime.bigint();
   for (let n = 0; n < STEPS_A_ROUND; n++) {
     runStep(chain, from + n);
     if (progressOf(chain.state, plan).startable(SHARE).length === 0) throw new Error('nothing is next');
     if (unsettled(chain.state).length > 0) throw new Error('something is unsettled');
-    decideSettlePlan(chain.state, results);
+    decideSettle(chain.state, results);
   }
   return Number(process.hrtime.bigint() - startNs) / 1_000 / STEPS_A_ROUND;
 }

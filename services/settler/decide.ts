@@ -1,7 +1,9 @@
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import { boundedFaults } from '../../shared/ledger/bounded-faults.ts';
+import { seal } from '../../shared/ledger/chain.ts';
 import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
 import type { Draft, EventData, LedgerEvent } from '../../shared/ledger/events.ts';
+import { evolve } from '../../shared/ledger/evolve.ts';
 import {
   type Execution,
   type ExecutionEnd,
@@ -26,36 +28,43 @@ import type { ReceiptDocument } from './receipt.ts';
 export const unsettled = (state: PlanState): Execution[] =>
   state.phase === 'admitted' ? unsettledExecutions(state).filter(({ end }) => end !== undefined) : [];
 
+/** While something runs and nothing has ended since, there is nothing to settle. */
+export const isRunning = (state: PlanState): boolean => state.unsettled.size > 0 && unsettled(state).length === 0;
+
 export interface SettleExecution {
-  /** Undefined where the plan has to end and its document cannot be read: what an execution of it cost is then its reserve. */
-  readonly plan: AdmittedPlan | undefined;
   readonly executionId: string;
   readonly receipt: ReceiptDocument;
   /** As it is in the World; undefined where the plan has to end without it. */
   readonly stored: { readonly sha256: string; readonly size: number } | undefined;
 }
 
+/** The admitted document of a plan; where the plan has to end and its document cannot be read, why. */
+export type DocumentOrFault = AdmittedPlan | Fault;
+
+export const isUnread = (plan: DocumentOrFault): plan is Fault => 'code' in plan;
+
 /** In micro-dollars; undefined for an execution of no step of the plan. One that never started has cost nothing. */
-function costOf(plan: AdmittedPlan | undefined, execution: Execution, end: ExecutionEnd): number | undefined {
+function costOf(plan: DocumentOrFault, execution: Execution, end: ExecutionEnd): number | undefined {
   if (execution.started === undefined) return 0;
-  if (plan === undefined) return execution.reservedUsdMicro;
+  if (isUnread(plan)) return execution.reservedUsdMicro;
   const step = stepOf(plan, execution.stepId);
   return step === undefined ? undefined : actualFor(processorOf(plan, step), end.durationMs);
 }
 
 /** Receipt and budget of one execution. Nothing when another settler was first. */
-export function decideSettleExecution(
+function settlement(
   state: PlanState,
-  { plan, executionId, receipt, stored }: SettleExecution,
-): Decision {
+  plan: DocumentOrFault,
+  { executionId, receipt, stored }: SettleExecution,
+): Draft[] {
   const execution = state.executions.get(executionId);
-  if (execution?.end === undefined || execution.settled !== undefined) return NOTHING;
+  if (execution?.end === undefined || execution.settled !== undefined) return [];
   const { reservedUsdMicro } = execution;
   const used = costOf(plan, execution, execution.end);
-  if (used === undefined) return NOTHING;
+  if (used === undefined) return [];
   const { path, cid, memoKey } = receipt;
   const about = { path, cid, content_type: 'application/json', execution_id: executionId };
-  const drafts: Draft[] = [
+  return [
     ...(stored === undefined
       ? []
       : [{ kind: 'artifact.written', data: { ...about, sha256: stored.sha256, size: stored.size } } as const]),
@@ -78,7 +87,28 @@ export function decideSettleExecution(
       },
     },
   ];
-  return { drafts };
+}
+
+/** Executions that are settled in one commit. */
+export const SETTLED_PER_COMMIT = 100;
+/** Beside the end of their plan, which may have much to say. */
+const SETTLED_WITH_THE_END = 16;
+
+/**
+ * The plan as it is once these are settled, where nothing of it is open then: what its predicates look at and its end is
+ * decided on. Undefined while something is.
+ */
+export function asSettled(
+  state: PlanState,
+  plan: DocumentOrFault,
+  settling: readonly SettleExecution[],
+): PlanState | undefined {
+  if (state.phase !== 'admitted') return undefined;
+  const drafts = settling.flatMap((one) => settlement(state, plan, one));
+  if (drafts.length === 0) return state.unsettled.size === 0 ? state : undefined;
+  const settled = drafts.filter(({ kind }) => kind === 'execution.settled').length;
+  if (settled < state.unsettled.size || settled > SETTLED_WITH_THE_END) return undefined;
+  return evolve(state, seal(state.head, drafts, { planId: state.planId, by: 'settler', nowMs: 0 }));
 }
 
 export type OwedReceipt = EventData<'execution.settled'>;
@@ -159,7 +189,11 @@ const deadlineFaults = ({ cancelRequested, admitted }: PlanState): Fault[] =>
     ? [fault('ERR_TIMEOUT', `the plan did not end before ${admitted?.deadline}`, { pointer: '/timeout_s' })]
     : [];
 
-function settled(state: PlanState, progress: PlanProgress, checks: readonly EventData<'predicate.checked'>[]): Settled {
+function settledPlan(
+  state: PlanState,
+  progress: PlanProgress,
+  checks: readonly EventData<'predicate.checked'>[],
+): Settled {
   const faults = [
     ...stepFaults(progress),
     ...budgetFaults(state, progress),
@@ -180,8 +214,11 @@ function settled(state: PlanState, progress: PlanProgress, checks: readonly Even
 /** Characters of what a predicate found. */
 const MAX_FOUND = 500;
 
-export interface SettlePlan {
-  readonly plan: AdmittedPlan;
+export interface Settle {
+  /** Where it is a fault, what an execution of the plan cost is its reserve. */
+  readonly plan: DocumentOrFault;
+  /** Executions that have ended, with their receipts. */
+  readonly settling: readonly SettleExecution[];
   /** What became of predicates of the plan, from the one at `from` on. */
   readonly checked: { readonly from: number; readonly results: readonly PredicateResult[] };
 }
@@ -191,9 +228,21 @@ export interface SettlePlanDecision extends Decision {
   readonly status?: EventData<'plan.settled'>['status'];
 }
 
-/** The end of a plan: its predicates, then how it ended, in as many commits as the limits ask for. */
-export function decideSettlePlan(state: PlanState, { plan, checked }: SettlePlan): SettlePlanDecision {
+/**
+ * What can be said of a plan now, in one commit: receipts and budgets of what has ended and, where nothing is open then, its
+ * predicates and how it ended. As many commits as the limits ask for.
+ */
+export function decideSettle(state: PlanState, { plan, settling, checked }: Settle): SettlePlanDecision {
   if (state.phase !== 'admitted') return NOTHING;
+  const drafts = settling.flatMap((one) => settlement(state, plan, one));
+  const settled = asSettled(state, plan, settling);
+  if (settled === undefined) return { drafts };
+  const ended = isUnread(plan) ? decideEndWithoutDocument(settled, plan) : decideEndOfPlan(settled, plan, checked);
+  return { ...ended, drafts: [...drafts, ...ended.drafts] };
+}
+
+/** The end of a plan: its predicates, then how it ended. */
+function decideEndOfPlan(state: PlanState, plan: AdmittedPlan, checked: Settle['checked']): SettlePlanDecision {
   const progress = progressOf(state, plan);
   if (!progress.finished) return NOTHING;
   const done = state.predicates.length;
@@ -209,7 +258,7 @@ export function decideSettlePlan(state: PlanState, { plan, checked }: SettlePlan
   if (checks.length < due.length) return NOTHING;
   const drafts = checks.map((data): Draft => ({ kind: 'predicate.checked', data }));
   if (progress.everyStepSucceeded && done + checks.length < plan.predicates.length) return { drafts };
-  return ending(drafts, settled(state, progress, [...state.predicates, ...checks]));
+  return ending(drafts, settledPlan(state, progress, [...state.predicates, ...checks]));
 }
 
 /**

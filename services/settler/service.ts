@@ -1,5 +1,4 @@
 import { ByteRoom } from '../../shared/async/byte-room.ts';
-import type { Fault } from '../../shared/errors/isomorph-error.ts';
 import { AdmittedPlans } from '../../shared/journal/admitted-plans.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import type { Snapshot } from '../../shared/journal/snapshot.ts';
@@ -7,7 +6,6 @@ import type { Judge } from '../../shared/judge/judge.ts';
 import type { LedgerEvent } from '../../shared/ledger/events.ts';
 import { type Artifact, isOver, type PlanState } from '../../shared/ledger/state.ts';
 import type { Consumption } from '../../shared/nats/consume.ts';
-import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import { leftBy } from '../../shared/plan/left.ts';
 import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import { isCancellation, planOfSubject } from '../../shared/wire/ledger.ts';
@@ -17,12 +15,18 @@ import { followLedger } from '../common/follow-ledger.ts';
 import { PlanQuestions, unlessItMustEnd } from '../common/must-end.ts';
 import { Showing } from '../common/showing.ts';
 import {
-  decideEndWithoutDocument,
-  decideSettleExecution,
-  decideSettlePlan,
+  asSettled,
+  type DocumentOrFault,
+  decideSettle,
   duePredicates,
+  isRunning,
+  isUnread,
   type OwedReceipt,
   owedReceipts,
+  SETTLED_PER_COMMIT,
+  type Settle,
+  type SettleExecution,
+  type SettlePlanDecision,
   unsettled,
 } from './decide.ts';
 import { checkPredicates, EVIDENCE_BYTES } from './evidence.ts';
@@ -77,40 +81,64 @@ class Settler {
   }
 
   async #settle(state: PlanState, ending: PlanQuestions): Promise<void> {
+    if (isRunning(state)) return;
     const plan = await unlessItMustEnd(
       ending,
       () => this.#plans.of(state),
       (why) => why,
     );
-    if ('code' in plan) await this.#endWithoutDocument(await this.#settleExecutions(state, undefined, ending), plan);
-    else await this.#settlePlan(await this.#settleExecutions(state, plan, ending), plan, ending);
+    await this.#settleWhole(state, plan, ending);
   }
 
-  /** Nothing while something is open: the commit that ends it brings us back. */
-  async #endWithoutDocument({ planId }: PlanState, why: Fault): Promise<void> {
-    const { decision } = await this.#journal.append(planId, decideEndWithoutDocument, why);
-    const { status } = decision;
-    if (status !== undefined)
-      this.#deps.log.warn({ plan_id: planId, status, why }, 'settled without its admitted document');
+  /** As much as is decided together in one commit, and all of it in as many as that takes. */
+  async #settleWhole(state: PlanState, plan: DocumentOrFault, ending: PlanQuestions): Promise<void> {
+    for (let current = state; ; ) {
+      const settling = await this.#receipts(current, plan, ending);
+      const checked = await this.#check(asSettled(current, plan, settling), plan, ending);
+      const settled = await this.#journal.append(state.planId, decideSettle, { plan, settling, checked });
+      this.#tell(state.planId, plan, settled.decision);
+      // Where nothing was written, somebody else's commit brings us back.
+      if (settled.events.length === 0 || settled.state.phase !== 'admitted' || isRunning(settled.state)) return;
+      current = settled.state;
+    }
   }
 
-  /** @param plan undefined where the plan has to end and its document cannot be read */
-  async #settleExecutions(state: PlanState, plan: AdmittedPlan | undefined, ending: PlanQuestions): Promise<PlanState> {
-    let current = state;
+  #tell(planId: string, plan: DocumentOrFault, { status }: SettlePlanDecision): void {
+    if (status === undefined) return;
+    if (isUnread(plan)) {
+      this.#deps.log.warn({ plan_id: planId, status, why: plan }, 'settled without its admitted document');
+    } else this.#deps.log.info({ plan_id: planId, status }, 'settled');
+  }
+
+  /** Receipts of what has ended, each stored together with what its execution left. */
+  async #receipts(state: PlanState, plan: DocumentOrFault, ending: PlanQuestions): Promise<SettleExecution[]> {
+    const document = isUnread(plan) ? undefined : plan;
+    const settling: SettleExecution[] = [];
     let isTaking = true;
-    for (const execution of unsettled(state)) {
-      const { executionId } = execution;
-      const receipt = receiptOf(current, plan, execution);
+    for (const execution of unsettled(state).slice(0, SETTLED_PER_COMMIT)) {
+      const receipt = receiptOf(state, document, execution);
       // A store that did not take one is not asked to take the next: each may cost as long as a server lets one wait.
-      const left = leftBy(current, plan, execution);
+      const left = leftBy(state, document, execution);
       const stored: PutResult | undefined = isTaking
-        ? await this.#storedUnlessItMustEnd(current.planId, receipt, left, ending)
+        ? await this.#storedUnlessItMustEnd(state.planId, receipt, left, ending)
         : undefined;
       isTaking = stored !== undefined;
-      const command = { plan, executionId, receipt, stored };
-      current = (await this.#journal.append(state.planId, decideSettleExecution, command)).state;
+      settling.push({ executionId: execution.executionId, receipt, stored });
     }
-    return current;
+    return settling;
+  }
+
+  /** @param settled the plan once its receipts are written; undefined while something of it is open */
+  async #check(
+    settled: PlanState | undefined,
+    plan: DocumentOrFault,
+    ending: PlanQuestions,
+  ): Promise<Settle['checked']> {
+    if (settled === undefined || isUnread(plan)) return { from: 0, results: [] };
+    const { store, judge } = this.#deps;
+    const sight = { store, judge, room: this.#room, state: settled, ending };
+    const results = await checkPredicates(sight, duePredicates(settled, plan));
+    return { from: settled.predicates.length, results };
   }
 
   #storedUnlessItMustEnd(
@@ -148,18 +176,6 @@ class Settler {
       if (receipt.cid === cid) await this.#store(receipt, leftBy(state, plan, execution));
       else this.#deps.log.error({ execution_id: id, cid }, 'this version makes another receipt: it is not stored');
     }
-  }
-
-  async #settlePlan(state: PlanState, plan: AdmittedPlan, ending: PlanQuestions): Promise<void> {
-    const { store, judge } = this.#deps;
-    const results = await checkPredicates(
-      { store, judge, room: this.#room, state, ending },
-      duePredicates(state, plan),
-    );
-    const command = { plan, checked: { from: state.predicates.length, results } };
-    const { decision } = await this.#journal.append(state.planId, decideSettlePlan, command);
-    const { status } = decision;
-    if (status !== undefined) this.#deps.log.info({ plan_id: state.planId, status }, 'settled');
   }
 }
 

@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { decideSubmit, ruleOn } from '../../services/admission/decide.ts';
 import { decideEnd, decideNext, decideStart } from '../../services/dispatcher/decide.ts';
 import type { TimedResult } from '../../services/dispatcher/scrub.ts';
-import { decideSettlePlan } from '../../services/settler/decide.ts';
+import { decideSettle } from '../../services/settler/decide.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
@@ -177,7 +177,7 @@ test('a hundred predicates that found much and do not hold end a plan in one com
     .append('dispatcher', [...scheduled(PLAN, STEP, 1, 400), started(ID), succeeded(ID, 5)])
     .append('settler', settledExecution(PLAN, ID, 400, 100));
   const results = predicates.map(() => ({ ok: false, found: COSTLY.repeat(9_000) }));
-  const { drafts } = decideSettlePlan(chain.state, { plan, checked: { from: 0, results } });
+  const { drafts } = decideSettle(chain.state, { plan, settling: [], checked: { from: 0, results } });
   assert.is(drafts.length, 101);
   assert.ok(encoded('settler', drafts) !== undefined);
 });

@@ -1,5 +1,4 @@
 import * as assert from 'uvu/assert';
-import { decideSettlePlan } from '../../services/settler/decide.ts';
 import { suite } from '../harness/suite.ts';
 import { dataOf } from '../ledger/given.ts';
 import {
@@ -12,7 +11,16 @@ import {
   settledExecution,
 } from '../ledger/plan-history.ts';
 import { planOf, processor, step } from '../plan/admitted-plan.ts';
-import { finishedChain, ID, NONE, RESERVE, settler, startedChain, withPredicates } from './judged-plan.ts';
+import {
+  decideSettlePlan,
+  finishedChain,
+  ID,
+  NONE,
+  RESERVE,
+  settler,
+  startedChain,
+  withPredicates,
+} from './judged-plan.ts';
 
 const test = suite('how a settler ends a plan');
 

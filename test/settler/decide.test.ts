@@ -1,10 +1,10 @@
 import * as assert from 'uvu/assert';
 import {
-  decideSettleExecution,
-  decideSettlePlan,
+  asSettled,
+  decideSettle,
   duePredicates,
   isEvidence,
-  type SettlePlan,
+  type Settle,
   unsettled,
 } from '../../services/settler/decide.ts';
 import { checkPredicates, EVIDENCE_BYTES } from '../../services/settler/evidence.ts';
@@ -31,6 +31,7 @@ import { planOf, step } from '../plan/admitted-plan.ts';
 import { makeFileStore } from '../world/file-store.ts';
 import {
   callOf,
+  decideSettlePlan,
   endedChain,
   finishedChain,
   held,
@@ -53,18 +54,18 @@ test('an ended execution gets its receipt and its budget settled, in one commit,
     unsettled(chain.state).map(({ executionId }) => executionId),
     [ID],
   );
-  const { decision, kinds, state } = settler(chain).when(decideSettleExecution, settle);
+  const { decision, kinds, state } = settler(chain).when(decideSettle, settle());
   assert.equal(kinds, ['artifact.written', 'budget.settled', 'execution.settled']);
   assert.equal(state.budget, { limit: 10_000, held: 0, spent: 115 }, '100 + 10 a second × 1.5 s');
   const { receipt_path, receipt_cid, memo_key } = dataOf(decision.drafts, 'execution.settled');
   assert.equal([receipt_path, receipt_cid, memo_key], [RECEIPT.path, RECEIPT.cid, RECEIPT.memoKey]);
   const again = chain.append('settler', decision.drafts);
-  assert.equal(settler(again).when(decideSettleExecution, settle).kinds, []);
+  assert.equal(settler(again).when(decideSettle, settle()).kinds, []);
   assert.equal(unsettled(again.state), []);
 });
 
 test('an execution that never started costs nothing, one that ran over costs its reserve', () => {
-  const spent = (chain: Chain) => settler(chain).when(decideSettleExecution, settle).state.budget.spent;
+  const spent = (chain: Chain) => settler(chain).when(decideSettle, settle()).state.budget.spent;
   assert.is(
     spent(
       admittedChain('plan')
@@ -80,9 +81,26 @@ test('an execution that never started costs nothing, one that ran over costs its
 
 test('what has not ended, or is of no plan, is not settled', () => {
   for (const chain of [startedChain(), admittedChain('plan')]) {
-    assert.equal(settler(chain).when(decideSettleExecution, settle).kinds, []);
+    assert.equal(settler(chain).when(decideSettle, settle()).kinds, []);
     assert.equal(unsettled(chain.state), []);
   }
+});
+
+test('receipt, budget, predicates and the end of a plan are one commit where nothing is open then', () => {
+  const command: Settle = { ...settle(), checked: { from: 0, results: held(1) } };
+  const { decision, kinds, state } = settler(endedChain(1)).when(decideSettle, command);
+  const receipt = ['artifact.written', 'budget.settled', 'execution.settled'];
+  assert.equal(kinds, [...receipt, 'predicate.checked', 'plan.settled']);
+  assert.equal([decision.status, state.settled?.spent_usd_micro, state.budget.held], ['succeeded', 115, 0]);
+  assert.is(asSettled(endedChain(1).state, command.plan, command.settling)?.unsettled.size, 0);
+  assert.is(asSettled(endedChain(1).state, command.plan, []), undefined, 'its receipt is not written');
+});
+
+test('beside a step that is open only the receipt is written', () => {
+  const plan = { ...withPredicates(1), steps: [step('train'), step('judge')] };
+  const chain = endedChain(1, 2).append('dispatcher', scheduled('plan', 'judge', 1, RESERVE));
+  const { kinds } = settler(chain).when(decideSettle, { ...settle(), plan, checked: { from: 0, results: held(1) } });
+  assert.equal(kinds, ['artifact.written', 'budget.settled', 'execution.settled']);
 });
 
 // Predicates.
@@ -144,7 +162,7 @@ test('one predicate that does not hold fails the plan, wherever it stands', () =
 test('a settler whose evidence is older than the ledger writes nothing: the next commit brings it back', () => {
   const plan = withPredicates(150);
   const chain = finishedChain(150);
-  const stale: SettlePlan = { plan, checked: { from: 0, results: held(100) } };
+  const stale: Omit<Settle, 'settling'> = { plan, checked: { from: 0, results: held(100) } };
   const { decision } = settler(chain).when(decideSettlePlan, stale);
   chain.append('settler', decision.drafts);
   assert.equal(settler(chain).when(decideSettlePlan, stale).kinds, []);

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { decideSettleExecution, decideSettlePlan, duePredicates } from '../../services/settler/decide.ts';
+import { decideSettle, duePredicates } from '../../services/settler/decide.ts';
 import { receiptOf } from '../../services/settler/receipt.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
@@ -26,7 +26,7 @@ const RESERVE = 400;
 /** How the plan ends: its status, and each fault as `pointer code: message`. */
 function endOf(chain: Chain, plan: AdmittedPlan, found?: string): readonly [string, ...string[]] {
   const results = found === undefined ? [] : [{ ok: false, found }];
-  const { drafts } = decideSettlePlan(chain.state, { plan, checked: { from: 0, results } });
+  const { drafts } = decideSettle(chain.state, { plan, settling: [], checked: { from: 0, results } });
   const { status, faults } = dataOf(drafts, 'plan.settled');
   return [status, ...faults.map(({ code, message, pointer }) => `${pointer} ${code}: ${message}`)];
 }
@@ -100,7 +100,10 @@ test('an execution is settled by what its own step costs, with its receipt named
   assert.equal([said.step_id, said.processor, said.params_cid], ['judge', 'test/dear@1', cidOf('{"deep":true}')]);
 
   const stored = { sha256: 'cd'.repeat(32), size: receipt.bytes.byteLength };
-  const { drafts } = decideSettleExecution(chain.state, { plan, executionId, receipt, stored });
+  const { drafts } = decideSettle(chain.state, {
+    ...{ plan, settling: [{ executionId, receipt, stored }] },
+    checked: { from: 0, results: [] },
+  });
   const { path, cid } = receipt;
   assert.equal(dataOf(drafts, 'artifact.written'), {
     path,

@@ -1,5 +1,6 @@
-import type { SettleExecution, SettlePlan } from '../../services/settler/decide.ts';
+import { decideSettle, type Settle, type SettleExecution } from '../../services/settler/decide.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
+import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import type { PredicateCall } from '../../shared/plan/plan.ts';
 import type { PredicateResult } from '../../shared/plan/predicates/predicate.ts';
@@ -49,7 +50,7 @@ export const endedChain = (predicates = 0, steps = 1): Chain =>
 export const finishedChain = (predicates = 0, steps = 1): Chain =>
   endedChain(predicates, steps).append('settler', settledExecution('plan', ID, RESERVE, 115));
 
-export const NONE: SettlePlan['checked'] = { from: 0, results: [] };
+export const NONE: Settle['checked'] = { from: 0, results: [] };
 export const held = (count: number): PredicateResult[] =>
   Array.from({ length: count }, () => ({ ok: true, found: 'it' }));
 
@@ -62,4 +63,13 @@ export const RECEIPT: SettleExecution['receipt'] = {
   cid: cidOf('receipt'),
 };
 export const STORED = { sha256: 'ab'.repeat(32), size: 700 };
-export const settle = { plan: planOf([step('train')]), executionId: ID, receipt: RECEIPT, stored: STORED };
+/** Of a plan that does not end with it: nobody has looked at its predicate. */
+export const settle = (): Settle => ({
+  plan: withPredicates(1),
+  settling: [{ executionId: ID, receipt: RECEIPT, stored: STORED }],
+  checked: NONE,
+});
+
+/** The end of a plan whose executions are settled. */
+export const decideSettlePlan = (state: PlanState, command: Omit<Settle, 'settling'>) =>
+  decideSettle(state, { ...command, settling: [] });

@@ -2,13 +2,13 @@ import * as assert from 'uvu/assert';
 import { decideRevokes } from '../../services/dispatcher/decide.ts';
 import {
   decideEndWithoutDocument,
-  decideSettleExecution,
-  decideSettlePlan,
+  decideSettle,
   duePredicates,
   owedReceipts,
+  type Settle,
 } from '../../services/settler/decide.ts';
 import { checkPredicates } from '../../services/settler/evidence.ts';
-import { receiptOf } from '../../services/settler/receipt.ts';
+import { type ReceiptDocument, receiptOf } from '../../services/settler/receipt.ts';
 import { ByteRoom } from '../../shared/async/byte-room.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';
@@ -17,6 +17,7 @@ import { dataOf } from '../ledger/given.ts';
 import { admittedChain, type Chain, cancelRequested, scheduled, settledExecution } from '../ledger/plan-history.ts';
 import { planOf, step } from '../plan/admitted-plan.ts';
 import {
+  decideSettlePlan,
   endedChain,
   finishedChain,
   ID,
@@ -62,7 +63,10 @@ for (const [reason, by] of [
 
 test('a receipt that the store did not take keeps no plan open: no event names it, and the end says so', () => {
   const chain = endedChain().append('dispatcher', [cancelRequested('deadline')]);
-  const { drafts } = decideSettleExecution(chain.state, { ...settle, stored: undefined });
+  const { drafts } = decideSettle(chain.state, {
+    ...settle(),
+    settling: settle().settling.map((one) => ({ ...one, stored: undefined })),
+  });
   assert.equal(
     drafts.map(({ kind }) => kind),
     ['budget.settled', 'execution.settled'],
@@ -130,19 +134,23 @@ test('where every step succeeded, predicates that nobody can read do not hold; a
   assert.is(plain.append('settler', end.drafts).state.phase, 'settled');
 });
 
+const unread = (receipt: ReceiptDocument): Settle => ({
+  plan: denied.toFault(),
+  settling: [{ executionId: ID, receipt, stored: undefined }],
+  checked: NONE,
+});
+
 test('without the document an execution costs its reserve, and its receipt is made of the chain: the same bytes where it started', () => {
   const chain = endedChain().append('dispatcher', [cancelRequested('deadline')]);
   const execution = chain.state.executions.get(ID);
   if (execution === undefined) throw new Error('it is not there');
   const receipt = receiptOf(chain.state, undefined, execution);
   assert.equal(receipt, receiptOf(chain.state, planOf([step('train', { params: {} })]), execution));
-  const { drafts } = decideSettleExecution(chain.state, { ...settle, plan: undefined, receipt, stored: undefined });
+  const { drafts } = decideSettle(chain.state, unread(receipt));
   const { actual_usd_micro: actual, reserved_usd_micro: reserved } = dataOf(drafts, 'budget.settled');
   assert.equal([actual, reserved], [RESERVE, RESERVE]);
-  const { state } = chain.append('settler', drafts);
-  const end = decideEndWithoutDocument(state, denied.toFault());
-  assert.equal(dataOf(end.drafts, 'plan.settled').spent_usd_micro, RESERVE);
-  assert.is(chain.append('settler', end.drafts).state.phase, 'settled');
+  assert.equal(dataOf(drafts, 'plan.settled').spent_usd_micro, RESERVE, 'the plan ends in the same commit');
+  assert.is(chain.append('settler', drafts).state.phase, 'settled');
 });
 
 test('what never started costs nothing, and its receipt names no params', () => {
@@ -154,7 +162,7 @@ test('what never started costs nothing, and its receipt names no params', () => 
   if (execution === undefined) throw new Error('it is not there');
   const receipt = receiptOf(chain.state, undefined, execution);
   assert.is(JSON.parse(new TextDecoder().decode(receipt.bytes)).params_cid, null);
-  const { drafts } = decideSettleExecution(chain.state, { ...settle, plan: undefined, receipt, stored: undefined });
+  const { drafts } = decideSettle(chain.state, unread(receipt));
   assert.is(dataOf(drafts, 'budget.settled').actual_usd_micro, 0);
 });
 

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { decideSettleExecution } from '../../services/settler/decide.ts';
+import { decideSettle } from '../../services/settler/decide.ts';
 import { type ReceiptDocument, receiptOf } from '../../services/settler/receipt.ts';
 import { canonicalText } from '../../shared/hash/canonical.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
@@ -17,6 +17,7 @@ import {
   written,
 } from '../ledger/plan-history.ts';
 import { planOf, step } from '../plan/admitted-plan.ts';
+import { withPredicates } from './judged-plan.ts';
 
 const test = suite('determinism receipt');
 
@@ -181,20 +182,23 @@ test('an execution is settled once, for what it used; one that never started cos
     cid: cidOf('r'),
   };
   const stored = { sha256: 'ab'.repeat(32), size: 3 };
-  const command = { plan: planOf([step('train')]), executionId: 'plan.train.1', receipt, stored };
+  // Of a plan that does not end with it: nobody has looked at its predicate.
+  const plan = withPredicates(1);
+  const settling = [{ executionId: 'plan.train.1', receipt, stored }];
+  const command = { plan, settling, checked: { from: 0, results: [] } };
   const costOf = (chain: Chain) => {
-    const { drafts } = decideSettleExecution(chain.state, command);
+    const { drafts } = decideSettle(chain.state, command);
     const budget = drafts.find(({ kind }) => kind === 'budget.settled');
     // The state must accept what was decided, and then there is nothing more to decide.
     chain.append('settler', drafts);
-    assert.equal(decideSettleExecution(chain.state, command).drafts, []);
+    assert.equal(decideSettle(chain.state, command).drafts, []);
     assert.is(chain.state.budget.held, 0);
     return budget?.kind === 'budget.settled' ? budget.data.actual_usd_micro : undefined;
   };
   assert.is(costOf(ranChain({ durationMs: 1_500 })), 115);
   assert.is(costOf(ranChain({ durationMs: 9_999_999 })), 400);
   const waiting = admittedChain('plan').append('dispatcher', scheduled('plan', 'train', 1, 400));
-  assert.equal(decideSettleExecution(waiting.state, command).drafts, []);
+  assert.equal(decideSettle(waiting.state, command).drafts, []);
   assert.is(costOf(waiting.append('dispatcher', [failed('plan.train.1', 700)])), 0);
 });
 
