@@ -58,7 +58,7 @@ export interface RuntimeAdapter {
   find(executionId: string, deadlineMs: number, onReport?: (report: Report) => void): Promise<RunHandle | undefined>;
   /** Ends a run: SIGTERM, grace, SIGKILL. Does nothing for one that is not running. */
   kill(executionId: string): Promise<void>;
-  /** Drops what is kept of an ended run. Called when its end is in the ledger. */
+  /** Drops what is kept of a run, and ends one that goes on all the same. Called when its end is in the ledger. */
   forget(executionId: string): Promise<void>;
   /** Where a processor runs, by names and digests only: for the receipt. */
   environment(processor: Processor, secretNames: readonly string[]): Promise<Environment>;

@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { executionId } from '../../shared/ids/ids.ts';
 import type { Job } from '../../shared/runtime/contract.ts';
 import { endLeftBehind, pidsSince } from '../../shared/runtime/drivers/mock/left-behind.ts';
+import { RunFolder } from '../../shared/runtime/drivers/mock/run-folder.ts';
 import { openRuntime } from '../../shared/runtime/open.ts';
 import type { Assignment } from '../../shared/runtime/runtime.ts';
 import { isAlive } from '../../stack/process.ts';
@@ -44,6 +45,29 @@ test('daemons in sessions of their own end with their run', async () => {
     await stop();
   }
 });
+
+for (const parked of [false, true]) {
+  test(`a run that is forgotten ends: its end is in the ledger${parked ? ' (parked ahead)' : ''}`, async () => {
+    const { runtime, actor, stateDir, stop } = await mockUnderTest({ parked });
+    const id = executionId('plan', 'forgotten', 1);
+    const [deadlineMs, secrets] = [Date.now() + 60_000, {}];
+    const job = { params: { mode: 'hang' }, inputs: {}, outputs: {} } as unknown as Job;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const assignment = { executionId: id, processor: actor, job, secrets, deadlineMs };
+        runtime.run(assignment, () => resolve()).catch(reject);
+      });
+      const { pid = 0 } = (await new RunFolder(path.join(stateDir, 'runs'), id).process()) ?? {};
+      assert.ok(await isAlive(pid));
+      await runtime.forget(id);
+      assert.is(await runtime.find(id, deadlineMs), undefined);
+      // A signal is sent, not awaited: the test's own timeout bounds this.
+      while (await isAlive(pid)) await new Promise((resolve) => setImmediate(resolve));
+    } finally {
+      await stop();
+    }
+  });
+}
 
 test('somebody who stands in the folder of a run and has a home of their own is none of it', async () => {
   const root = await mkdtemp(path.join(os.tmpdir(), 'isomorph-mock-'));

@@ -15,7 +15,7 @@ import { signalGroup, startIn } from './launch.ts';
 import { endLeftBehind } from './left-behind.ts';
 import { begin, identityOf, isParkable, type Parked, Parking } from './parking.ts';
 import { type Program, programOf } from './program.ts';
-import { kernelStartTime, RunFolder } from './run-folder.ts';
+import { kernelStartTime, type ProcessId, RunFolder } from './run-folder.ts';
 
 /**
  * Runs a processor from its entrypoint as a child process with exactly the container's contract: its own empty
@@ -88,9 +88,13 @@ export class MockRuntime implements RuntimeAdapter {
     await this.#stop(new RunFolder(this.#runsDir, executionId), 'killed');
   }
 
+  /** Its end is in the ledger, whatever it still does: it may have been given up while it was started. */
   async forget(executionId: string): Promise<void> {
     this.#children.delete(executionId);
-    await new RunFolder(this.#runsDir, executionId).remove();
+    const folder = new RunFolder(this.#runsDir, executionId);
+    const id = await folder.process();
+    if (id !== undefined && (await this.#isRunning(folder))) await endAllOf(folder, id);
+    await folder.remove();
   }
 
   async environment(processor: Processor, secretNames: readonly string[]): Promise<Environment> {
@@ -137,7 +141,13 @@ export class MockRuntime implements RuntimeAdapter {
     const child = await startIn(folder, program.command, secrets);
     this.#children.set(executionId, child);
     const pid = child.pid ?? 0;
-    await folder.saveProcess({ pid, startedAt: await kernelStartTime(pid), startMs: Date.now() });
+    try {
+      await folder.saveProcess({ pid, startedAt: await kernelStartTime(pid), startMs: Date.now() });
+    } catch (error) {
+      // Nobody finds it without: not who forgot it meanwhile, and not who comes later.
+      signalGroup(pid, 'SIGKILL');
+      throw error;
+    }
   }
 
   async #assign(parked: Parked, program: Program, { executionId, job, secrets }: Assignment): Promise<void> {
@@ -214,18 +224,22 @@ export class MockRuntime implements RuntimeAdapter {
       folder.stopReason(),
       folder.tail(),
     ]);
-    // Whatever the processor left running ends with it, in its group or not.
-    if (id !== undefined) {
-      signalGroup(id.pid, 'SIGKILL');
-      const { pid, newestPid: firstPid = pid, startMs } = id;
-      await endLeftBehind({ firstPid, startMs, root: folder.root, work: folder.work });
-    }
+    if (id !== undefined) await endAllOf(folder, id);
     const outcome = outcomeOf(exit?.code, stop);
     const sinceStartMs = id === undefined ? 0 : Math.max(0, Math.round((exit?.endMs ?? Date.now()) - id.startMs));
     const error = lastError(Buffer.from(log).toString('utf8'));
     // A process that left no exit code left no time of its end either.
     return { outcome, durationMs: outcome.kind === 'lost' ? null : sinceStartMs, log, error };
   }
+}
+
+/** Whatever the processor left running ends with it, in its group or not. */
+async function endAllOf(
+  { root, work }: RunFolder,
+  { pid, newestPid: firstPid = pid, startMs }: ProcessId,
+): Promise<void> {
+  signalGroup(pid, 'SIGKILL');
+  await endLeftBehind({ firstPid, startMs, root, work });
 }
 
 function outcomeOf(code: number | undefined, stop: StopReason | undefined): RunOutcome {
