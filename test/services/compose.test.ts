@@ -184,7 +184,8 @@ test('its services run a plan together', async () => {
     const alice = await connectNats({ url: `nats://alice:alice@127.0.0.1:${port}`, name: 'alice' });
     try {
       const submit = () => client.request('plans.submit', JSON.stringify(plan), { timeout: scaledMs(10_000) });
-      const settled = JSON.parse(await heard(client, 'ledger.composed.plan.settled', submit));
+      const commit = await heard(client, 'ledger.composed.plan.settled', submit);
+      const settled = JSON.parse(commit.split('\n').at(-1) ?? '');
       assert.is(settled.data.status, 'succeeded', JSON.stringify(settled));
 
       const own = { ...plan, plan_id: 'of-alice' };
