@@ -158,7 +158,7 @@ On \`nats:\` the keys of all plans are one bucket of NATS KV, \`${KV_BUCKET}\`, 
 \`- _ / =\`, with single dots inside. Anything else, and what begins with \`=\`, is \`=\` and the base64url of its UTF-8:
 \`${EXAMPLE_KEY}\` is \`${kvKey(EXAMPLE_PLAN, EXAMPLE_KEY)}\`. So no two keys are one, and whoever sees a key there knows ours: without \`=\` at its
 beginning it is itself, otherwise the rest decoded. A counter is decimal text; another client counts by \`update\` on the revision it read. A time to live
-is \`Nats-TTL\`, from either side. A key that was deleted shows as \`DEL\`, one that expired or was purged with its plan as \`PURGE\`, for a while.
+is \`Nats-TTL\`, from either side. A key that was deleted or purged with its plan shows as \`DEL\` and then, as one that expired, as \`PURGE\`, for a while.
 
 ## Queues
 

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { isOver, type PlanState } from '../ledger/state.ts';
 
 /** Whoever follows a plan hears more than once of its end, and what is said of it afterwards comes in a row. */
-const MAX_OVER = 100;
+const MAX_OVER = 20;
 
 export interface PlanCacheOptions<Value> {
   /** Plans that go on. */

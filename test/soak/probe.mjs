@@ -6,6 +6,8 @@ import { runInNewContext } from 'node:vm';
 const { SOAK_PROBE_DIR: dir } = process.env;
 // Judges and other children of a service inherit its options.
 if (dir !== undefined && process.argv[2] === 'service') {
+  // Maps of sources are read when a module is first in the stack of an error, a megabyte at once: it looks like a leak.
+  process.setSourceMapsEnabled = () => undefined;
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc');
   process.on('SIGUSR2', () => {

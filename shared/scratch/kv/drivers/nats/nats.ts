@@ -66,7 +66,7 @@ class NatsKv implements KvDriver {
     const at = kvKey(planId, key);
     await orUnavailable(async () => {
       try {
-        await this.#erase(kvSubject(at), 'DEL', KV_MARKER_TTL_S);
+        await this.#erase(kvSubject(at), KV_MARKER_TTL_S);
       } catch (error) {
         // A full stream takes no trace of what is not there, which needs none.
         if (!isStreamFull(error) || (await this.#read(at)).value !== undefined) throw error;
@@ -79,13 +79,16 @@ class NatsKv implements KvDriver {
     return this.#turns.run(at, () => orUnavailable(() => this.#add(at, by, ttlMs)));
   }
 
-  /** By subjects, since some of them may be no keys: whoever may publish may have written them. */
+  /**
+   * By subjects, since some of them may be no keys: whoever may publish may have written them. By marks whose end the server
+   * marks in turn: where a mark of `PURGE` has gone, a server that is killed has the value again.
+   */
   async purgePlan(planId: string): Promise<void> {
     const filter = { subjects_filter: kvSubjectsOf(planId) };
     const { state } = await orUnavailable(() => this.#nats.manager.streams.info(KV_STREAM, filter));
     const limit = pLimit(PURGES_AT_ONCE);
     const subjects = Object.keys(state.subjects ?? {});
-    const erase = (subject: string) => orUnavailable(() => this.#erase(subject, 'PURGE', MIN_TTL_S));
+    const erase = (subject: string) => orUnavailable(() => this.#erase(subject, MIN_TTL_S));
     await Promise.all(subjects.map((subject) => limit(() => erase(subject))));
   }
 
@@ -162,10 +165,9 @@ class NatsKv implements KvDriver {
     return { ...ABSENT, revision };
   }
 
-  async #erase(subject: string, operation: 'DEL' | 'PURGE', ttlS: number): Promise<void> {
+  async #erase(subject: string, ttlS: number): Promise<void> {
     const marks = headers();
-    marks.set(OPERATION, operation);
-    if (operation === 'PURGE') marks.set('Nats-Rollup', 'sub');
+    marks.set(OPERATION, 'DEL');
     await this.#publish(subject, '', { headers: marks, ttl: `${ttlS}s` });
     this.#room.freed(KV_STREAM);
   }
