@@ -1,6 +1,7 @@
 /** Reads streams message by message, by the server's own requests alone. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { errors, type NatsConnection } from '@nats-io/transport-node';
 
 export interface Stored {
   readonly subject: string;
@@ -9,11 +10,24 @@ export interface Stored {
 }
 
 const NO_MESSAGE = 10037;
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 5_000;
+const PATIENCE_MS = 60_000;
 
 interface Answer {
   readonly message?: { readonly subject: string; readonly seq: number; readonly data?: string };
   readonly error?: { readonly err_code: number; readonly description: string };
+}
+
+/** The server may be killed while it is asked, and starts again: what it does not answer is asked again. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (const untilMs = performance.now() + PATIENCE_MS; ; await delay(200)) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isSilence = error instanceof errors.TimeoutError || error instanceof errors.RequestError;
+      if (!isSilence || performance.now() > untilMs) throw error;
+    }
+  }
 }
 
 /** All messages of a stream in order, those before `firstSeq` left out. */
@@ -21,7 +35,8 @@ export async function storedIn(connection: NatsConnection, stream: string, first
   const stored: Stored[] = [];
   for (let seq = firstSeq; ; seq = (stored.at(-1)?.seq ?? 0) + 1) {
     const asked = JSON.stringify({ seq, next_by_subj: '>' });
-    const reply = await connection.request(`$JS.API.STREAM.MSG.GET.${stream}`, asked, { timeout: TIMEOUT_MS });
+    const subject = `$JS.API.STREAM.MSG.GET.${stream}`;
+    const reply = await patiently(() => connection.request(subject, asked, { timeout: TIMEOUT_MS }));
     const { message, error } = reply.json<Answer>();
     if (error?.err_code === NO_MESSAGE) return stored;
     if (message === undefined) throw new Error(`${stream} cannot be read: ${error?.description}`);
@@ -50,7 +65,9 @@ export interface Sight {
 }
 
 /** Every stream and every consumer that the server has. */
-export async function sightOf(connection: NatsConnection): Promise<Sight> {
+export const sightOf = (connection: NatsConnection): Promise<Sight> => patiently(() => sightNow(connection));
+
+async function sightNow(connection: NatsConnection): Promise<Sight> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: TIMEOUT_MS });
   const streams: StreamSight[] = [];
   const consumers: ConsumerSight[] = [];
