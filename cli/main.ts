@@ -191,6 +191,14 @@ function addChecks(program: Command, chosen: Chosen): void {
     });
   addLimits(program, chosen);
   program
+    .command('nats')
+    .description('what nats-server is told')
+    .command('config <namespace>')
+    .description('the user of NATS for workers that serve processors of a namespace, for nats.conf')
+    .action((namespace: string) => {
+      chosen.run = async (context) => (await import('./commands/nats.ts')).natsConfig(context, namespace);
+    });
+  program
     .command('doctor')
     .description('check this machine and the stack that runs on it')
     .action(() => {

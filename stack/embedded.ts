@@ -31,6 +31,8 @@ export interface StackInfo {
     readonly serviceUrl: string;
     /** May change streams. Absent as below. */
     readonly adminUrl?: string;
+    /** For processes that serve processors (docs/worker-contract.md). Absent as below. */
+    readonly workerUrl?: string;
     /** By name, of who commands as a principal. Absent in the file of a stack that an earlier version started. */
     readonly principals?: Readonly<Record<string, string>>;
     readonly pid: number;
@@ -163,6 +165,7 @@ function infoOf(places: Places, { nats, postgres }: Parts, gatewayUrl: string, c
       auditorUrl: withLogin(nats.url, nats.credentials.auditor),
       serviceUrl: withLogin(nats.url, nats.credentials.service),
       adminUrl: withLogin(nats.url, nats.credentials.admin),
+      workerUrl: withLogin(nats.url, nats.credentials.worker),
       principals: Object.fromEntries(
         Object.entries(nats.principals).map(([name, login]) => [name, withLogin(nats.url, login)]),
       ),

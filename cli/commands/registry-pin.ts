@@ -7,6 +7,7 @@ import type { Processor } from '../../shared/plan/registry.ts';
 import { EngineImages } from '../../shared/providers/docker/engine-images.ts';
 import { withImage } from '../../shared/registry/pin.ts';
 import { loadRegistry } from '../../shared/registry/registry.ts';
+import { RUNTIME_CAPABILITIES } from '../../shared/runtime/capabilities.ts';
 import { pinOf, repoDigest } from '../../shared/runtime/image-identity.ts';
 import { plural } from '../../shared/text/plural.ts';
 import type { Context } from '../context.ts';
@@ -69,7 +70,9 @@ async function pinOne(engine: EngineImages, { ref, image }: Processor, file: str
  */
 export async function pin(context: Context, folder: string, refs: readonly string[]): Promise<number> {
   const { out, terminal } = context;
-  const processors = chosen((await loadRegistry(folder)).processors, refs);
+  const all = chosen((await loadRegistry(folder)).processors, refs);
+  // What workers alone run has no image.
+  const processors = all.filter(({ adapters }) => adapters.some((adapter) => RUNTIME_CAPABILITIES[adapter].images));
   const files = await filesOf(path.join(folder, 'processors'));
   const engine = await EngineImages.connect(terminal.env.DOCKER_HOST);
   const pinned: Pinned[] = [];

@@ -118,6 +118,11 @@ export function parseJob(line: string): { readonly job: Job } | { readonly fault
     // The message of JSON.parse quotes its input.
     return { fault: 'the first line of standard input is not JSON' };
   }
-  const fault = faultOfJob(parsed);
-  return fault === undefined ? { job: parsed as Job } : { fault: `the job is malformed: ${fault}` };
+  return checkJob(parsed);
+}
+
+/** A job that arrived as a value. */
+export function checkJob(value: unknown): { readonly job: Job } | { readonly fault: string } {
+  const fault = faultOfJob(value);
+  return fault === undefined ? { job: value as Job } : { fault: `the job is malformed: ${fault}` };
 }

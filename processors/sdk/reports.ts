@@ -26,10 +26,18 @@ export function scrubOf(job: Job, secretValues: ReadonlySet<string>): Scrub {
     for (const url of urls) clean = clean.replaceAll(url, '[url]');
     if (job.scratch !== undefined) clean = clean.replaceAll(job.scratch.token, '[token]');
     clean = clean.replace(ANY_URL, (url) => (URL.canParse(url) && hosts.has(new URL(url).host) ? '[url]' : url));
-    for (const value of secretValues) clean = clean.replaceAll(value, '[secret]');
+    for (const value of [...secretValues].flatMap(viewsOf)) clean = clean.replaceAll(value, '[secret]');
     return clean;
   };
 }
+
+/** How a value may stand in a text: as it is, and as JSON, URLs and base64 hold it. */
+const viewsOf = (value: string): string[] => [
+  value,
+  JSON.stringify(value).slice(1, -1),
+  encodeURIComponent(value),
+  Buffer.from(value).toString('base64'),
+];
 
 /** One report as one line: whatever the message holds, JSON keeps it on that line. */
 export function reportLine(report: Report, scrub: Scrub): string {

@@ -1,8 +1,9 @@
 import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
-import { type ContextShell, openContext, type ProcessorContext } from './context.ts';
-import { EXIT_FAILURE, EXIT_SUCCESS, ProcessorError } from './errors.ts';
+import { type ContextShell, openContext } from './context.ts';
+import { EXIT_SUCCESS, ProcessorError } from './errors.ts';
 import { type Job, parseJob } from './job.ts';
+import { errorOf, exitOf, failWith, perform, type Work } from './perform.ts';
 
 /** 128 + SIGTERM, as shells report it. */
 const EXIT_TERMINATED = 143;
@@ -30,19 +31,9 @@ async function exit(code: number): Promise<never> {
 
 /** Reports any thrown value and returns the exit code it stands for. */
 function reportFailure(thrown: unknown, shell: ContextShell | undefined): number {
-  const known = thrown instanceof ProcessorError ? thrown : undefined;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const error = {
-    isomorph: 'error',
-    code: known?.code ?? 'ERR_EXIT',
-    message,
-    ...(known?.retryable === undefined ? {} : { retryable: known.retryable }),
-  } as const;
-  if (shell === undefined) process.stdout.write(`${JSON.stringify(error)}\n`);
-  else shell.report(error);
-  // A defect of the processor: its stack belongs into the log, for whoever has to find it.
-  if (known === undefined && thrown instanceof Error) shell?.context.log(thrown.stack ?? message);
-  return known?.exitCode ?? EXIT_FAILURE;
+  if (shell !== undefined) return failWith(thrown, shell);
+  process.stdout.write(`${JSON.stringify(errorOf(thrown))}\n`);
+  return exitOf(thrown);
 }
 
 /**
@@ -50,7 +41,7 @@ function reportFailure(thrown: unknown, shell: ContextShell | undefined): number
  * of the contract: 0, 65 (`BadInputError`), 75 (`TransientError`), 143 (SIGTERM) or 1. Required outputs that `work` did
  * not write are a failure (`ERR_OUTPUT_MISSING`).
  */
-export async function runProcessor(work: (context: ProcessorContext) => Promise<void>): Promise<never> {
+export async function runProcessor(work: Work): Promise<never> {
   const ending = new AbortController();
   let shell: ContextShell | undefined;
   process.once('SIGTERM', () => {
@@ -63,13 +54,7 @@ export async function runProcessor(work: (context: ProcessorContext) => Promise<
       stdout: (line) => process.stdout.write(line),
       stderr: (line) => process.stderr.write(line),
     });
-    await work(shell.context);
-    const unwritten = shell.unwritten();
-    if (unwritten.length > 0) {
-      throw new ProcessorError(`required outputs were not written: ${unwritten.join(', ')}`, {
-        code: 'ERR_OUTPUT_MISSING',
-      });
-    }
+    await perform(work, shell);
   } catch (thrown) {
     return exit(reportFailure(thrown, shell));
   }

@@ -1,6 +1,7 @@
 import { errors, type NatsConnection } from '@nats-io/transport-node';
 import type { Adapter } from '../../shared/ids/adapter.ts';
 import { PINNED } from '../../shared/ids/image-reference.ts';
+import { RUNTIME_CAPABILITIES } from '../../shared/runtime/capabilities.ts';
 import { type PinRequest, parsePinAnswer, pinSubject } from '../../shared/wire/images.ts';
 import type { NamedStep } from './named.ts';
 
@@ -54,7 +55,7 @@ export async function lookUpImages(
     const adapter = adapters.find((one) => one === (step.adapter ?? defaultAdapter));
     const { image } = step.processor;
     // One that is pinned already names the same image for ever.
-    if (adapter === undefined || PINNED.test(image)) continue;
+    if (adapter === undefined || !RUNTIME_CAPABILITIES[adapter].images || PINNED.test(image)) continue;
     const key = keyOf(adapter, image);
     if (!asked.has(key)) asked.set(key, askForPin(connection, adapter, image));
   }

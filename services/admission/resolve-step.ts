@@ -11,6 +11,7 @@ import type { Policy, Processor } from '../../shared/plan/registry.ts';
 import { type ConfiguredScratch, scratchFaults } from './check-scratch.ts';
 import type { KnownImages } from './images.ts';
 import type { KnownJudgements } from './judgements.ts';
+import { runtimeFaults } from './runtimes.ts';
 import { type KnownSecrets, secretFaults } from './secrets.ts';
 import { stepSizeFaults } from './sizes.ts';
 
@@ -260,6 +261,7 @@ export function resolveStep(context: StepRules, step: PlanStep, index: number): 
     faults: [
       ...faults,
       ...adapterFaults(context, adapter, { processor, pointer: `${pointer}/${named}` }),
+      ...runtimeFaults(adapter, processor, `${pointer}/${named}`),
       ...secretFaults(context, adapter, processor, `${pointer}/processor`),
       ...scratchFaults(deployment, step, processor, pointer),
       ...deployment.faultsAt(`${pointer}/params`),

@@ -1,6 +1,7 @@
 import { type Fault, fault } from '../../shared/errors/isomorph-error.ts';
 import type { Adapter } from '../../shared/ids/adapter.ts';
 import type { Policy, Processor } from '../../shared/plan/registry.ts';
+import { RUNTIME_CAPABILITIES } from '../../shared/runtime/capabilities.ts';
 import { notInjectable } from '../../shared/secrets/resolve.ts';
 import type { SecretResolver } from '../../shared/secrets/secrets.ts';
 import type { NamedStep } from './named.ts';
@@ -34,6 +35,8 @@ export function secretFaults(
     if (!allowed.has('*') && !allowed.has(name)) {
       return [fault('ERR_POLICY', `policy ${policy.name} forbids secret ${name}`, { pointer })];
     }
+    // Its runtime has them itself, and alone knows which.
+    if (!RUNTIME_CAPABILITIES[adapter].takesSecrets) return [];
     if (only !== undefined && only !== adapter) return [{ ...notInjectable(name, only, adapter).toFault(), pointer }];
     if (secretExists(name) !== false) return [];
     return [

@@ -19,7 +19,7 @@ function reachable({ artifactsUrl, gatewayUrl, scratchGatewayUrl }: Config): str
 }
 
 async function runtimesOf(opening: Opening) {
-  const { config, tellLimit: tell } = opening;
+  const { config, deps, tellLimit: tell } = opening;
   const limits = { reportsPerS: config.reportsOfExecution, logBytesPerS: config.logBytesOfExecution, tell };
   const runtimes = await Promise.all(
     config.adapters.map((adapter) =>
@@ -29,6 +29,7 @@ async function runtimesOf(opening: Opening) {
         endpoints: reachable(config),
         relayImage: config.relayImage,
         modalUrl: config.modalUrl,
+        connection: deps.connection,
         limits,
         relayConnections: config.relayConnections,
         scratchBytes: config.localScratchBytes,

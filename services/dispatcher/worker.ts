@@ -11,6 +11,7 @@ import { type Disposition, DONE, giveUp } from '../../shared/nats/disposition.ts
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
 import { leftBy } from '../../shared/plan/left.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
+import { RUNTIME_CAPABILITIES } from '../../shared/runtime/capabilities.ts';
 import type { Report } from '../../shared/runtime/contract.ts';
 import type { RunHandle, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import { type ResolvedSecrets, resolveSecrets } from '../../shared/secrets/resolve.ts';
@@ -163,7 +164,12 @@ export class Worker {
     // In an outage the run is still held to its deadline; its end waits for the secrets then.
     const scrub = await this.#scrub(task).catch(() => undefined);
     const reporter = this.#reporter(task, scrub ?? WITHHOLDING);
-    const handle = await this.#deps.runtime.find(task.executionId, Date.parse(started.deadline), reporter);
+    const handle = await this.#deps.runtime.find(
+      task.executionId,
+      Date.parse(started.deadline),
+      reporter,
+      task.processor,
+    );
     if (handle !== undefined) return this.#follow(task, handle, scrub, signal);
     const reason = `its runtime does not know it; ${started.worker} had started it`;
     return this.#end({ kind: 'lost', executionId: task.executionId, reason, durationMs: null }, task);
@@ -181,6 +187,8 @@ export class Worker {
 
   async #secrets({ processor }: Task): Promise<ResolvedSecrets | Failure> {
     const { secrets, runtime } = this.#deps;
+    // It has its own, and takes them out of what it says.
+    if (!RUNTIME_CAPABILITIES[runtime.adapter].takesSecrets) return NO_SECRETS;
     try {
       return await resolveSecrets(secrets, processor.secrets.required, runtime.adapter);
     } catch (error) {
@@ -245,7 +253,7 @@ export class Worker {
     const { planId, executionId, processor, step } = task;
     const { state } = await journal.load(planId);
     const cancelled = this.#underWay.isCancelled(planId) || state.cancelRequested !== undefined;
-    const environment = await runtime.environment(processor, processor.secrets.required);
+    const environment = { ...(await runtime.environment(processor, processor.secrets.required)), ...result.ranBy };
     const without = <T>(fault: Fault, left: T): T => {
       log.warn({ execution_id: executionId, fault }, 'an execution of a cancelled plan ends without what it left');
       return left;

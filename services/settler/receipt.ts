@@ -14,8 +14,18 @@ export interface ReceiptDocument {
 }
 
 /** What must be equal for two runs to be expected to give the same bytes. */
-const deterministicPart = ({ image_digest, cpu, memory_gb, gpu, timeout_s, present_env_keys }: Environment) => ({
+const deterministicPart = ({
   image_digest,
+  claimed,
+  cpu,
+  memory_gb,
+  gpu,
+  timeout_s,
+  present_env_keys,
+}: Environment) => ({
+  image_digest,
+  // Nobody but the worker knows: never equal to a digest that somebody looked at.
+  ...(claimed === undefined ? {} : { claimed }),
   cpu,
   memory_gb,
   ...(gpu === undefined ? {} : { gpu }),

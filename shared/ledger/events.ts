@@ -30,8 +30,11 @@ const FaultSchema = record({
 /** Where an execution ran, by names and digests only: what the receipt fingerprints. */
 const EnvironmentSchema = record({
   adapter: AdapterSchema,
+  /** The processor's own name where it has no image. */
   image: Token,
   image_digest: Type.String({ maxLength: 256 }),
+  /** The digest is what the process that ran it says of itself. */
+  claimed: Type.Optional(Type.Literal(true)),
   cpu: Type.Number(),
   memory_gb: Type.Number(),
   timeout_s: Count,
@@ -188,17 +191,20 @@ every execution is settled.
 held together stay within the limit of the plan.
 \`execution_id\` · \`usd_micro\` fixed cost + cost a second × timeout`,
   'execution.scheduled': `By the dispatcher, when what the step needs has succeeded and the budget covers the reserve.
-\`execution_id\` · \`step_id\` · \`attempt\` from 1 · \`processor\` · \`adapter\` · \`not_before\` the end of the wait between attempts`,
+\`execution_id\` · \`step_id\` · \`attempt\` from 1 · \`processor\` · \`adapter\` · \`not_before\` the end of the wait between attempts
+Version 1 knows no adapter \`worker\`.`,
   'execution.started': `By the dispatcher that won it, before the processor is started. One execution starts once.
 \`execution_id\` · \`worker\` the process that started it · \`session\` the life of the dispatcher that it belongs to · \`deadline\` when the processor is ended · \`params_cid\` of the canonical params ·
 \`inputs\` by name: \`path\` and \`cid\` as they were at the start
 Version 1 lacks \`session\`: it is the \`worker\`.`,
   'execution.succeeded': `By the dispatcher, when the processor has exited with 0 and every required output is there and hashed; in one commit with their \`artifact.written\`.
 \`execution_id\` · \`duration_ms\` · \`environment\` where it ran: adapter, image and digest, cpu, memory, GPU, timeout, region, names of the secrets it was
-given, versions of the runtime`,
+given, versions of the runtime, and \`claimed\` where the digest is the word of the worker that ran it
+Version 1 has no \`claimed\`.`,
   'execution.failed': `By the dispatcher, for every other end that it saw.
 \`execution_id\` · \`code\` \`message\` why · \`retryable\` whether the retry policy applies · \`duration_ms\` · \`exit_code\` if it had one ·
-\`log_tail\` the last lines, without secrets and signed URLs · \`environment\` if it ran`,
+\`log_tail\` the last lines, without secrets and signed URLs · \`environment\` if it ran
+Version 1 has no \`claimed\` in it.`,
   'execution.lost': `By the dispatcher, when the runtime knows nothing of an execution that was started. It is tried again by itself, ten times at most, and does not count as a failure.
 \`execution_id\` · \`reason\` · \`duration_ms\`; null when nobody knows: the whole reserve is charged then
 Version 1 has 0 for what is not known.`,

@@ -1,4 +1,5 @@
 import Type, { type Static, type TSchema } from 'typebox';
+import { STEP_ID } from '../ids/ids.ts';
 import {
   ANONYMOUS,
   Cid,
@@ -27,6 +28,21 @@ const before = <K extends EventKind, S extends TSchema>(
   upcast: (data: Static<S>) => EventData<K>,
 ): Past => ({ schema, upcast });
 
+/** Before there was the `worker` runtime. */
+const AdapterV1 = Type.Enum(['local', 'mock', 'modal']);
+const EnvironmentV1 = record({
+  adapter: AdapterV1,
+  image: Token,
+  image_digest: Type.String({ maxLength: 256 }),
+  cpu: Type.Number(),
+  memory_gb: Type.Number(),
+  timeout_s: Count,
+  gpu: Type.Optional(record({ model: Token, count: Count, mem_gb: Type.Number() })),
+  region: Token,
+  present_env_keys: Type.Array(Token),
+  versions: Type.Record(Type.String(), Type.String()),
+});
+
 /**
  * What earlier versions wrote, oldest first, for kinds that have more than one. A schema here never changes: ledgers
  * hold it for ever. Before the newest version of a kind is changed, it is copied here.
@@ -51,6 +67,43 @@ const PAST: Partial<Record<EventKind, readonly Past[]>> = {
         deadline: Timestamp,
       }),
       (data) => ({ ...data, predicates: null, timeout_s: null }),
+    ),
+  ],
+  'execution.scheduled': [
+    before(
+      'execution.scheduled',
+      record({
+        execution_id: ExecutionId,
+        step_id: Type.String({ pattern: STEP_ID.source }),
+        attempt: Type.Integer({ minimum: 1 }),
+        processor: Token,
+        adapter: AdapterV1,
+        not_before: Timestamp,
+      }),
+      (data) => data,
+    ),
+  ],
+  'execution.succeeded': [
+    before(
+      'execution.succeeded',
+      record({ execution_id: ExecutionId, duration_ms: Count, environment: EnvironmentV1 }),
+      (data) => data,
+    ),
+  ],
+  'execution.failed': [
+    before(
+      'execution.failed',
+      record({
+        execution_id: ExecutionId,
+        code: Token,
+        message: Text,
+        retryable: Type.Boolean(),
+        duration_ms: Count,
+        exit_code: Type.Optional(Type.Integer()),
+        log_tail: Type.Optional(Text),
+        environment: Type.Optional(EnvironmentV1),
+      }),
+      (data) => data,
     ),
   ],
   'execution.started': [

@@ -68,6 +68,7 @@ const environmentOf = ({ image, runtime, secrets }: Processor): Environment => (
   // Admission adds the digest.
   image: `${image}@sha256:${SHA256}`,
   image_digest: TOKEN,
+  claimed: true,
   cpu: runtime.cpu,
   memory_gb: runtime.memory_gb,
   timeout_s: runtime.timeout_s,

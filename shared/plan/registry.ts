@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { type Fault, fault } from '../errors/isomorph-error.ts';
 import { AdapterSchema } from '../ids/adapter.ts';
 import { PROCESSOR_REF } from '../ids/ids.ts';
 
@@ -37,12 +38,16 @@ export const ProcessorSchema = Type.Object(
   {
     ref: Type.String({ pattern: PROCESSOR_REF.source }),
     description: Type.String({ minLength: 1 }),
-    image: Type.String({
-      minLength: 1,
-      maxLength: MAX_IMAGE_CHARACTERS,
-      description: 'OCI reference; a digest pins it',
-    }),
-    entrypoint: Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }),
+    image: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: MAX_IMAGE_CHARACTERS,
+        description: 'OCI reference; a digest pins it. Not needed for workers alone',
+      }),
+    ),
+    entrypoint: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), { minItems: 1, description: 'Not needed for workers alone' }),
+    ),
     runtime: Type.Object(
       {
         cpu: Type.Number({ exclusiveMinimum: 0, maximum: 128 }),
@@ -80,7 +85,30 @@ export const ProcessorSchema = Type.Object(
   { ...closed, $id: 'https://isomorph.dev/schemas/processor.json' },
 );
 
-export type Processor = Static<typeof ProcessorSchema>;
+/** As its file says. */
+export type ProcessorFile = Static<typeof ProcessorSchema>;
+/** With its defaults. */
+export type Processor = ProcessorFile & Required<Pick<ProcessorFile, 'image' | 'entrypoint'>>;
+
+/** What workers alone run has no image: it goes by its own name, and nothing is started for it. */
+export const withDefaults = (file: ProcessorFile): Processor => ({
+  ...file,
+  image: file.image ?? file.ref,
+  entrypoint: file.entrypoint ?? [],
+});
+
+/** Why nothing could be started for a processor. */
+export function startFaults({ adapters, image, entrypoint }: ProcessorFile): Fault[] {
+  const starter = adapters.find((adapter) => adapter !== 'worker');
+  if (starter === undefined) return [];
+  return Object.entries({ image, entrypoint })
+    .filter(([, value]) => value === undefined)
+    .map(([name]) => {
+      const place = { pointer: `/${name}`, expected: 'one, or nothing but worker in /adapters' };
+      return fault('ERR_SCHEMA', `${starter} needs an ${name} to start`, place);
+    });
+}
+
 export type ProcessorOutput = Static<typeof OutputSchema>;
 
 /** One file under `registry/policies/`. In selectors `{plan_id}` stands for the id of the plan. */

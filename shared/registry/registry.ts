@@ -2,7 +2,15 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Fault, fault, IsomorphError } from '../errors/isomorph-error.ts';
 import { processorSizeFaults } from '../plan/largest.ts';
-import { type Policy, PolicySchema, type Processor, ProcessorSchema } from '../plan/registry.ts';
+import {
+  type Policy,
+  PolicySchema,
+  type Processor,
+  type ProcessorFile,
+  ProcessorSchema,
+  startFaults,
+  withDefaults,
+} from '../plan/registry.ts';
 import type { ReadResult } from '../schema/json-text.ts';
 import { compileSchema } from '../schema/user-schema.ts';
 import { type Validated, validator } from '../schema/validate.ts';
@@ -23,15 +31,16 @@ const validateProcessor = validator(ProcessorSchema, 'ERR_SCHEMA');
 const validatePolicy = validator(PolicySchema, 'ERR_SCHEMA');
 
 /** Checks that the schema of params is one that can be judged by: a broken one would refuse every plan. */
-function paramsFaults(processor: Processor): readonly Fault[] {
+function paramsFaults(processor: ProcessorFile): readonly Fault[] {
   const compiled = compileSchema(processor.inputs.params, 'ERR_SCHEMA', '/inputs/params');
   return compiled.ok ? [] : compiled.faults;
 }
 
 /** What no schema says: whether it can be used, and whether what it does can be written. */
-const processorFaults = (processor: Processor): Fault[] => [
-  ...paramsFaults(processor),
-  ...processorSizeFaults(processor),
+const processorFaults = (file: ProcessorFile): Fault[] => [
+  ...paramsFaults(file),
+  ...startFaults(file),
+  ...processorSizeFaults(withDefaults(file)),
 ];
 
 /** A value with the file it was read from. */
@@ -101,7 +110,8 @@ export async function readRegistry(root: string): Promise<{ registry: Registry; 
   const faults: RegistryFault[] = [];
   const processors = await readFolder(path.join(root, 'processors'), validateProcessor, processorFaults, faults);
   const policies = await readFolder(path.join(root, 'policies'), validatePolicy, () => [], faults);
-  const registry = { processors: byKey(processors, 'ref', faults), policies: byKey(policies, 'name', faults) };
+  const complete = processors.map(({ file, value }) => ({ file, value: withDefaults(value) }));
+  const registry = { processors: byKey(complete, 'ref', faults), policies: byKey(policies, 'name', faults) };
   return { registry, faults };
 }
 

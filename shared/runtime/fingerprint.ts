@@ -5,7 +5,7 @@ import type { Processor } from '../plan/registry.ts';
 export function fingerprint(
   { image, runtime }: Processor,
   secretNames: readonly string[],
-  own: Pick<Environment, 'adapter' | 'image_digest' | 'region' | 'versions'>,
+  own: Pick<Environment, 'adapter' | 'image_digest' | 'claimed' | 'region' | 'versions'>,
 ): Environment {
   const { cpu, memory_gb, timeout_s, gpu } = runtime;
   return {

@@ -1,3 +1,5 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { IsomorphError } from '../errors/isomorph-error.ts';
 import type { Adapter } from '../ids/adapter.ts';
 import type { RunLimits } from './run-limits.ts';
 import type { RuntimeAdapter } from './runtime.ts';
@@ -13,6 +15,8 @@ export interface OpenRuntimeOptions {
   readonly relayImage?: string;
   /** Where `modal` runs: docs/modal.md. Default `modal:`. */
   readonly modalUrl?: string;
+  /** Of `worker`: to the server that workers are on, as a service. */
+  readonly connection?: NatsConnection;
   /** Of `local`: connections of all containers to what they are granted. Default: 512. */
   readonly relayConnections?: number;
   /** Of `local`: the largest scratch volume. Default: 1 GiB. */
@@ -33,6 +37,10 @@ const RUNTIMES: Readonly<Record<Adapter, OpenRuntime>> = {
   },
   modal: async ({ modalUrl, limits }) =>
     (await import('./drivers/modal/modal.ts')).ModalRuntime.open({ url: modalUrl, ...(limits && { limits }) }),
+  async worker({ connection, limits }) {
+    if (connection === undefined) throw new IsomorphError('ERR_CONFIG', 'the worker runtime has no connection to NATS');
+    return new (await import('./drivers/worker/worker.ts')).WorkerRuntime({ connection, ...(limits && { limits }) });
+  },
 };
 
 /**

@@ -37,6 +37,8 @@ export interface RunResult {
   readonly log: Uint8Array;
   /** The last report of each kind that the processor made. */
   readonly error: Extract<Report, { isomorph: 'error' }> | undefined;
+  /** What ran it, where only the run can tell. */
+  readonly ranBy?: Pick<Environment, 'image_digest' | 'versions'>;
 }
 
 /** A run under way. */
@@ -54,8 +56,16 @@ export interface RuntimeAdapter {
   readonly adapter: Adapter;
   /** Starts the execution and tells its reports as they come. Failures to start are an outcome of the handle, not an exception. */
   run(assignment: Assignment, onReport?: (report: Report) => void): Promise<RunHandle>;
-  /** The run of an execution that was started before, running or ended, held to its deadline; undefined when there is none. */
-  find(executionId: string, deadlineMs: number, onReport?: (report: Report) => void): Promise<RunHandle | undefined>;
+  /**
+   * The run of an execution that was started before, running or ended, held to its deadline; undefined when there is none.
+   * @param processor whose execution it is: who else says that he has the run is not believed
+   */
+  find(
+    executionId: string,
+    deadlineMs: number,
+    onReport?: (report: Report) => void,
+    processor?: Processor,
+  ): Promise<RunHandle | undefined>;
   /** Ends a run: SIGTERM, grace, SIGKILL. Does nothing for one that is not running. */
   kill(executionId: string): Promise<void>;
   /** Drops what is kept of a run, and ends one that goes on all the same. Called when its end is in the ledger. */

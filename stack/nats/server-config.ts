@@ -2,7 +2,8 @@
  * The configuration of the embedded nats-server as data: accounts, users and what each may do. nats-server reads JSON.
  *
  * Services live in the account CORE. Clients live in EDGE, which sees of CORE only what CORE exports: commands to send
- * and subject trees to follow; each user there commands under one name. The auditor lives in AUDIT, which may read the ledger instead of commanding. Permissions alone would not do, because a server does not check the reply subject of a
+ * and subject trees to follow; each user there commands under one name. The auditor lives in AUDIT, which may read the ledger instead of commanding. Workers live in
+ * WORKERS, which is asked by CORE and tells it of runs. Permissions alone would not do, because a server does not check the reply subject of a
  * message: inside CORE anyone could have an answer written to a ledger subject. ADR 0030.
  */
 import { ANONYMOUS } from '../../shared/ledger/events.ts';
@@ -13,6 +14,7 @@ import { ALL_DEAD, DEAD_KEPT_STREAM, DEAD_STREAM, deadOf } from '../../shared/wi
 import { COMMITTED_LEDGER, LEDGER_STREAM, WHOLE_LEDGER } from '../../shared/wire/ledger.ts';
 import { ALL_LIVE } from '../../shared/wire/progress.ts';
 import { STREAMS } from '../../shared/wire/streams.ts';
+import { ALL_WORKERS, FROM_WORKERS, TO_WORKERS, workerPermissions } from '../../shared/wire/workers.ts';
 
 /** Subjects on which clients command; a request is answered with the stream's acknowledgement. */
 const EDGE_SERVICES = COMMAND_SUBJECTS;
@@ -66,7 +68,7 @@ const principalUser = ({ name, password }: Principal) => ({
   ),
 });
 
-export const NATS_USERS = ['admin', 'service', 'auditor', 'edge'] as const;
+export const NATS_USERS = ['admin', 'service', 'auditor', 'edge', 'worker'] as const;
 export type NatsUser = (typeof NATS_USERS)[number];
 
 /** What a user is called in NATS. Services of an earlier edition, with the name of theirs, are refused. */
@@ -87,6 +89,13 @@ export interface ServerConfigOptions {
   /** Where the server writes the ports it listens on. */
   readonly portsDir: string;
 }
+
+/** What CORE asks of workers. Of every worker at once there are many answers. */
+const WORKER_SERVICES: readonly { readonly service: string; readonly response?: 'stream' }[] = [
+  { service: TO_WORKERS },
+  { service: ALL_WORKERS, response: 'stream' },
+  { service: '$SRV.>', response: 'stream' },
+];
 
 const importsOfCore = (services: readonly string[]): object[] => [
   ...services.map((subject) => ({ service: { account: 'CORE', subject } })),
@@ -137,6 +146,18 @@ export function serverConfig(options: ServerConfigOptions): string {
           ...Object.values(EDGE_STREAMS).map((stream) => ({ stream, accounts: ['EDGE', 'AUDIT'] })),
           // One read request has many answers.
           ...AUDITOR_REQUESTS.map((service) => ({ service, response: 'stream', accounts: ['AUDIT'] })),
+        ],
+        imports: [
+          ...WORKER_SERVICES.map(({ service }) => ({ service: { account: 'WORKERS', subject: service } })),
+          { stream: { account: 'WORKERS', subject: FROM_WORKERS } },
+        ],
+      },
+      WORKERS: {
+        // Of every namespace: a deployment has one user for each (docs/worker-contract.md).
+        users: [user('worker', workerPermissions('*'))],
+        exports: [
+          ...WORKER_SERVICES.map((service) => ({ ...service, accounts: ['CORE'] })),
+          { stream: FROM_WORKERS, accounts: ['CORE'] },
         ],
       },
       AUDIT: {

@@ -31,7 +31,7 @@ export interface NatsServerHandle {
   /** Clients that command under a name of their own: `operator`, and those that were asked for. */
   readonly principals: Readonly<Record<string, NatsLogin>>;
   /** `admin` may do everything, `service` all but unmake streams, `auditor` reads the ledger by direct get. As `connect()` takes them. */
-  readonly credentials: Readonly<Record<'admin' | 'service' | 'auditor', NatsLogin>>;
+  readonly credentials: Readonly<Record<'admin' | 'service' | 'auditor' | 'worker', NatsLogin>>;
   /** Ends the server in order; what was acknowledged stays. Safe to call again. */
   stop(): Promise<void>;
 }
@@ -100,7 +100,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   }
   const { child, ports } = started;
   await writePrivate(paths.ports, JSON.stringify(ports));
-  const login = (user: 'admin' | 'service' | 'auditor'): NatsLogin => ({
+  const login = (user: 'admin' | 'service' | 'auditor' | 'worker'): NatsLogin => ({
     user: loginName(user),
     pass: passwords[user],
   });
@@ -110,7 +110,12 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     monitorUrl: `http://127.0.0.1:${ports.monitorPort}`,
     pid: child.pid,
     principals: Object.fromEntries(names.map((name) => [name, { user: name, pass: principals[name] ?? '' }])),
-    credentials: { admin: login('admin'), service: login('service'), auditor: login('auditor') },
+    credentials: {
+      admin: login('admin'),
+      service: login('service'),
+      auditor: login('auditor'),
+      worker: login('worker'),
+    },
     stop: async () => {
       await child.stop({ graceMs: options.stopTimeoutMs ?? 20_000 });
     },

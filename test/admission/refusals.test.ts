@@ -88,6 +88,27 @@ test('each refusal of a plan names what is wrong, where, and what would do', () 
       { registry: registryOf({ adapters: ['local', 'modal'] }) },
       '/steps/0/processor ERR_ADAPTER: policy default forbids modal; expected one of mock, local',
     ],
+    // It isolates nothing, so it gives none of what would be a word alone; its secrets are its own.
+    [
+      stepOf({ adapter: 'worker' }),
+      {
+        registry: registryOf(
+          {
+            adapters: ['worker'],
+            secrets: { required: ['TOKEN'] },
+            runtime: {
+              ...{ cpu: 1, memory_gb: 1, timeout_s: 30, network: 'artifacts', scratch_volume_gb: 1 },
+              gpu: { model: 'any', count: 1, mem_gb: 1 },
+            },
+          },
+          { adapters: ['worker'] },
+        ),
+        deployment: { adapters: ['worker'], secretExists: () => false },
+      },
+      '/steps/0/adapter ERR_CAPABILITY: worker cannot give test/probe@1 the network "artifacts" alone; expected network internet in its registry entry, or another adapter',
+      '/steps/0/adapter ERR_CAPABILITY: worker cannot give test/probe@1 a gpu; expected no gpu in its registry entry, or another adapter',
+      '/steps/0/adapter ERR_CAPABILITY: worker cannot give test/probe@1 a scratch volume; expected no scratch_volume_gb in its registry entry, or another adapter',
+    ],
     [
       stepOf({ adapter: 'local' }),
       { registry: registryOf({ adapters: ['local'] }), deployment: { adapters: [] } },

@@ -12,7 +12,7 @@ const PURE: readonly RegExp[] = [
   /^shared\/scratch\/(capabilities|checks|facts|names|token)\.ts$/,
   /^shared\/scratch\/kv\/integer\.ts$/,
   /^shared\/scratch\/queue\/(backlog|topic)\.ts$/,
-  /^shared\/runtime\/(contract|fingerprint|image-identity|reports)\.ts$/,
+  /^shared\/runtime\/(capabilities|contract|fingerprint|image-identity|reports)\.ts$/,
   /^shared\/secrets\/(resolve|secret-value|values)\.ts$/,
   /^shared\/secrets\/drivers\/aws\/(faults|location)\.ts$/,
   /^services\/common\/(stream-limits|config\/limits|config\/variable)\.ts$/,

@@ -101,6 +101,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'quotas.ts': ['limits/quotas'],
       'resolve-plan.ts': [],
       'resolve-step.ts': [],
+      'runtimes.ts': [],
       'secrets.ts': [],
       'sizes.ts': ['plan/largest'],
       'usage.ts': ['limits/quotas'],

@@ -227,7 +227,7 @@ test('numbers and lists keep their bounds', () => {
 
 test('words of a closed set', () => {
   takes(parse, PLAN, [
-    ...['local', 'mock', 'modal'].flatMap((name): Change[] => [
+    ...['local', 'mock', 'modal', 'worker'].flatMap((name): Change[] => [
       ['/adapter', name],
       ['/steps/0/adapter', name],
     ]),

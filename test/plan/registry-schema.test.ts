@@ -54,6 +54,9 @@ const all = (pointers: readonly string[], value: unknown): Change[] => pointers.
 
 test('a processor: what may be left out, and what not', () => {
   const optional = [
+    // Where something has to be started, reading the folder asks for both.
+    '/image',
+    '/entrypoint',
     '/runtime/gpu',
     '/runtime/scratch_volume_gb',
     '/outputs/0/max_bytes',
@@ -62,7 +65,7 @@ test('a processor: what may be left out, and what not', () => {
   takes(parseProcessor, PROCESSOR, [['/description', 'probes'], ...all(optional, ABSENT)]);
   const fields = (prefix: string, names: string): string[] => names.split(' ').map((name) => `${prefix}/${name}`);
   const required = [
-    ...fields('', 'ref description image entrypoint runtime adapters secrets inputs outputs scratch read_only cost'),
+    ...fields('', 'ref description runtime adapters secrets inputs outputs scratch read_only cost'),
     ...fields('/runtime', 'cpu memory_gb timeout_s network'),
     ...fields('/runtime/gpu', 'model count mem_gb'),
     ...fields('/inputs', 'artifacts params'),

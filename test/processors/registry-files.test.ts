@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 import { processorFolder } from '../../shared/ids/ids.ts';
 import { type Plan, PlanSchema } from '../../shared/plan/plan.ts';
-import { PolicySchema, type Processor, ProcessorSchema } from '../../shared/plan/registry.ts';
+import { PolicySchema, type Processor, ProcessorSchema, withDefaults } from '../../shared/plan/registry.ts';
 import { validator } from '../../shared/schema/validate.ts';
 import { suite } from '../harness/suite.ts';
 import { file } from './run-processor.ts';
@@ -26,7 +26,7 @@ async function processors(): Promise<Map<string, Processor>> {
   all.forEach(({ ref }, index) => {
     assert.is(files[index], `${processorFolder(ref)}.yaml`);
   });
-  return new Map(all.map((processor) => [processor.ref, processor]));
+  return new Map(all.map((processor) => [processor.ref, withDefaults(processor)]));
 }
 
 test('every processor has a folder with what its registry file promises', async () => {

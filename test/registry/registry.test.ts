@@ -110,4 +110,25 @@ test('a plan is read by the same door, from a file and from standard input', asy
   assert.match((await runCli(['submit', path.join(root, 'plan.json')])).stderr, /ERR_NOT_JSON[\s\S]*plan\.json:1:1/);
 });
 
+test('what workers alone run needs no image and no entrypoint; what is started somewhere needs both', async () => {
+  const file = path.join(root, 'processors', 'probe.yaml');
+  const entry = (adapters: string): string =>
+    probe
+      .replace(/^image: .*\n/m, '')
+      .replace(/^entrypoint: .*\n/m, '')
+      .replace(/^adapters: .*$/m, `adapters: ${adapters}`);
+  const probe = await readFile(file, 'utf8');
+  await writeFile(file, entry('[worker]'));
+  const { registry, faults } = await readRegistry(root);
+  assert.equal(faults, []);
+  const { image, entrypoint } = registry.processors.get('test/probe@1') ?? {};
+  assert.equal([image, entrypoint], ['test/probe@1', []]);
+  await writeFile(file, entry('[worker, mock]'));
+  const refused = (await readRegistry(root)).faults.map(({ code, pointer, message }) => [code, pointer, message]);
+  assert.equal(refused, [
+    ['ERR_SCHEMA', '/image', 'mock needs an image to start'],
+    ['ERR_SCHEMA', '/entrypoint', 'mock needs an entrypoint to start'],
+  ]);
+});
+
 test.run();

@@ -1,10 +1,12 @@
 import * as assert from 'uvu/assert';
 import { executionId } from '../../shared/ids/ids.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
+import { RUNTIME_CAPABILITIES, type RuntimeCapabilities } from '../../shared/runtime/capabilities.ts';
 import type { Job, Report } from '../../shared/runtime/contract.ts';
 import type { Assignment, RunHandle, RunResult, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import { concealed } from '../../shared/secrets/secret-value.ts';
 import { suite } from '../harness/suite.ts';
+import { said, textOf, whenBegun } from './results.ts';
 
 /** A runtime with what its conformance is shown by. */
 export interface RuntimeUnderTest {
@@ -23,36 +25,12 @@ export interface RuntimeUnderTest {
   runFromKilledProcess(assignment: Assignment): Promise<void>;
   /** Whether a process is there, by the pid that a processor knows it by. */
   isAlive(pid: number): Promise<boolean>;
+  /** A run without a process of its own took its runtime with it: it is there again. */
+  isBack?(): Promise<unknown>;
   stop(): Promise<void>;
 }
 
 const MINUTE_MS = 60_000;
-
-const textOf = ({ log }: RunResult): string => Buffer.from(log).toString('utf8');
-
-/** The rest of the log line that begins with a word. */
-const said = (result: RunResult, word: string): string | undefined =>
-  textOf(result)
-    .split('\n')
-    .find((line) => line.startsWith(`${word} `))
-    ?.slice(word.length + 1);
-
-const isReady = (report: Report): boolean => report.isomorph === 'progress';
-
-/** Resolves when the processor has told that it has begun. */
-async function whenBegun(
-  its: RuntimeUnderTest,
-  one: Assignment,
-): Promise<{ readonly handle: RunHandle; readonly begun: Promise<void> }> {
-  let tell: () => void = () => undefined;
-  const begun = new Promise<void>((resolve) => {
-    tell = resolve;
-  });
-  const handle = await its.runtime.run(one, (report) => {
-    if (isReady(report)) tell();
-  });
-  return { handle, begun };
-}
 
 /** What every runtime must do (shared/runtime/runtime.ts and docs/processor-contract.md). */
 export function runtimeConformance(name: string, make: () => Promise<RuntimeUnderTest>): void {
@@ -86,6 +64,12 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
 
   const run = async (one: Assignment): Promise<RunResult> => (await its.runtime.run(one)).wait();
 
+  const find = (one: Assignment, deadlineMs = one.deadlineMs): Promise<RunHandle | undefined> =>
+    its.runtime.find(one.executionId, deadlineMs, undefined, one.processor);
+
+  const can = (capability: 'ownProcess' | 'takesSecrets'): RuntimeCapabilities[typeof capability] =>
+    RUNTIME_CAPABILITIES[its.runtime.adapter][capability];
+
   test('a processor that ends well has exited with 0, and its log is there', async () => {
     const one = assignment();
     const handle = await its.runtime.run(one);
@@ -110,17 +94,18 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
     const result = await (await its.runtime.run(one, (report) => reports.push(report))).wait();
     const error = { isomorph: 'error', code: 'ERR_PARAMS', message: 'the last word', retryable: false } as const;
     assert.equal(result.error, error);
-    assert.equal(reports, [
-      { isomorph: 'progress', fraction: 0.5, message: 'begun' },
-      { isomorph: 'error', code: 'ERR_EXIT', message: 'the first word' },
-      error,
-    ]);
+    const begun = { isomorph: 'progress', fraction: 0.5, message: 'begun' } as const;
+    const first = { isomorph: 'error', code: 'ERR_EXIT', message: 'the first word' } as const;
+    // A function has one error: what it throws.
+    assert.equal(reports, can('ownProcess') ? [begun, first, error] : [begun]);
   });
 
-  test('a processor that a signal ended is told with the signal', async () => {
+  test('a processor that a signal ended is told with the signal; one without a process of its own is lost', async () => {
     for (const signal of ['SIGKILL', 'SIGSEGV']) {
-      const { outcome } = await run(assignment({ mode: 'signal', signal }));
-      assert.equal(outcome, { kind: 'signalled', signal });
+      const { outcome, durationMs } = await run(assignment({ mode: 'signal', signal }));
+      if (can('ownProcess')) assert.equal(outcome, { kind: 'signalled', signal });
+      else assert.equal([outcome.kind, durationMs], ['lost', null]);
+      await its.isBack?.();
     }
   });
 
@@ -133,7 +118,7 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
 
   test('a run that is killed has been killed; killing what does not run does nothing', async () => {
     const one = assignment({ mode: 'hang' });
-    const { handle, begun } = await whenBegun(its, one);
+    const { handle, begun } = await whenBegun(its.runtime, one);
     await begun;
     await its.runtime.kill(one.executionId);
     assert.equal((await handle.wait()).outcome, { kind: 'killed' });
@@ -142,18 +127,23 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
     const ended = assignment();
     const result = await run(ended);
     await its.runtime.kill(ended.executionId);
-    assert.equal(await (await its.runtime.find(ended.executionId, ended.deadlineMs))?.wait(), result);
+    assert.equal(await (await find(ended))?.wait(), result);
   });
 
-  test('nothing that a processor started outlives it', async () => {
+  test('nothing that a processor started outlives it, where it has a process of its own', async () => {
     const left = await run(assignment({ mode: 'grandchild' }));
     const killed = assignment({ mode: 'hanging grandchild' });
-    const { handle, begun } = await whenBegun(its, killed);
+    const { handle, begun } = await whenBegun(its.runtime, killed);
     await begun;
     await its.runtime.kill(killed.executionId);
     for (const result of [left, await handle.wait()]) {
       const pid = Number(said(result, 'grandchild'));
       if (Number.isNaN(pid)) continue;
+      if (!can('ownProcess')) {
+        // It is its worker's, and ends with whoever runs that.
+        assert.ok(await its.isAlive(pid));
+        process.kill(pid, 'SIGKILL');
+      }
       // A signal is sent, not awaited: the test's own timeout bounds this.
       while (await its.isAlive(pid)) await new Promise((resolve) => setImmediate(resolve));
     }
@@ -190,15 +180,15 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
 
   test('a run is found while it runs and after it ended; one that never was is not', async () => {
     const one = assignment({ mode: 'hang' });
-    const { handle, begun } = await whenBegun(its, one);
+    const { handle, begun } = await whenBegun(its.runtime, one);
     await begun;
-    const found = await its.runtime.find(one.executionId, one.deadlineMs);
+    const found = await find(one);
     await its.runtime.kill(one.executionId);
     const result = await handle.wait();
     assert.equal((await found?.wait())?.outcome, result.outcome);
-    const afterwards = await its.runtime.find(one.executionId, one.deadlineMs);
+    const afterwards = await find(one);
     assert.equal((await afterwards?.wait())?.outcome, result.outcome);
-    assert.is(await its.runtime.find('plan.nobody.1', one.deadlineMs), undefined);
+    assert.is(await find({ ...one, executionId: 'plan.nobody.1' }), undefined);
   });
 
   test('a run outlives the process that started it: it is found, and has ended once, with its exit code', async () => {
@@ -206,7 +196,7 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
     await its.runFromKilledProcess(one);
     const results: RunResult[] = [];
     for (let look = 0; look < 2; look++) {
-      const handle = await its.runtime.find(one.executionId, one.deadlineMs);
+      const handle = await find(one);
       if (handle === undefined) throw new Error('the run is not found');
       results.push(await handle.wait());
     }
@@ -220,18 +210,20 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
   test('a run that was taken up is held to its deadline, and can be killed', async () => {
     const [late, killed] = [assignment({ mode: 'hang' }), assignment({ mode: 'stubborn' })];
     await Promise.all([late, killed].map((one) => its.runFromKilledProcess(one)));
-    const handle = await its.runtime.find(late.executionId, Date.now() + 200);
+    const handle = await find(late, Date.now() + 200);
     assert.equal((await handle?.wait())?.outcome, { kind: 'timed_out' });
-    const other = await its.runtime.find(killed.executionId, killed.deadlineMs);
+    const other = await find(killed);
     await its.runtime.kill(killed.executionId);
     assert.equal((await other?.wait())?.outcome, { kind: 'killed' });
   });
 
   test('a processor gets its job and its secrets, and nothing of the host', async () => {
-    process.env.ISOMORPH_TEST_HOST_SECRET = 'of the host';
     // As the dispatcher grants them.
     const secrets = concealed({ PROBE_TOKEN: 'tok"en $HOME\nline', OTHER: 'ü' });
-    const one = assignment({ mode: 'look', text: 'Größe\n"$(id)"' }, { secrets });
+    const look = { mode: 'look', text: 'Größe\n"$(id)"' };
+    if (!can('takesSecrets')) return ofItsOwn(look, secrets);
+    process.env.ISOMORPH_TEST_HOST_SECRET = 'of the host';
+    const one = assignment(look, { secrets });
     const result = await run(one);
     delete process.env.ISOMORPH_TEST_HOST_SECRET;
     assert.equal(JSON.parse(said(result, 'job') ?? ''), one.job);
@@ -244,7 +236,22 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
     assert.not.match(said(result, 'job') ?? '', /PROBE_TOKEN/);
   });
 
+  /** Secrets of a worker are its own: by name, and never in what it says. */
+  async function ofItsOwn(look: Record<string, unknown>, secrets: Readonly<Record<string, string>>): Promise<void> {
+    const granted = { ...its.actor, secrets: { required: ['PROBE_TOKEN'] } };
+    const one = assignment(look, { processor: granted, secrets: concealed({ PROBE_TOKEN: 'another' }) });
+    const result = await run(one);
+    assert.equal(JSON.parse(said(result, 'job') ?? ''), { params: look, execution_id: one.executionId });
+    assert.is(said(result, 'secret'), `${secrets.PROBE_TOKEN?.length} [secret]`);
+    assert.not.match(textOf(result), /another|tok"en|tok\\"en/);
+    // What the registry does not name it has not.
+    const without = await run(assignment(look));
+    assert.equal([without.outcome, without.error?.code], [{ kind: 'exited', exitCode: 1 }, 'ERR_MISSING_SECRET']);
+  }
+
   test('the folders of a run are its own, and empty', async () => {
+    // It has those of its worker.
+    if (!can('ownProcess')) return;
     const looks = await Promise.all([1, 2].map(() => run(assignment({ mode: 'look' }))));
     const envs = looks.map((look) => JSON.parse(said(look, 'env') ?? '{}') as Record<string, string>);
     for (const look of looks) {
@@ -259,7 +266,7 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
     const one = assignment();
     const first = said(await run(one), 'token');
     await its.runtime.forget(one.executionId);
-    assert.is(await its.runtime.find(one.executionId, one.deadlineMs), undefined);
+    assert.is(await find(one), undefined);
     const second = said(await run(one), 'token');
     assert.match(second ?? '', /^[0-9a-f-]{36}$/);
     assert.is.not(second, first);

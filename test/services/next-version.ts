@@ -37,14 +37,18 @@ const NEW_KIND: readonly Patch[] = [
   },
 ];
 
-/** And version 2 of `execution.scheduled`, by its dispatcher for every step. */
+/** And version 3 of `execution.scheduled`, by its dispatcher for every step. */
 const NEW_VERSION: readonly Patch[] = [
   { file: 'shared/ledger/events.ts', anchor: '    not_before: Timestamp,\n', behind: '    priority: Count,\n' },
   {
     file: 'shared/ledger/versions.ts',
-    anchor: `  'execution.started': [\n`,
-    before: `  'execution.scheduled': [
-    before(
+    anchor: `        adapter: AdapterV1,
+        not_before: Timestamp,
+      }),
+      (data) => data,
+    ),
+`,
+    behind: `    before(
       'execution.scheduled',
       record({
         execution_id: ExecutionId,
@@ -56,13 +60,12 @@ const NEW_VERSION: readonly Patch[] = [
       }),
       (data) => ({ ...data, priority: 0 }),
     ),
-  ],
 `,
   },
   {
     file: 'shared/ledger/versions.ts',
-    anchor: `import Type, { type Static, type TSchema } from 'typebox';\n`,
-    behind: `import { AdapterSchema } from '../ids/adapter.ts';\nimport { STEP_ID } from '../ids/ids.ts';\n`,
+    anchor: `import { STEP_ID } from '../ids/ids.ts';\n`,
+    before: `import { AdapterSchema } from '../ids/adapter.ts';\n`,
   },
   {
     file: 'services/dispatcher/decide.ts',

@@ -5,7 +5,7 @@ import { ensureTopology } from '../../services/setup/topology.ts';
 import { type NatsLogin, type NatsServerHandle, startNatsServer } from '../../stack/nats/server.ts';
 import { natsBinary, withTempDir } from './fixture.ts';
 
-type User = 'admin' | 'service' | 'auditor' | 'edge' | 'operator' | 'alice' | 'bob';
+type User = 'admin' | 'service' | 'auditor' | 'worker' | 'edge' | 'operator' | 'alice' | 'bob';
 
 /** A server with the streams that matter here, and connections of its users. */
 export async function withServer(

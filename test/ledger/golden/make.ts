@@ -14,6 +14,7 @@ import {
   Chain,
   cancelRequested,
   checked,
+  ENVIRONMENT,
   fact,
   failed,
   lost,
@@ -128,6 +129,29 @@ const resubmitted = (): Chain =>
     .append('admission', [cancelRequested('client')])
     .append('settler', [settled('cancelled', 0)]);
 
+/** Two steps of a worker: its digest is its own word. */
+function claimed(): Chain {
+  const planId = 'golden-claimed';
+  const chain = new Chain(planId).append('admission', [submitted(planId), admitted(planId, 500, { steps: 2 })], 0);
+  const environment = { ...ENVIRONMENT, adapter: 'worker', image: 'test/probe@1', claimed: true } as const;
+  const onWorker = (draft: Draft): Draft =>
+    draft.kind === 'execution.scheduled' ? { ...draft, data: { ...draft.data, adapter: 'worker' } } : draft;
+  for (const [stepId, end] of [
+    ['fetch', (id: string): Draft => failed(id, 12, { retryable: false, environment })],
+    [
+      'train',
+      (id: string): Draft => ({ kind: 'execution.succeeded', data: { execution_id: id, duration_ms: 9, environment } }),
+    ],
+  ] as const) {
+    const id = `${planId}.${stepId}.1`;
+    chain.append('dispatcher', scheduled(planId, stepId, 1, 200).map(onWorker), 30);
+    chain.append('dispatcher', [started(id)], 1_500);
+    chain.append('dispatcher', [end(id)], 900);
+    chain.append('settler', settledExecution(planId, id, 200, 7), 20);
+  }
+  return chain.append('settler', [settled('failed', 14)], 15);
+}
+
 /** Kinds of facts that came after the ledgers above were written: each has one of its own. */
 const later = (): Chain[] =>
   FACT_KINDS.map((_, number) => fact(number))
@@ -143,7 +167,16 @@ const later = (): Chain[] =>
 const here = new URL('./v2/', import.meta.url);
 const summaryFile = new URL('summaries.json', here);
 const summaries = JSON.parse(await readFile(summaryFile, 'utf8').catch(() => '{}')) as Record<string, unknown>;
-for (const chain of [retried(), failing(), cancelled(), unreceipted(), refused(), resubmitted(), ...later()]) {
+for (const chain of [
+  retried(),
+  failing(),
+  cancelled(),
+  unreceipted(),
+  refused(),
+  resubmitted(),
+  claimed(),
+  ...later(),
+]) {
   const file = new URL(`${chain.planId}.ndjson`, here);
   const exists = await access(file).then(
     () => true,

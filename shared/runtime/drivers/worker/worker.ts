@@ -1,0 +1,271 @@
+import { createInbox, type NatsConnection, nuid } from '@nats-io/transport-node';
+import { delay } from '../../../async/delay.ts';
+import type { Environment } from '../../../ledger/events.ts';
+import type { Processor } from '../../../plan/registry.ts';
+import {
+  type Find,
+  type Forget,
+  type Found,
+  type FromWorker,
+  namespaceOf,
+  type Offer,
+  parseFound,
+  type Stop,
+  toWorkers,
+  WORKER_LIMITS,
+  type WorkersRequest,
+} from '../../../wire/workers.ts';
+import type { Report } from '../../contract.ts';
+import { fingerprint } from '../../fingerprint.ts';
+import { RUN_LIMITS, type RunLimits } from '../../run-limits.ts';
+import type { Assignment, RunHandle, RuntimeAdapter } from '../../runtime.ts';
+import { parseJson, WorkerDirectory } from './directory.ts';
+import { WorkerLine } from './line.ts';
+import { type Offering, offerUntilTaken } from './offering.ts';
+import { ranBy, WorkerRun } from './run.ts';
+
+export interface WorkerRuntimeOptions {
+  /** Of CORE. It is not closed here. */
+  readonly connection: NatsConnection;
+  /** Of a dispatcher's session, in milliseconds: a worker that hears nothing for half of it ends its runs. */
+  readonly tenureMs?: number;
+  /** So long is waited for a worker that announces the processor. */
+  readonly unservedMs?: number;
+  /** So long is asked for who has a run. */
+  readonly findMs?: number;
+  readonly limits?: RunLimits;
+}
+
+const TENURE_MS = 30_000;
+const UNSERVED_MS = 10_000;
+const FIND_MS = 2_000;
+const FIND_AGAIN_MS = 250;
+/** Of a half of a tenure: contacts that may be lost in a row. */
+const CONTACTS = 5;
+/** Ends that come again after they were forgotten are answered with that. */
+const REMEMBERED = 10_000;
+
+type OnReport = (report: Report) => void;
+
+/**
+ * Has executions run by long-lived processes of the user's own that serve processors as functions (docs/worker-contract.md, ADR
+ * 115). It starts nothing and isolates nothing. A run belongs to the worker that accepted it, and is found again by asking
+ * the workers of its namespace.
+ */
+export class WorkerRuntime implements RuntimeAdapter {
+  readonly adapter = 'worker';
+  readonly outlivesDispatcher = true;
+  readonly #connection: NatsConnection;
+  readonly #limits: RunLimits;
+  readonly #unservedMs: number;
+  readonly #findMs: number;
+  /** Without contact for so long a worker ends its runs. */
+  readonly #contactMs: number;
+  readonly #directory: WorkerDirectory;
+  /** Names this end towards workers: in their subjects, so no other dispatcher hears what is meant for this. */
+  readonly #dispatcher = nuid.next().toLowerCase();
+  readonly #lines = new Map<string, WorkerLine>();
+  readonly #runs = new Map<string, WorkerRun>();
+  readonly #forgotten = new Set<string>();
+  readonly #offering: Offering;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor({ connection, limits = RUN_LIMITS, ...options }: WorkerRuntimeOptions) {
+    this.#connection = connection;
+    this.#limits = limits;
+    this.#contactMs = (options.tenureMs ?? TENURE_MS) / 2;
+    this.#unservedMs = options.unservedMs ?? UNSERVED_MS;
+    this.#findMs = options.findMs ?? FIND_MS;
+    this.#directory = new WorkerDirectory(connection);
+    this.#offering = {
+      directory: this.#directory,
+      lineTo: (namespace, id) => this.#lineTo(namespace, id),
+      running: (id) => [...this.#runs.values()].filter(({ line, signal }) => line?.id === id && !signal.aborted).length,
+      unservedMs: this.#unservedMs,
+      lostMs: this.#lostMs,
+    };
+    this.#timer = setInterval(() => this.#keepContact(), this.#contactMs / CONTACTS);
+    this.#timer.unref();
+  }
+
+  async run(assignment: Assignment, onReport?: OnReport): Promise<RunHandle> {
+    const { executionId, processor, job, deadlineMs } = assignment;
+    const known = this.#runs.get(executionId);
+    if (known !== undefined) return known;
+    const run = this.#follow(executionId, processor.ref, deadlineMs, onReport);
+    const offer: Offer = {
+      v: 1,
+      execution_id: executionId,
+      processor: processor.ref,
+      job,
+      secrets: processor.secrets.required,
+      timeout_ms: Math.max(1, deadlineMs - Date.now()),
+      dispatcher: this.#dispatcher,
+      contact_ms: this.#contactMs,
+    };
+    await offerUntilTaken(run, offer, this.#offering);
+    return run;
+  }
+
+  async find(
+    executionId: string,
+    deadlineMs: number,
+    onReport?: OnReport,
+    processor?: Processor,
+  ): Promise<RunHandle | undefined> {
+    const known = this.#runs.get(executionId);
+    if (known !== undefined) {
+      known.alsoTell(onReport);
+      return known;
+    }
+    if (this.#forgotten.has(executionId) || processor === undefined) return undefined;
+    const found = await this.#ask(executionId, namespaceOf(processor.ref));
+    if (found === undefined) return undefined;
+    const run = this.#follow(executionId, processor.ref, deadlineMs, onReport);
+    run.offeredOn(this.#lineTo(run.namespace, found.id));
+    run.accepted(found.by, found.running_ms);
+    if (found.ended?.execution_id === executionId) run.heard(found.ended);
+    return run;
+  }
+
+  async kill(executionId: string): Promise<void> {
+    const run = this.#runs.get(executionId);
+    if (run === undefined) {
+      const stop: Stop = { v: 1, execution_id: executionId, reason: 'killed' };
+      return this.#tellAll('stop', stop);
+    }
+    run.stop('killed');
+    await run.wait();
+  }
+
+  async forget(executionId: string): Promise<void> {
+    const forget: Forget = { v: 1, execution_id: executionId };
+    const run = this.#runs.get(executionId);
+    this.#runs.delete(executionId);
+    run?.letGo();
+    this.#remember(executionId);
+    if (run?.line !== undefined) run.line.forget(forget);
+    else if (run === undefined) this.#tellAll('forget', forget);
+  }
+
+  async environment(processor: Processor, secretNames: readonly string[]): Promise<Environment> {
+    if (this.#directory.serving(processor.ref).length === 0) await this.#directory.ask();
+    const [one] = this.#directory.serving(processor.ref);
+    return fingerprint(processor, secretNames, {
+      adapter: this.adapter,
+      ...(one === undefined ? { image_digest: '', versions: {} } : ranBy(one.announced)),
+      claimed: true,
+      region: 'worker',
+    });
+  }
+
+  /** Functions have no image. */
+  async pinImage(): Promise<undefined> {
+    return undefined;
+  }
+
+  /** Runs go on: they are found by the next process. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    for (const run of this.#runs.values()) run.letGo();
+    for (const line of this.#lines.values()) line.close();
+  }
+
+  /** By then a worker that heard nothing has ended the run. */
+  get #lostMs(): number {
+    return this.#contactMs * (1 + 2 / CONTACTS);
+  }
+
+  #follow(executionId: string, ref: string, deadlineMs: number, onReport: OnReport | undefined): WorkerRun {
+    this.#forgotten.delete(executionId);
+    const run = new WorkerRun({ executionId, ref, deadlineMs, limits: this.#limits, onReport });
+    this.#runs.set(executionId, run);
+    return run;
+  }
+
+  #lineTo(namespace: string, id: string): WorkerLine {
+    const key = `${namespace} ${id}`;
+    const known = this.#lines.get(key);
+    if (known !== undefined) return known;
+    const [connection, dispatcher, limits] = [this.#connection, this.#dispatcher, this.#limits];
+    const line: WorkerLine = new WorkerLine({
+      ...{ connection, namespace, id, dispatcher, limits },
+      onMessage: (message) => this.#heard(line, message),
+    });
+    this.#lines.set(key, line);
+    return line;
+  }
+
+  /** Only of runs that this worker has: it may name any. */
+  #heard(line: WorkerLine, message: FromWorker): void {
+    const { execution_id } = message;
+    const run = this.#runs.get(execution_id);
+    if (run?.line === line) run.heard(message);
+    else if (this.#forgotten.has(execution_id)) line.forget({ v: 1, execution_id });
+  }
+
+  #keepContact(): void {
+    const byLine = new Map<WorkerLine, WorkerRun[]>();
+    for (const run of this.#runs.values()) {
+      if (run.line !== undefined && run.acceptedMs !== undefined) {
+        byLine.set(run.line, [...(byLine.get(run.line) ?? []), run]);
+      }
+    }
+    for (const [line, runs] of byLine) void this.#contact(line, runs);
+    for (const [key, line] of this.#lines) {
+      const isIdle = [...this.#runs.values()].every((run) => run.line !== line);
+      if (!isIdle || performance.now() - line.heardMs < this.#lostMs) continue;
+      line.close();
+      this.#lines.delete(key);
+    }
+  }
+
+  async #contact(line: WorkerLine, runs: readonly WorkerRun[]): Promise<void> {
+    const has = await line.contact(this.#contactMs / CONTACTS);
+    const isSilent = performance.now() - line.heardMs > this.#lostMs;
+    for (const run of runs) {
+      if (isSilent) run.end({ kind: 'lost', reason: 'its worker is silent' });
+      else if (has?.has(run.executionId) === false) run.end({ kind: 'lost', reason: 'its worker does not know it' });
+    }
+  }
+
+  /** Asks every worker of the namespace; those who do not have it say nothing. */
+  async #ask(executionId: string, namespace: string): Promise<Found | undefined> {
+    const inbox = createInbox();
+    const ask: Find = { v: 1, execution_id: executionId, dispatcher: this.#dispatcher, contact_ms: this.#contactMs };
+    const body = JSON.stringify(ask);
+    const done = new AbortController();
+    let found: Found | undefined;
+    const subscription = this.#connection.subscribe(inbox, {
+      callback: (error, { data }) => {
+        if (error !== null || found !== undefined || data.byteLength > WORKER_LIMITS.answer_bytes) return;
+        const parsed = parseFound(parseJson(data));
+        if (!parsed.ok || parsed.value.execution_id !== executionId) return;
+        found = parsed.value;
+        done.abort();
+      },
+    });
+    const untilMs = performance.now() + this.#findMs;
+    while (found === undefined && performance.now() < untilMs && !this.#connection.isClosed()) {
+      this.#connection.publish(toWorkers(namespace, 'find'), body, { reply: inbox });
+      await delay(FIND_AGAIN_MS, done.signal).catch(() => undefined);
+    }
+    subscription.unsubscribe();
+    return found;
+  }
+
+  /** Of a run that is not known here: whoever has it hears of it. */
+  async #tellAll(request: Extract<WorkersRequest, 'stop' | 'forget'>, body: Stop | Forget): Promise<void> {
+    if (this.#directory.namespaces.length === 0) await this.#directory.ask();
+    if (this.#connection.isClosed()) return;
+    for (const namespace of this.#directory.namespaces) {
+      this.#connection.publish(toWorkers(namespace, request), JSON.stringify(body));
+    }
+  }
+
+  #remember(executionId: string): void {
+    this.#forgotten.add(executionId);
+    const [oldest] = this.#forgotten;
+    if (this.#forgotten.size > REMEMBERED && oldest !== undefined) this.#forgotten.delete(oldest);
+  }
+}
