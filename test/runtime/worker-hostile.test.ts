@@ -88,14 +88,14 @@ test('a worker that floods is not heard for a while; the runs of others go on', 
     logBytesPerS: 2 ** 20,
     tell: ({ limit }: { limit: string }) => void told.push(limit),
   };
-  const runtime = its.runtime({ limits });
+  const runtime = its.runtime({ limits, messagesPerS: 50 });
   const connection = await asWorker();
   const flooding = await HandWorker.serve({ connection, ref: 'some/flood@1' });
   const flooded = await runtime.run(assignment('some/flood@1'));
   const [offer] = flooding.offers;
   if (offer === undefined) throw new Error('it was not offered');
   const { execution_id } = offer;
-  for (let sent = 0; sent < 30_000; sent++)
+  for (let sent = 0; sent < 10_000; sent++)
     flooding.say(offer, { v: 1, kind: 'progress', execution_id, fraction: 0.5 });
   const quiet = await HandWorker.serve({
     connection: await asWorker(),
@@ -107,7 +107,8 @@ test('a worker that floods is not heard for a while; the runs of others go on', 
   });
   assert.equal((await (await runtime.run(assignment('some/quiet@1'))).wait()).outcome, { kind: 'exited', exitCode: 0 });
   assert.is(quiet.offers.length, 1);
-  assert.ok(told.includes('messages_of_worker'), told.slice(0, 5).join());
+  // The test's own timeout bounds this.
+  while (!told.includes('messages_of_worker')) await connection.flush();
   // Its own end is heard when it repeats it.
   let isOver = false;
   const over = flooded.wait().then((result) => {

@@ -24,13 +24,14 @@ export interface LineOptions {
   /** Names this end. */
   readonly dispatcher: string;
   readonly limits: RunLimits;
+  readonly messagesPerS: number;
   readonly onMessage: (message: FromWorker) => void;
 }
 
 /** A worker answers an offer within so long. */
 const ANSWER_MS = 1_000;
-/** What one worker may say: many times what one with a thousand short runs a second does. */
-const MESSAGES_PER_S = 5_000;
+/** What one worker may say: twice what one with a thousand short runs a second does. */
+export const MESSAGES_PER_S = 5_000;
 const BYTES_PER_S = 16 * 2 ** 20;
 const BURST_S = 2;
 /** One that says more is not heard for so long, and repeats the ends of its runs afterwards. */
@@ -39,7 +40,7 @@ const MUTED_MS = 5_000;
 /** What is between this dispatcher and one worker: nothing that the worker sends on it reaches anybody else's runs. */
 export class WorkerLine {
   readonly #options: LineOptions;
-  readonly #messages = new TokenBucket(MESSAGES_PER_S, { burst: MESSAGES_PER_S * BURST_S });
+  readonly #messages: TokenBucket;
   readonly #bytes = new TokenBucket(BYTES_PER_S, { burst: BYTES_PER_S * BURST_S });
   #subscription: Subscription | undefined;
   #muted: NodeJS.Timeout | undefined;
@@ -48,6 +49,8 @@ export class WorkerLine {
 
   constructor(options: LineOptions) {
     this.#options = options;
+    const { messagesPerS } = options;
+    this.#messages = new TokenBucket(messagesPerS, { burst: messagesPerS * BURST_S });
     this.#listen();
   }
 
@@ -132,8 +135,8 @@ export class WorkerLine {
 
   /** The server throws away what comes meanwhile. */
   #mute(): void {
-    const { id, limits } = this.#options;
-    limits.tell({ limit: 'messages_of_worker', of: id, used: MESSAGES_PER_S, most: MESSAGES_PER_S });
+    const { id, limits, messagesPerS } = this.#options;
+    limits.tell({ limit: 'messages_of_worker', of: id, used: messagesPerS, most: messagesPerS });
     this.#subscription?.unsubscribe();
     this.#subscription = undefined;
     clearTimeout(this.#muted);

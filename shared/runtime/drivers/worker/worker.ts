@@ -20,7 +20,7 @@ import { fingerprint } from '../../fingerprint.ts';
 import { RUN_LIMITS, type RunLimits } from '../../run-limits.ts';
 import type { Assignment, RunHandle, RuntimeAdapter } from '../../runtime.ts';
 import { parseJson, WorkerDirectory } from './directory.ts';
-import { WorkerLine } from './line.ts';
+import { MESSAGES_PER_S, WorkerLine } from './line.ts';
 import { type Offering, offerUntilTaken } from './offering.ts';
 import { ranBy, WorkerRun } from './run.ts';
 
@@ -34,6 +34,8 @@ export interface WorkerRuntimeOptions {
   /** So long is asked for who has a run. */
   readonly findMs?: number;
   readonly limits?: RunLimits;
+  /** Of one worker; who says more is not heard for a while. */
+  readonly messagesPerS?: number;
 }
 
 const TENURE_MS = 30_000;
@@ -57,6 +59,7 @@ export class WorkerRuntime implements RuntimeAdapter {
   readonly outlivesDispatcher = true;
   readonly #connection: NatsConnection;
   readonly #limits: RunLimits;
+  readonly #messagesPerS: number;
   readonly #unservedMs: number;
   readonly #findMs: number;
   /** Without contact for so long a worker ends its runs. */
@@ -73,6 +76,7 @@ export class WorkerRuntime implements RuntimeAdapter {
   constructor({ connection, limits = RUN_LIMITS, ...options }: WorkerRuntimeOptions) {
     this.#connection = connection;
     this.#limits = limits;
+    this.#messagesPerS = options.messagesPerS ?? MESSAGES_PER_S;
     this.#contactMs = (options.tenureMs ?? TENURE_MS) / 2;
     this.#unservedMs = options.unservedMs ?? UNSERVED_MS;
     this.#findMs = options.findMs ?? FIND_MS;
@@ -187,9 +191,9 @@ export class WorkerRuntime implements RuntimeAdapter {
     const key = `${namespace} ${id}`;
     const known = this.#lines.get(key);
     if (known !== undefined) return known;
-    const [connection, dispatcher, limits] = [this.#connection, this.#dispatcher, this.#limits];
     const line: WorkerLine = new WorkerLine({
-      ...{ connection, namespace, id, dispatcher, limits },
+      ...{ namespace, id, connection: this.#connection, dispatcher: this.#dispatcher },
+      ...{ limits: this.#limits, messagesPerS: this.#messagesPerS },
       onMessage: (message) => this.#heard(line, message),
     });
     this.#lines.set(key, line);
