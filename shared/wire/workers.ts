@@ -163,7 +163,7 @@ const ProgressSchema = Type.Object({
   message: Type.Optional(Type.String({ maxLength: 8_192 })),
 });
 
-export type Progress = Static<typeof ProgressSchema>;
+export type RunProgress = Static<typeof ProgressSchema>;
 
 const FromWorkerSchema = Type.Union([EndedSchema, ProgressSchema]);
 export type FromWorker = Static<typeof FromWorkerSchema>;

@@ -3,7 +3,7 @@ import {
   type Ended,
   type FromWorker,
   namespaceOf,
-  type Progress,
+  type RunProgress,
   type Stop,
   type WorkerIdentity,
 } from '../../../wire/workers.ts';
@@ -104,7 +104,7 @@ export class WorkerRun implements RunHandle {
     else if (this.#reports.tryTake(1)) this.#report(message);
   }
 
-  #report({ fraction, message: text }: Progress): void {
+  #report({ fraction, message: text }: RunProgress): void {
     const told = text === undefined || !this.#by?.scrubs ? {} : { message: text };
     const report: Report = { isomorph: 'progress', ...(fraction === undefined ? {} : { fraction }), ...told };
     for (const tell of this.#onReports) tell(report);
