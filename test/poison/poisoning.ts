@@ -53,7 +53,8 @@ export async function publishAll(
 }
 
 /** Who serves another runtime does not run here. */
-const SERVED = ALL_CONSUMERS.filter(({ filter }) => filter !== workSubject('local') && filter !== workSubject('modal'));
+const ELSEWHERE = (['local', 'modal', 'worker'] as const).map((adapter) => workSubject(adapter));
+const SERVED = ALL_CONSUMERS.filter(({ filter }) => !ELSEWHERE.some((subject) => subject === filter));
 
 /** Resolves when no consumer has anything left that it could take or has in hand. */
 export async function drained(connection: NatsConnection): Promise<void> {
