@@ -23,6 +23,8 @@ async function maySay(connection: NatsConnection, subject: string): Promise<bool
   })();
   connection.publish(subject, '{}');
   await connection.flush();
+  // Who follows the status hears of it in a turn of its own.
+  await new Promise((resolve) => setImmediate(resolve));
   return !refused;
 }
 
