@@ -99,14 +99,15 @@ async function sandbox(runtime: ModalRuntime, step: string, gpu?: string): Promi
   let reports = 0;
   try {
     const count = () => void reports++;
-    const run = await runtime.run({ executionId: id, processor, job, secrets, deadlineMs }, count);
+    const assignment = { executionId: id, processor, job, secrets, deadlineMs };
+    const run = await runtime.run(assignment, count);
     const { outcome, durationMs, log } = await run.wait();
     const text = Buffer.from(log).toString('utf8');
     expect(outcome.kind === 'exited' && outcome.exitCode === 7, `it ended as ${JSON.stringify(outcome)}:\n${text}`);
     expect(text.includes(`the job has ${JSON.stringify(job).length} characters`), `its job did not come:\n${text}`);
     expect(text.includes('the secret has 32 characters'), `its secret did not come:\n${text}`);
     expect(reports === 1, `${reports} of 1 report came`);
-    const found = await (await runtime.find(id, deadlineMs))?.wait();
+    const found = await (await runtime.find(assignment))?.wait();
     expect(found?.outcome.kind === 'exited', 'it is not found after its end');
     expect(Buffer.from(found?.log ?? []).includes('the secret has 32'), 'its log is not there after its end');
     return `image, job, secret, exit code, log, report, found again (${durationMs} ms by Modal's clock)`;

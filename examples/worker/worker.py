@@ -96,13 +96,16 @@ class Nats:
 class Run:
     def __init__(self, offer):
         self.offer, self.id = offer, offer["execution_id"]
-        self.started = self.heard = time.monotonic()
-        self.dispatcher, self.contact_ms = offer["dispatcher"], offer["contact_ms"]
+        self.started = time.monotonic()
+        self.belongs_to(offer)
         self.stopped = self.ended = None
+        self.ending = threading.Lock()
         self.forgotten = threading.Event()
-        self.returned = False
         threading.Thread(target=self.work, daemon=True).start()
         threading.Thread(target=self.watch, daemon=True).start()
+
+    def belongs_to(self, asked):
+        self.dispatcher, self.contact_ms, self.heard = asked["dispatcher"], asked["contact_ms"], time.monotonic()
 
     def tell(self, kind, **fields):
         nats.publish(f"workers.from.my.{ID}.{self.dispatcher}", {"v": 1, "kind": kind, "execution_id": self.id, **fields})
@@ -116,14 +119,15 @@ class Run:
             error = {"error": {"code": failure.code, "message": failure.message}}
         except Exception as defect:
             outcome, error = {"kind": "exited", "exit_code": 1}, {"error": {"code": "ERR_EXIT", "message": str(defect)[:8000]}}
-        self.returned = True
+        slots.release()
         self.end({"kind": self.stopped} if self.stopped else outcome, error)
 
     def end(self, outcome, error):
-        if self.ended:
-            return
-        duration_ms = round(1000 * (time.monotonic() - self.started))
-        self.ended = {"outcome": outcome, "duration_ms": duration_ms, **error}
+        with self.ending:
+            if self.ended:
+                return
+            duration_ms = round(1000 * (time.monotonic() - self.started))
+            self.ended = {"outcome": outcome, "duration_ms": duration_ms, **error}
         threading.Thread(target=self.repeat, daemon=True).start()
 
     def repeat(self):
@@ -151,21 +155,21 @@ class Run:
 
 
 runs = {}
-
-
-def taken():
-    return sum(not run.returned for run in runs.values())
+# A slot is taken until its function returns, whatever became of the run.
+slots = threading.BoundedSemaphore(SLOTS)
 
 
 def answer_offer(offer, reply):
     known = runs.get(offer.get("execution_id"))
     if offer.get("v") != 1 or offer.get("processor") != REF:
         return nats.publish(reply, {"v": 1, "answer": "unknown"})
-    if known is None and taken() >= SLOTS:
+    if known is None and not slots.acquire(blocking=False):
         return nats.publish(reply, {"v": 1, "answer": "busy"})
     nats.publish(reply, {"v": 1, "answer": "accepted", "by": BY})
     if known is None:
         runs[offer["execution_id"]] = Run(offer)
+    else:
+        known.belongs_to(offer)
 
 
 def answer_contact(contact, reply):
@@ -179,7 +183,7 @@ def answer_find(find, reply):
     run = runs.get(find["execution_id"])
     if run is None:
         return
-    run.dispatcher, run.contact_ms, run.heard = find["dispatcher"], find["contact_ms"], time.monotonic()
+    run.belongs_to(find)
     found = {"v": 1, "id": ID, "execution_id": run.id, "by": BY, "running_ms": round(1000 * (run.heard - run.started))}
     if run.ended:
         found["ended"] = {"v": 1, "kind": "ended", "execution_id": run.id, **run.ended}

@@ -4,4 +4,5 @@ export type { Job, JobInput, JobOutput, JobScratch } from './job.ts';
 export type { Report } from './reports.ts';
 export { runProcessor } from './run.ts';
 export type { KvClient, QueueClient, QueueMessage, QueueStats } from './scratch.ts';
-export { type ServedProcessors, type ServeOptions, serveProcessors } from './serve.ts';
+export { type ServedProcessors, serveProcessors } from './serve.ts';
+export type { ServeOptions } from './serve-options.ts';

@@ -1,31 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { announcement, pong, stats } from './announce.ts';
+import { connectTo } from './connect.ts';
 import type { Work } from './perform.ts';
+import { type ServeOptions, type Serving, servingOf } from './serve-options.ts';
 import { ServedRun } from './served-run.ts';
-import {
-  type Ended,
-  type Identity,
-  type Offer,
-  type Progress,
-  parseOffer,
-  parseRequest,
-  type StopReason,
-} from './worker-wire.ts';
-
-export interface ServeOptions {
-  /** `nats://user:password@host:port`, or a connection of the package `@nats-io/transport-node`, which stays open then. */
-  readonly nats: string | NatsConnection;
-  /** Functions at once. Default 1. */
-  readonly slots?: number;
-  /** As receipts and operators read it: `[A-Za-z0-9_-]`, at most 64. Default `worker`. */
-  readonly name?: string;
-  /** Semantic version of what is served. Default `0.0.0`. */
-  readonly version?: string;
-  /** `sha256:…` or `blake3:…` of the code. Default: SHA-256 of the program's first file, which is all of a bundle. */
-  readonly digest?: string;
-}
+import { type Ended, type Offer, type Progress, parseOffer, parseRequest, type StopReason } from './worker-wire.ts';
 
 export interface ServedProcessors {
   /** Names this worker in its subjects, for as long as it lives. */
@@ -39,38 +19,6 @@ const ACKNOWLEDGED_MS = 10_000;
 /** Ends that nobody acknowledges are kept: the oldest go. */
 const MOST_KEPT = 1_000;
 const EXIT_TERMINATED = 143;
-const NAMESPACE = /^([a-z0-9][a-z0-9-]{0,31})\/[a-z0-9][a-z0-9-]{0,31}@[1-9][0-9]{0,3}$/;
-
-function namespacesOf(refs: readonly string[]): string[] {
-  const namespaces = refs.map((ref) => {
-    const namespace = NAMESPACE.exec(ref)?.[1];
-    if (namespace === undefined) throw new TypeError(`"${ref}" is no processor: expected ns/name@1`);
-    return namespace;
-  });
-  return [...new Set(namespaces)];
-}
-
-function digestOfProgram(): string {
-  const [, file = ''] = process.argv;
-  const code = file === '' ? '' : readFileSync(file);
-  return `sha256:${createHash('sha256').update(code).digest('hex')}`;
-}
-
-/** A connection that outlives restarts of its server. */
-async function connectTo(url: string, name: string): Promise<NatsConnection> {
-  const { connect } = await import('@nats-io/transport-node');
-  const { host, username, password, protocol } = new URL(url);
-  const login = username === '' ? {} : { user: decodeURIComponent(username), pass: decodeURIComponent(password) };
-  return connect({
-    servers: host,
-    ...login,
-    ...(protocol === 'tls:' ? { tls: {} } : {}),
-    name,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 200,
-    waitOnFirstConnect: true,
-  });
-}
 
 const stopReasonOf = (data: Uint8Array): StopReason =>
   parseRequest(data)?.reason === 'timed_out' ? 'timed_out' : 'killed';
@@ -80,8 +28,7 @@ class Server implements ServedProcessors {
   readonly #works: ReadonlyMap<string, Work>;
   readonly #connection: NatsConnection;
   readonly #isOurs: boolean;
-  readonly #identity: Identity;
-  readonly #slots: number;
+  readonly #serving: Serving;
   readonly #startedAt = new Date();
   readonly #runs = new Map<string, ServedRun>();
   readonly #counts = { requests: 0, errors: 0, ms: 0 };
@@ -93,23 +40,20 @@ class Server implements ServedProcessors {
   #wake: () => void = () => undefined;
   #onStopped: () => void = () => undefined;
 
-  constructor(works: ReadonlyMap<string, Work>, connection: NatsConnection, { nats, ...options }: ServeOptions) {
+  constructor(works: ReadonlyMap<string, Work>, serving: Serving, connection: NatsConnection, isOurs: boolean) {
     this.#works = works;
+    this.#serving = serving;
     this.#connection = connection;
-    this.#isOurs = typeof nats === 'string';
-    const { name = 'worker', version = '0.0.0', digest = digestOfProgram(), slots = 1 } = options;
-    this.#identity = { name, version, digest, scrubs: true };
-    this.#slots = slots;
+    this.#isOurs = isOurs;
   }
 
   async listen(): Promise<void> {
-    const about = { ...this.#identity, id: this.id };
-    const namespaces = namespacesOf([...this.#works.keys()]);
-    const info = announcement(about, { refs: [...this.#works.keys()], slots: this.#slots, namespaces });
+    const about = { ...this.#serving.identity, id: this.id };
+    const info = announcement(about, this.#serving);
     this.#answerAs('PING', () => pong(about));
     this.#answerAs('INFO', () => info);
     this.#answerAs('STATS', () => stats(about, { ...this.#counts, startedAt: this.#startedAt }));
-    for (const namespace of namespaces) {
+    for (const namespace of this.#serving.namespaces) {
       const own = `workers.to.${namespace}.${this.id}`;
       const all = `workers.all.${namespace}`;
       this.#offers.push(this.#on(`${own}.offer`, (message) => this.#offered(message)));
@@ -163,7 +107,7 @@ class Server implements ServedProcessors {
 
   /** ADR-32: to all services, to those of a name, to one. */
   #answerAs(verb: 'PING' | 'INFO' | 'STATS', answer: () => object): void {
-    const { name } = this.#identity;
+    const { name } = this.#serving.identity;
     for (const suffix of ['', `.${name}`, `.${name}.${this.id}`]) {
       this.#on(`$SRV.${verb}${suffix}`, (message) => message.respond(JSON.stringify(answer())));
     }
@@ -176,8 +120,8 @@ class Server implements ServedProcessors {
     if (offer === undefined || work === undefined) return void answer({ answer: 'unknown' });
     const known = this.#runs.get(offer.execution_id);
     if (known !== undefined) known.adopt(offer.dispatcher, offer.contact_ms);
-    else if (this.#draining || this.#taken >= this.#slots) return void answer({ answer: 'busy' });
-    answer({ answer: 'accepted', by: this.#identity });
+    else if (this.#draining || this.#taken >= this.#serving.slots) return void answer({ answer: 'busy' });
+    answer({ answer: 'accepted', by: this.#serving.identity });
     if (known === undefined) this.#start(offer, work);
   }
 
@@ -221,7 +165,7 @@ class Server implements ServedProcessors {
     if (run === undefined || typeof dispatcher !== 'string' || typeof contact_ms !== 'number') return;
     run.adopt(dispatcher, contact_ms);
     const { executionId: execution_id, runningMs: running_ms, ended } = run;
-    const found = { v: 1, id: this.id, execution_id, by: this.#identity, running_ms, ...(ended && { ended }) };
+    const found = { v: 1, id: this.id, execution_id, by: this.#serving.identity, running_ms, ...(ended && { ended }) };
     message.respond(JSON.stringify(found));
   }
 
@@ -277,16 +221,18 @@ function endOnSignals(server: Server): void {
  * Serves processors as functions of this process, for plans on the adapter `worker`: each is called with the context that
  * `runProcessor` gives, as often at once as there are slots. What a function throws, and what it must write, means the same.
  * The functions share this process: one that does not return when `ctx.signal` aborts keeps its slot.
+ * @throws TypeError with the option and what was expected
  */
 export async function serveProcessors(
   functions: Readonly<Record<string, Work>>,
   options: ServeOptions,
 ): Promise<ServedProcessors> {
   const works = new Map(Object.entries(functions));
-  namespacesOf([...works.keys()]);
-  const { nats, name = 'worker' } = options;
-  const connection = typeof nats === 'string' ? await connectTo(nats, name) : nats;
-  const server = new Server(works, connection, options);
+  const serving = servingOf([...works.keys()], options);
+  const { nats } = options;
+  const isOurs = typeof nats === 'string';
+  const connection = isOurs ? await connectTo(nats, serving.identity.name) : nats;
+  const server = new Server(works, serving, connection, isOurs);
   await server.listen();
   endOnSignals(server);
   return server;

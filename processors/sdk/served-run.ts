@@ -32,11 +32,12 @@ class Log {
   #bytes = 0;
 
   push(text: string): void {
-    const chunk = Buffer.from(text).subarray(-KEPT_LOG_BYTES);
+    const chunk = Buffer.from(text);
     this.#chunks.push(chunk);
     this.#bytes += chunk.byteLength;
-    if (this.#bytes > 2 * KEPT_LOG_BYTES) this.#chunks = [this.tail()];
-    this.#bytes = this.#chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (this.#bytes <= 2 * KEPT_LOG_BYTES) return;
+    this.#chunks = [Buffer.from(this.tail())];
+    this.#bytes = KEPT_LOG_BYTES;
   }
 
   tail(): Buffer {

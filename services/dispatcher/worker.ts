@@ -164,12 +164,7 @@ export class Worker {
     // In an outage the run is still held to its deadline; its end waits for the secrets then.
     const scrub = await this.#scrub(task).catch(() => undefined);
     const reporter = this.#reporter(task, scrub ?? WITHHOLDING);
-    const handle = await this.#deps.runtime.find(
-      task.executionId,
-      Date.parse(started.deadline),
-      reporter,
-      task.processor,
-    );
+    const handle = await this.#deps.runtime.find({ ...task, deadlineMs: Date.parse(started.deadline) }, reporter);
     if (handle !== undefined) return this.#follow(task, handle, scrub, signal);
     const reason = `its runtime does not know it; ${started.worker} had started it`;
     return this.#end({ kind: 'lost', executionId: task.executionId, reason, durationMs: null }, task);

@@ -1,5 +1,5 @@
 import type { Report } from './contract.ts';
-import type { Assignment, RunHandle, RuntimeAdapter } from './runtime.ts';
+import type { Assignment, RunHandle, RuntimeAdapter, Sought } from './runtime.ts';
 
 /**
  * A runtime that goes by the clock of its machine: deadlines, which are of the ledger's clock, are given to it and to its
@@ -23,8 +23,8 @@ export class OwnClockRuntime implements RuntimeAdapter {
     return this.#runtime.run({ ...assignment, job, deadlineMs }, onReport);
   }
 
-  find(executionId: string, deadlineMs: number, onReport?: (report: Report) => void): Promise<RunHandle | undefined> {
-    return this.#runtime.find(executionId, this.#own(deadlineMs), onReport);
+  find(sought: Sought, onReport?: (report: Report) => void): Promise<RunHandle | undefined> {
+    return this.#runtime.find({ ...sought, deadlineMs: this.#own(sought.deadlineMs) }, onReport);
   }
 
   kill(executionId: string): Promise<void> {

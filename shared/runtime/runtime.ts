@@ -17,6 +17,9 @@ export interface Assignment {
   readonly deadlineMs: number;
 }
 
+/** An execution that was started before. Of a processor: who may not run that is not believed when he says that he has it. */
+export type Sought = Pick<Assignment, 'executionId' | 'processor' | 'deadlineMs'>;
+
 /** How a run ended, as the runtime saw it. */
 export type RunOutcome =
   | { readonly kind: 'exited'; readonly exitCode: number }
@@ -56,16 +59,8 @@ export interface RuntimeAdapter {
   readonly adapter: Adapter;
   /** Starts the execution and tells its reports as they come. Failures to start are an outcome of the handle, not an exception. */
   run(assignment: Assignment, onReport?: (report: Report) => void): Promise<RunHandle>;
-  /**
-   * The run of an execution that was started before, running or ended, held to its deadline; undefined when there is none.
-   * @param processor whose execution it is: who else says that he has the run is not believed
-   */
-  find(
-    executionId: string,
-    deadlineMs: number,
-    onReport?: (report: Report) => void,
-    processor?: Processor,
-  ): Promise<RunHandle | undefined>;
+  /** The run of an execution that was started before, running or ended, held to its deadline; undefined when there is none. */
+  find(sought: Sought, onReport?: (report: Report) => void): Promise<RunHandle | undefined>;
   /** Ends a run: SIGTERM, grace, SIGKILL. Does nothing for one that is not running. */
   kill(executionId: string): Promise<void>;
   /** Drops what is kept of a run, and ends one that goes on all the same. Called when its end is in the ledger. */

@@ -3,7 +3,7 @@ import { executionId } from '../../shared/ids/ids.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import { RUNTIME_CAPABILITIES, type RuntimeCapabilities } from '../../shared/runtime/capabilities.ts';
 import type { Job, Report } from '../../shared/runtime/contract.ts';
-import type { Assignment, RunHandle, RunResult, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
+import type { Assignment, RunResult, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import { concealed } from '../../shared/secrets/secret-value.ts';
 import { suite } from '../harness/suite.ts';
 import { said, textOf, whenBegun } from './results.ts';
@@ -63,9 +63,6 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
   }
 
   const run = async (one: Assignment): Promise<RunResult> => (await its.runtime.run(one)).wait();
-
-  const find = (one: Assignment, deadlineMs = one.deadlineMs): Promise<RunHandle | undefined> =>
-    its.runtime.find(one.executionId, deadlineMs, undefined, one.processor);
 
   const can = (capability: 'ownProcess' | 'takesSecrets'): RuntimeCapabilities[typeof capability] =>
     RUNTIME_CAPABILITIES[its.runtime.adapter][capability];
@@ -127,7 +124,7 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
     const ended = assignment();
     const result = await run(ended);
     await its.runtime.kill(ended.executionId);
-    assert.equal(await (await find(ended))?.wait(), result);
+    assert.equal(await (await its.runtime.find(ended))?.wait(), result);
   });
 
   test('nothing that a processor started outlives it, where it has a process of its own', async () => {
@@ -182,13 +179,13 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
     const one = assignment({ mode: 'hang' });
     const { handle, begun } = await whenBegun(its.runtime, one);
     await begun;
-    const found = await find(one);
+    const found = await its.runtime.find(one);
     await its.runtime.kill(one.executionId);
     const result = await handle.wait();
     assert.equal((await found?.wait())?.outcome, result.outcome);
-    const afterwards = await find(one);
+    const afterwards = await its.runtime.find(one);
     assert.equal((await afterwards?.wait())?.outcome, result.outcome);
-    assert.is(await find({ ...one, executionId: 'plan.nobody.1' }), undefined);
+    assert.is(await its.runtime.find({ ...one, executionId: 'plan.nobody.1' }), undefined);
   });
 
   test('a run outlives the process that started it: it is found, and has ended once, with its exit code', async () => {
@@ -196,7 +193,7 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
     await its.runFromKilledProcess(one);
     const results: RunResult[] = [];
     for (let look = 0; look < 2; look++) {
-      const handle = await find(one);
+      const handle = await its.runtime.find(one);
       if (handle === undefined) throw new Error('the run is not found');
       results.push(await handle.wait());
     }
@@ -210,9 +207,9 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
   test('a run that was taken up is held to its deadline, and can be killed', async () => {
     const [late, killed] = [assignment({ mode: 'hang' }), assignment({ mode: 'stubborn' })];
     await Promise.all([late, killed].map((one) => its.runFromKilledProcess(one)));
-    const handle = await find(late, Date.now() + 200);
+    const handle = await its.runtime.find({ ...late, deadlineMs: Date.now() + 200 });
     assert.equal((await handle?.wait())?.outcome, { kind: 'timed_out' });
-    const other = await find(killed);
+    const other = await its.runtime.find(killed);
     await its.runtime.kill(killed.executionId);
     assert.equal((await other?.wait())?.outcome, { kind: 'killed' });
   });
@@ -266,7 +263,7 @@ export function runtimeConformance(name: string, make: () => Promise<RuntimeUnde
     const one = assignment();
     const first = said(await run(one), 'token');
     await its.runtime.forget(one.executionId);
-    assert.is(await find(one), undefined);
+    assert.is(await its.runtime.find(one), undefined);
     const second = said(await run(one), 'token');
     assert.match(second ?? '', /^[0-9a-f-]{36}$/);
     assert.is.not(second, first);

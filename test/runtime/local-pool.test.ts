@@ -74,7 +74,7 @@ async function runAndTell(one: Assignment): Promise<{ readonly executionId: stri
   const result = await run(one);
   assert.equal(result.outcome, { kind: 'exited', exitCode: 0 }, textOf(result));
   const elsewhere = await its.another({ parked: 0 });
-  const again = await (await elsewhere.find(one.executionId, one.deadlineMs))?.wait();
+  const again = await (await elsewhere.find(one))?.wait();
   await elsewhere.close();
   assert.equal(again, result);
   return { executionId: one.executionId, result };

@@ -150,7 +150,7 @@ test('a run that nobody watches any more is ended at its deadline, and found as 
     await next.sweep();
     await delay(50);
   }
-  const handle = await next.find(one.executionId, one.deadlineMs);
+  const handle = await next.find(one);
   assert.equal((await handle?.wait())?.outcome, { kind: 'timed_out' });
   // Nobody asks for it for long.
   const last = await its.another({ startGraceMs: 0, reap: { overdueMs: 0, keptEndedMs: 0 } });
@@ -182,7 +182,7 @@ test('what a killed dispatcher had parked ends by itself and is removed', async 
     await next.sweep();
     await delay(20);
   }
-  const handle = await next.find(one.executionId, one.deadlineMs);
+  const handle = await next.find(one);
   assert.equal((await handle?.wait())?.outcome, { kind: 'exited', exitCode: 0 });
   await next.forget(one.executionId);
   await next.close();
@@ -196,7 +196,7 @@ test('a container that was created by a dispatcher that died before its start is
   const { Image, Labels } = (await its.engine.getContainer(name).inspect()).Config;
   await runtime.forget(one.executionId);
   await its.engine.createContainer({ name, Image, Labels });
-  const lost = await (await runtime.find(one.executionId, one.deadlineMs))?.wait();
+  const lost = await (await runtime.find(one))?.wait();
   assert.is(lost?.outcome.kind, 'lost');
   // By now it is too old for its creator to be alive: whoever is told to run the execution does.
   const another = await its.another({ startGraceMs: 2_000 });

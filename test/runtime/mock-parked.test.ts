@@ -168,7 +168,7 @@ test('what a killed process had parked ends by itself, and the next one removes 
   await once(starter, 'exit');
   // Nobody is told of their end: the test's own timeout bounds this.
   while ((await parkedIn(its.stateDir)).length > 0) await new Promise((resolve) => setImmediate(resolve));
-  const run = await its.runtime.find(one.executionId, one.deadlineMs);
+  const run = await its.runtime.find(one);
   await its.runtime.kill(one.executionId);
   assert.equal((await run?.wait())?.outcome, { kind: 'killed' }, 'the run went on');
   assert.ok((await folders(its.stateDir)).length > 0);

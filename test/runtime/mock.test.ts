@@ -95,10 +95,10 @@ test('what a run told is heard even if it ended before anybody followed it', asy
   });
   const id = executionId('short', 's', 1);
   const deadlineMs = Date.now() + 60_000;
-  const run = await runtime.run({ executionId: id, processor: its, job: {} as Job, secrets: {}, deadlineMs });
-  await run.wait();
+  const one: Assignment = { executionId: id, processor: its, job: {} as Job, secrets: {}, deadlineMs };
+  await (await runtime.run(one)).wait();
   const heard: unknown[] = [];
-  const found = await runtime.find(id, deadlineMs, (report) => void heard.push(report));
+  const found = await runtime.find(one, (report) => void heard.push(report));
   assert.equal((await found?.wait())?.outcome, { kind: 'exited', exitCode: 0 });
   assert.equal(heard, [{ isomorph: 'progress', fraction: 0.5 }]);
   await runtime.close();

@@ -68,7 +68,7 @@ test('regions of the place are asked for, and told by the environment', async ()
   await (await runtime.run(one)).wait();
   assert.equal(definitionOf(one).scheduler_placement, { regions: ['eu-west', 'us-east'] });
   assert.is((await runtime.environment(its.actor, [])).region, 'eu-west,us-east');
-  assert.is(await its.runtime.find(one.executionId, one.deadlineMs), undefined, 'another app is another deployment');
+  assert.is(await its.runtime.find(one), undefined, 'another app is another deployment');
   await runtime.close();
 });
 

@@ -108,7 +108,7 @@ test('a sandbox whose dispatcher died before the job was given is ended, and its
     new AbortController().signal,
   );
   await control.create(one);
-  const handle = await its.runtime.find(one.executionId, one.deadlineMs);
+  const handle = await its.runtime.find(one);
   assert.is((await handle?.wait())?.outcome.kind, 'lost');
   const [sandbox] = its.sandboxesOf(one);
   assert.is(sandbox?.result?.status, GENERIC.terminated);
@@ -154,7 +154,7 @@ for (const [why, result, kind] of ENDS) {
     const handle = await begun(one);
     its.sandboxesOf(one)[0]?.kill(result);
     assert.is((await handle.wait()).outcome.kind, kind);
-    const found = await its.runtime.find(one.executionId, one.deadlineMs);
+    const found = await its.runtime.find(one);
     assert.is((await found?.wait())?.outcome.kind, kind);
   });
 }
@@ -163,7 +163,7 @@ test('tags that end with their sandbox lose no result, and forgetting goes throu
   its.plane.world.sandboxes.tagsOutliveIt = false;
   const [one, late] = [its.assignment(), its.assignment({ mode: 'hang' }, { deadlineMs: Date.now() + 500 })];
   ranOnce(one, await run(one));
-  const found = await its.runtime.find(one.executionId, one.deadlineMs);
+  const found = await its.runtime.find(one);
   assert.equal((await found?.wait())?.outcome, { kind: 'exited', exitCode: 0 });
   await its.runtime.forget(one.executionId);
   assert.equal((await run(late)).outcome, { kind: 'timed_out' });

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
+import { serveProcessors } from '../../processors/sdk/index.ts';
 import { connectNats } from '../../shared/nats/connect.ts';
 import type { Assignment, RunHandle, RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import { type Ended, fromWorker, type Offer, toWorker, toWorkers } from '../../shared/wire/workers.ts';
@@ -114,6 +115,49 @@ test('what waits for a free slot can be killed, and waits no more', async () => 
   while (worker.offers.length < 2) await new Promise((resolve) => setImmediate(resolve));
   await runtime.kill(one.executionId);
   assert.equal((await (await running).wait()).outcome, { kind: 'killed' });
+  const [first, second] = worker.offers.map(({ timeout_ms }) => timeout_ms);
+  assert.ok((second ?? 0) < (first ?? 0), 'what is left of its time is that of each offer');
+});
+
+test('what is killed while it is on offer is offered to nobody else', async () => {
+  const runtime = its.runtime();
+  const one = assignment('slow/answer@1');
+  let killed: Promise<void> | undefined;
+  const connection = await asWorker();
+  const offered: string[] = [];
+  for (const id of ['firstworker', 'otherworker']) {
+    await HandWorker.serve({
+      connection,
+      ref: 'slow/answer@1',
+      id,
+      onOffer: (_, __, message) => {
+        offered.push(id);
+        killed = runtime.kill(one.executionId);
+        message.respond('{"v":1,"answer":"busy"}');
+      },
+    });
+  }
+  assert.equal((await (await runtime.run(one)).wait()).outcome, { kind: 'killed' });
+  await killed;
+  assert.is(offered.length, 1);
+});
+
+test('a job that is larger than a message may be fails, and says why', async () => {
+  const runtime = its.runtime();
+  await HandWorker.serve({ connection: await asWorker(), ref: 'large/job@1' });
+  const large = assignment('large/job@1', { text: 'x'.repeat(1_100_000) });
+  const { outcome } = await (await runtime.run(large)).wait();
+  assert.equal(outcome, { kind: 'not_started', reason: 'its job is larger than what NATS carries to a worker' });
+});
+
+test('a worker whose password is refused says so', async () => {
+  const nats = its.urls.worker.replace(/:[^:@]*@/, ':wrong@');
+  const served = serveProcessors({ 'test/never@1': async () => undefined }, { nats });
+  const refused = await served.then(
+    () => undefined,
+    (error: Error) => error.name,
+  );
+  assert.is(refused, 'AuthorizationError');
 });
 
 test('an offer whose answer is lost is made again to the same worker, and to nobody else', async () => {

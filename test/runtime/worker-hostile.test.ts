@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import * as assert from 'uvu/assert';
 import { connectNats } from '../../shared/nats/connect.ts';
-import type { Report } from '../../shared/runtime/contract.ts';
+import type { Job, Report } from '../../shared/runtime/contract.ts';
 import type { RunResult } from '../../shared/runtime/runtime.ts';
 import { suite } from '../harness/suite.ts';
 import { HandWorker } from './hand-worker.ts';
@@ -41,16 +41,23 @@ test('of a worker that does not take secrets out of its texts only codes are kep
       worker.accept(message);
       const { execution_id } = offer;
       worker.say(offer, { v: 1, kind: 'progress', execution_id, fraction: 0.5, message: 'hush' });
-      const error = { code: 'ERR_PARAMS', message: 'hush', retryable: false };
+      const { code } = (offer.job as Job).params;
+      const error = { code, message: 'hush', retryable: false };
       const log_base64 = Buffer.from('hush').toString('base64');
       worker.end(offer, { outcome: { kind: 'exited', exit_code: 65 }, error, log_base64 });
     },
   });
-  const handle = await runtime.run(assignment('plain/texts@1'), (report) => reports.push(report));
-  const result = await handle.wait();
-  assert.equal(reports, [{ isomorph: 'progress', fraction: 0.5 }]);
-  assert.equal([result.outcome, result.error?.code], [{ kind: 'exited', exitCode: 65 }, 'ERR_PARAMS']);
-  assert.not.match(JSON.stringify(result) + textOf(result), /hush/);
+  for (const [code, kept] of [
+    ['ERR_PARAMS', 'ERR_PARAMS'],
+    // One that is none of ours is a text too.
+    ['hush', 'ERR_EXIT'],
+  ]) {
+    const handle = await runtime.run(assignment('plain/texts@1', { code }), (report) => reports.push(report));
+    const result = await handle.wait();
+    assert.equal(reports.splice(0), [{ isomorph: 'progress', fraction: 0.5 }]);
+    assert.equal([result.outcome, result.error?.code], [{ kind: 'exited', exitCode: 65 }, kept]);
+    assert.not.match(JSON.stringify(result) + textOf(result), /hush/);
+  }
 });
 
 test('what a worker says of runs that it has not, or in no form, changes nothing', async () => {
@@ -120,6 +127,29 @@ test('a worker that floods is not heard for a while; the runs of others go on', 
     await connection.flush();
   }
   assert.equal((await over).outcome, { kind: 'exited', exitCode: 0 });
+});
+
+test('a worker that announces all the world keeps nobody else from being heard', async () => {
+  const runtime = its.runtime();
+  const processors = Array.from({ length: 5_000 }, (_, number) => `n${number}/a@1`).join(',');
+  const digest = `sha256:${'00'.repeat(32)}`;
+  const metadata = { isomorph: '1', digest, processors, slots: '1' };
+  const all = JSON.stringify({ type: 'x', name: 'all', id: 'allinallall', version: '1.0.0', metadata });
+  assert.ok(all.length < 64 * 1024);
+  const boaster = await asWorker();
+  boaster.subscribe('$SRV.INFO', { callback: (_, message) => void message.respond(all) });
+  await boaster.flush();
+  for (const ref of ['early/count@1', 'late/count@1']) {
+    await HandWorker.serve({
+      connection: await asWorker(),
+      ref,
+      onOffer: (offer, worker, message) => {
+        worker.accept(message);
+        worker.end(offer);
+      },
+    });
+    assert.equal((await (await runtime.run(assignment(ref))).wait()).outcome, { kind: 'exited', exitCode: 0 });
+  }
 });
 
 test('an announcement of another’s worker takes no work from it and gives its digest to nobody', async () => {

@@ -9,7 +9,7 @@ import type { Report } from '../../contract.ts';
 import { fingerprint } from '../../fingerprint.ts';
 import { endedWithout } from '../../outcome.ts';
 import { RUN_LIMITS, type RunLimits } from '../../run-limits.ts';
-import type { Assignment, RunHandle, RunResult, RuntimeAdapter } from '../../runtime.ts';
+import type { Assignment, RunHandle, RunResult, RuntimeAdapter, Sought } from '../../runtime.ts';
 import { type Engine, openEngine, patiently } from './engine.ts';
 import { followContainer, stopContainer } from './follow.ts';
 import { Grants, RELAY_CONNECTIONS } from './grants.ts';
@@ -123,11 +123,7 @@ export class LocalRuntime implements RuntimeAdapter {
     return handleOf(executionId, run, onReport);
   }
 
-  async find(
-    executionId: string,
-    deadlineMs: number,
-    onReport?: (report: Report) => void,
-  ): Promise<RunHandle | undefined> {
+  async find({ executionId, deadlineMs }: Sought, onReport?: (report: Report) => void): Promise<RunHandle | undefined> {
     const watches = new Set(onReport === undefined ? [] : [onReport]);
     const run = await this.#once(executionId, async () => {
       const found = await this.#patiently(() => this.#launcher.existing(executionId));

@@ -10,7 +10,7 @@ import { fingerprint } from '../../fingerprint.ts';
 import { endedWithout, type StopReason, signalOf } from '../../outcome.ts';
 import { lastError } from '../../reports.ts';
 import { ReportReader, type RunLimits } from '../../run-limits.ts';
-import type { Assignment, RunHandle, RunOutcome, RunResult, RuntimeAdapter } from '../../runtime.ts';
+import type { Assignment, RunHandle, RunOutcome, RunResult, RuntimeAdapter, Sought } from '../../runtime.ts';
 import { signalGroup, startIn } from './launch.ts';
 import { endLeftBehind } from './left-behind.ts';
 import { begin, identityOf, isParkable, type Parked, Parking } from './parking.ts';
@@ -67,7 +67,7 @@ export class MockRuntime implements RuntimeAdapter {
 
   async run(assignment: Assignment, onReport?: Watch): Promise<RunHandle> {
     const { executionId, processor, deadlineMs } = assignment;
-    const known = await this.find(executionId, deadlineMs, onReport);
+    const known = await this.find(assignment, onReport);
     if (known !== undefined) return known;
     try {
       await this.#launch(await this.#program(processor), assignment);
@@ -78,7 +78,7 @@ export class MockRuntime implements RuntimeAdapter {
     return this.#handle(executionId, new RunFolder(this.#runsDir, executionId), deadlineMs, onReport);
   }
 
-  async find(executionId: string, deadlineMs: number, onReport?: Watch): Promise<RunHandle | undefined> {
+  async find({ executionId, deadlineMs }: Sought, onReport?: Watch): Promise<RunHandle | undefined> {
     const folder = new RunFolder(this.#runsDir, executionId);
     if (!(await folder.exists())) return undefined;
     return this.#handle(executionId, folder, deadlineMs, onReport);

@@ -8,7 +8,7 @@ import type { Report } from '../../contract.ts';
 import { fingerprint } from '../../fingerprint.ts';
 import { endedWithout } from '../../outcome.ts';
 import { RUN_LIMITS, type RunLimits } from '../../run-limits.ts';
-import type { Assignment, RunHandle, RuntimeAdapter } from '../../runtime.ts';
+import type { Assignment, RunHandle, RuntimeAdapter, Sought } from '../../runtime.ts';
 import { type FoundSandbox, isSilence, ModalControl } from './control.ts';
 import { type ModalPlace, placeOf } from './place.ts';
 import { TAGS } from './request.ts';
@@ -98,7 +98,7 @@ export class ModalRuntime implements RuntimeAdapter {
     }
   }
 
-  async find(executionId: string, deadlineMs: number, onReport?: OnReport): Promise<RunHandle | undefined> {
+  async find({ executionId, deadlineMs }: Sought, onReport?: OnReport): Promise<RunHandle | undefined> {
     await this.#starting.get(executionId)?.catch(() => undefined);
     const found = await this.#lookUp(executionId);
     if (found === undefined) return undefined;

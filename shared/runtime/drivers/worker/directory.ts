@@ -36,6 +36,8 @@ const keyOf = (namespace: string, id: string): string => `${namespace} ${id}`;
 export class WorkerDirectory {
   readonly #connection: NatsConnection;
   readonly #workers = new Map<string, KnownWorker>();
+  /** What was asked for here. Of anything else nothing is kept: whoever is a worker may announce as much as he likes. */
+  readonly #wanted = new Set<string>();
   #round: Promise<void> | undefined;
   #askedMs = Number.NEGATIVE_INFINITY;
 
@@ -43,12 +45,9 @@ export class WorkerDirectory {
     this.#connection = connection;
   }
 
-  get namespaces(): readonly string[] {
-    return [...new Set([...this.#workers.values()].map(({ namespace }) => namespace))];
-  }
-
   /** Who announced it, in no order. Asks for announcements in the background when the last were heard long ago. */
   serving(ref: string): readonly KnownWorker[] {
+    this.#wanted.add(ref);
     if (performance.now() - this.#askedMs > FRESH_MS) void this.ask();
     return [...this.#workers.values()].filter(({ refs }) => refs.has(ref));
   }
@@ -110,7 +109,7 @@ export class WorkerDirectory {
     const announcement = data.byteLength > WORKER_LIMITS.announcement_bytes ? undefined : readAnnouncement(data);
     if (announcement === undefined) return;
     const { id, name, version, metadata } = announcement;
-    for (const ref of announcedRefs(announcement)) {
+    for (const ref of announcedRefs(announcement).filter((one) => this.#wanted.has(one))) {
       const namespace = namespaceOf(ref);
       const key = keyOf(namespace, id);
       const known = this.#workers.get(key);

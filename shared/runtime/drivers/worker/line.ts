@@ -28,6 +28,14 @@ export interface LineOptions {
   readonly onMessage: (message: FromWorker) => void;
 }
 
+/**
+ * `silent`: it may have got it and not answered; `gone`: nobody listens there, so that nobody has it; `too large`: NATS carries no
+ * message of that size.
+ */
+export interface Unanswered {
+  readonly answer: 'silent' | 'gone' | 'too large';
+}
+
 /** A worker answers an offer within so long. */
 const ANSWER_MS = 1_000;
 /** What one worker may say: twice what one with a thousand short runs a second does. */
@@ -62,17 +70,19 @@ export class WorkerLine {
     return this.#options.id;
   }
 
-  /** `silent`: it may have got it and not answered; `gone`: nobody listens there, so that nobody has it. */
-  async offer(offer: Offer): Promise<OfferAnswer | 'silent' | 'gone'> {
+  async offer(offer: Offer): Promise<OfferAnswer | Unanswered> {
     const { connection, namespace, id } = this.#options;
+    const request = JSON.stringify(offer);
+    if (Buffer.byteLength(request) > (connection.info?.max_payload ?? Number.POSITIVE_INFINITY)) {
+      return { answer: 'too large' };
+    }
     try {
-      const request = JSON.stringify(offer);
       const { data } = await connection.request(toWorker(namespace, id, 'offer'), request, { timeout: ANSWER_MS });
       const answer = data.byteLength > WORKER_LIMITS.answer_bytes ? undefined : parseOfferAnswer(parseJson(data));
       this.heardMs = performance.now();
       return answer?.ok ? answer.value : { v: 1, answer: 'unknown' };
     } catch (error) {
-      return isNobody(error) ? 'gone' : 'silent';
+      return { answer: isNobody(error) ? 'gone' : 'silent' };
     }
   }
 

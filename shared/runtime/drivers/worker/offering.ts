@@ -18,13 +18,14 @@ export interface Offering {
 /** Between looks for a worker with a free slot. */
 const LOOK_AGAIN_MS = 100;
 
-type Became = 'taken' | 'refused' | 'gone' | 'lost';
+/** Without the time that is left: that of each offer is its own. */
+export type Offered = Omit<Offer, 'timeout_ms'>;
 
 /**
  * Offers a run to one worker after another, until one accepts it or the run has ended. Who may have accepted it without its answer
  * being heard is asked again and nobody else: of two that have it, both would run it.
  */
-export async function offerUntilTaken(run: WorkerRun, offer: Offer, offering: Offering): Promise<void> {
+export async function offerUntilTaken(run: WorkerRun, offer: Offered, offering: Offering): Promise<void> {
   const { directory, unservedMs, running } = offering;
   let servedMs = performance.now();
   while (!run.signal.aborted) {
@@ -40,46 +41,45 @@ export async function offerUntilTaken(run: WorkerRun, offer: Offer, offering: Of
     const load = new Map(serving.map((worker) => [worker, running(worker.id) / worker.slots]));
     const free = serving.filter((worker) => (load.get(worker) ?? 0) < 1);
     for (const worker of free.sort((one, other) => (load.get(one) ?? 0) - (load.get(other) ?? 0))) {
-      const became = await offerTo(worker, run, offer, offering);
-      if (became === 'taken') return;
-      if (became === 'lost') return run.end({ kind: 'lost', reason: 'its worker does not say whether it has it' });
-      if (became === 'gone') directory.drop(worker);
-      if (run.signal.aborted) return;
+      await offerTo(worker, run, offer, offering);
+      if (run.isAccepted || run.signal.aborted) return;
     }
     await delay(LOOK_AGAIN_MS, run.signal).catch(() => undefined);
   }
 }
 
-async function offerTo(worker: KnownWorker, run: WorkerRun, offer: Offer, offering: Offering): Promise<Became> {
-  const line = offering.lineTo(worker.namespace, worker.id);
+/** Until it is known whether this worker has it. */
+async function offerTo(worker: KnownWorker, run: WorkerRun, offer: Offered, offering: Offering): Promise<void> {
+  const { directory, lineTo, lostMs } = offering;
+  const line = lineTo(worker.namespace, worker.id);
   run.offeredOn(line);
   const sinceMs = performance.now();
   let isMaybeThere = false;
-  for (;;) {
-    const answer = await line.offer(offer);
+  while (performance.now() - sinceMs < lostMs) {
+    const answer = await line.offer({ ...offer, timeout_ms: run.timeoutMs });
     // Its end may have come before the answer.
-    if (run.signal.aborted) return 'taken';
-    if (answer === 'silent') isMaybeThere = true;
-    else if (answer !== 'gone') {
-      switch (answer.answer) {
-        case 'accepted':
-          run.accepted(answer.by);
-          return 'taken';
-        case 'busy':
-          run.offeredOn(undefined);
-          return 'refused';
-        case 'unknown':
-          run.offeredOn(undefined);
-          offering.directory.deny(worker, run.ref);
-          return 'refused';
-        default:
-          return unreachable(answer);
-      }
-    } else if (!isMaybeThere) {
-      run.offeredOn(undefined);
-      return 'gone';
+    if (run.signal.aborted) return;
+    switch (answer.answer) {
+      case 'accepted':
+        return run.accepted(answer.by);
+      case 'busy':
+        return run.refused();
+      case 'unknown':
+        directory.deny(worker, run.ref);
+        return run.refused();
+      case 'too large':
+        return run.end({ kind: 'not_started', reason: 'its job is larger than what NATS carries to a worker' });
+      case 'silent':
+        isMaybeThere = true;
+        break;
+      case 'gone':
+        if (isMaybeThere) break;
+        directory.drop(worker);
+        return run.refused();
+      default:
+        return unreachable(answer);
     }
-    if (performance.now() - sinceMs > offering.lostMs) return 'lost';
     await delay(LOOK_AGAIN_MS, run.signal).catch(() => undefined);
   }
+  run.end({ kind: 'lost', reason: 'its worker does not say whether it has it' });
 }

@@ -1,4 +1,5 @@
 import { ToldRate } from '../../../async/told-rate.ts';
+import { isErrorCode } from '../../../errors/codes.ts';
 import {
   type Ended,
   type FromWorker,
@@ -37,16 +38,19 @@ export class WorkerRun implements RunHandle {
   readonly #onReports: ((report: Report) => void)[];
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #aborted = new AbortController();
+  readonly #deadlineMs: number;
   #resolve: (result: RunResult) => void = () => undefined;
   #by: WorkerIdentity | undefined;
   #line: WorkerLine | undefined;
-  #acceptedMs: number | undefined;
+  /** Monotonic: no worker of it can have begun before. */
+  #offeredMs: number | undefined;
   #stopped: StopReason | undefined;
   readonly #early: FromWorker[] = [];
 
   constructor(options: WorkerRunOptions) {
     this.executionId = options.executionId;
     this.ref = options.ref;
+    this.#deadlineMs = options.deadlineMs;
     this.#onReports = options.onReport === undefined ? [] : [options.onReport];
     const { reportsPerS: perS, tell } = options.limits;
     const rate = { limit: 'reports_per_s', of: options.executionId, perS, burst: perS * BURST_S, tell };
@@ -54,7 +58,7 @@ export class WorkerRun implements RunHandle {
     this.#result = new Promise((resolve) => {
       this.#resolve = resolve;
     });
-    this.#after(Math.max(0, options.deadlineMs - Date.now()), () => this.stop('timed_out'));
+    this.#after(Math.max(0, this.#leftMs), () => this.stop('timed_out'));
   }
 
   wait(): Promise<RunResult> {
@@ -74,9 +78,13 @@ export class WorkerRun implements RunHandle {
     return this.#line;
   }
 
-  /** Monotonic, in milliseconds; undefined while nobody has accepted it. */
-  get acceptedMs(): number | undefined {
-    return this.#acceptedMs;
+  get isAccepted(): boolean {
+    return this.#by !== undefined;
+  }
+
+  /** Until its deadline, for a worker: its clock may be another. */
+  get timeoutMs(): number {
+    return Math.max(1, this.#leftMs);
   }
 
   alsoTell(onReport: ((report: Report) => void) | undefined): void {
@@ -84,14 +92,24 @@ export class WorkerRun implements RunHandle {
   }
 
   /** It is offered there: what comes from there may be about it. */
-  offeredOn(line: WorkerLine | undefined): void {
+  offeredOn(line: WorkerLine): void {
     this.#line = line;
+    this.#offeredMs = performance.now();
     this.#early.length = 0;
   }
 
-  accepted(by: WorkerIdentity, runningMs = 0): void {
+  /** Who it was offered to has it not. */
+  refused(): void {
+    this.#line = undefined;
+    this.#offeredMs = undefined;
+    // It was stopped while it was on offer: nobody else is to have it.
+    if (this.#stopped !== undefined) this.end({ kind: this.#stopped });
+  }
+
+  /** @param runningMs of one that was found: since it was accepted */
+  accepted(by: WorkerIdentity, runningMs?: number): void {
     this.#by = by;
-    this.#acceptedMs ??= performance.now() - runningMs;
+    if (runningMs !== undefined) this.#offeredMs = performance.now() - runningMs;
     for (const message of this.#early.splice(0)) this.heard(message);
     // It was stopped while it was on offer.
     if (this.#stopped !== undefined) this.#tellStop(this.#stopped);
@@ -151,7 +169,7 @@ export class WorkerRun implements RunHandle {
       // Its own clock, where this dispatcher has none: it runs no longer than this has waited for it.
       durationMs: told.kind === 'lost' ? null : Math.min(duration_ms, this.#sinceMs()),
       log: scrubs ? Buffer.from(log_base64, 'base64') : new Uint8Array(),
-      error: error && { isomorph: 'error', ...error, message: scrubs ? error.message : WITHHELD },
+      error: error && { isomorph: 'error', ...(scrubs ? error : withheld(error)) },
     });
   }
 
@@ -163,7 +181,11 @@ export class WorkerRun implements RunHandle {
   }
 
   #sinceMs(): number {
-    return this.#acceptedMs === undefined ? 0 : Math.max(0, Math.round(performance.now() - this.#acceptedMs));
+    return this.#offeredMs === undefined ? 0 : Math.max(0, Math.round(performance.now() - this.#offeredMs));
+  }
+
+  get #leftMs(): number {
+    return this.#deadlineMs - Date.now();
   }
 
   #tellStop(reason: StopReason): void {
@@ -182,8 +204,12 @@ export class WorkerRun implements RunHandle {
   }
 }
 
-/** Of a worker that does not take secrets out of its texts only codes are kept. */
-const WITHHELD = '[withheld: its worker does not scrub]';
+/** Of a worker that does not take secrets out of its texts only codes of ours are kept: another is a text as well. */
+const withheld = ({ code, ...error }: NonNullable<Ended['error']>): NonNullable<Ended['error']> => ({
+  ...error,
+  code: isErrorCode(code) ? code : 'ERR_EXIT',
+  message: '[withheld: its worker does not scrub]',
+});
 
 export const ranBy = ({ name, version, digest }: Pick<WorkerIdentity, 'name' | 'version' | 'digest'>) => ({
   image_digest: digest,

@@ -8,7 +8,6 @@ import {
   type Found,
   type FromWorker,
   namespaceOf,
-  type Offer,
   parseFound,
   type Stop,
   toWorkers,
@@ -18,10 +17,10 @@ import {
 import type { Report } from '../../contract.ts';
 import { fingerprint } from '../../fingerprint.ts';
 import { RUN_LIMITS, type RunLimits } from '../../run-limits.ts';
-import type { Assignment, RunHandle, RuntimeAdapter } from '../../runtime.ts';
+import type { Assignment, RunHandle, RuntimeAdapter, Sought } from '../../runtime.ts';
 import { parseJson, WorkerDirectory } from './directory.ts';
 import { MESSAGES_PER_S, WorkerLine } from './line.ts';
-import { type Offering, offerUntilTaken } from './offering.ts';
+import { type Offered, type Offering, offerUntilTaken } from './offering.ts';
 import { ranBy, WorkerRun } from './run.ts';
 
 export interface WorkerRuntimeOptions {
@@ -56,7 +55,6 @@ type OnReport = (report: Report) => void;
  */
 export class WorkerRuntime implements RuntimeAdapter {
   readonly adapter = 'worker';
-  readonly outlivesDispatcher = true;
   readonly #connection: NatsConnection;
   readonly #limits: RunLimits;
   readonly #messagesPerS: number;
@@ -70,6 +68,8 @@ export class WorkerRuntime implements RuntimeAdapter {
   readonly #lines = new Map<string, WorkerLine>();
   readonly #runs = new Map<string, WorkerRun>();
   readonly #forgotten = new Set<string>();
+  /** Of everything that was run or sought here. */
+  readonly #namespaces = new Set<string>();
   readonly #offering: Offering;
   readonly #timer: NodeJS.Timeout;
 
@@ -97,13 +97,12 @@ export class WorkerRuntime implements RuntimeAdapter {
     const known = this.#runs.get(executionId);
     if (known !== undefined) return known;
     const run = this.#follow(executionId, processor.ref, deadlineMs, onReport);
-    const offer: Offer = {
+    const offer: Offered = {
       v: 1,
       execution_id: executionId,
       processor: processor.ref,
       job,
       secrets: processor.secrets.required,
-      timeout_ms: Math.max(1, deadlineMs - Date.now()),
       dispatcher: this.#dispatcher,
       contact_ms: this.#contactMs,
     };
@@ -111,22 +110,19 @@ export class WorkerRuntime implements RuntimeAdapter {
     return run;
   }
 
-  async find(
-    executionId: string,
-    deadlineMs: number,
-    onReport?: OnReport,
-    processor?: Processor,
-  ): Promise<RunHandle | undefined> {
+  async find({ executionId, processor, deadlineMs }: Sought, onReport?: OnReport): Promise<RunHandle | undefined> {
     const known = this.#runs.get(executionId);
     if (known !== undefined) {
       known.alsoTell(onReport);
       return known;
     }
-    if (this.#forgotten.has(executionId) || processor === undefined) return undefined;
-    const found = await this.#ask(executionId, namespaceOf(processor.ref));
+    if (this.#forgotten.has(executionId)) return undefined;
+    const namespace = namespaceOf(processor.ref);
+    this.#namespaces.add(namespace);
+    const found = await this.#ask(executionId, namespace);
     if (found === undefined) return undefined;
     const run = this.#follow(executionId, processor.ref, deadlineMs, onReport);
-    run.offeredOn(this.#lineTo(run.namespace, found.id));
+    run.offeredOn(this.#lineTo(namespace, found.id));
     run.accepted(found.by, found.running_ms);
     if (found.ended?.execution_id === executionId) run.heard(found.ended);
     return run;
@@ -136,7 +132,8 @@ export class WorkerRuntime implements RuntimeAdapter {
     const run = this.#runs.get(executionId);
     if (run === undefined) {
       const stop: Stop = { v: 1, execution_id: executionId, reason: 'killed' };
-      return this.#tellAll('stop', stop);
+      this.#tellAll('stop', stop);
+      return;
     }
     run.stop('killed');
     await run.wait();
@@ -182,6 +179,7 @@ export class WorkerRuntime implements RuntimeAdapter {
 
   #follow(executionId: string, ref: string, deadlineMs: number, onReport: OnReport | undefined): WorkerRun {
     this.#forgotten.delete(executionId);
+    this.#namespaces.add(namespaceOf(ref));
     const run = new WorkerRun({ executionId, ref, deadlineMs, limits: this.#limits, onReport });
     this.#runs.set(executionId, run);
     return run;
@@ -211,9 +209,10 @@ export class WorkerRuntime implements RuntimeAdapter {
   #keepContact(): void {
     const byLine = new Map<WorkerLine, WorkerRun[]>();
     for (const run of this.#runs.values()) {
-      if (run.line !== undefined && run.acceptedMs !== undefined) {
-        byLine.set(run.line, [...(byLine.get(run.line) ?? []), run]);
-      }
+      if (run.line === undefined || !run.isAccepted) continue;
+      const runs = byLine.get(run.line);
+      if (runs === undefined) byLine.set(run.line, [run]);
+      else runs.push(run);
     }
     for (const [line, runs] of byLine) void this.#contact(line, runs);
     for (const [key, line] of this.#lines) {
@@ -258,11 +257,13 @@ export class WorkerRuntime implements RuntimeAdapter {
     return found;
   }
 
-  /** Of a run that is not known here: whoever has it hears of it. */
-  async #tellAll(request: Extract<WorkersRequest, 'stop' | 'forget'>, body: Stop | Forget): Promise<void> {
-    if (this.#directory.namespaces.length === 0) await this.#directory.ask();
+  /**
+   * Of a run that is not known here: whoever has it hears of it. In a namespace of which nothing was run or sought here nobody does: its
+   * worker hears of no dispatcher then, and ends it.
+   */
+  #tellAll(request: Extract<WorkersRequest, 'stop' | 'forget'>, body: Stop | Forget): void {
     if (this.#connection.isClosed()) return;
-    for (const namespace of this.#directory.namespaces) {
+    for (const namespace of this.#namespaces) {
       this.#connection.publish(toWorkers(namespace, request), JSON.stringify(body));
     }
   }

@@ -1,0 +1,38 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NatsConnection } from '@nats-io/transport-node';
+
+const AGAIN_MS = 200;
+/** A busy process answers the server's greeting too late: that says nothing of its password. */
+const TOO_LATE = /timeout/i;
+
+/**
+ * A connection that waits for its server, and outlives restarts of it. Once it was there it is for ever: passwords are changed here and on
+ * the server one after the other.
+ * @throws TypeError for what is no URL, `AuthorizationError` of NATS when the password is refused from the first
+ */
+export async function connectTo(url: string, name: string): Promise<NatsConnection> {
+  // Of URL itself the error quotes what it was given, with its password.
+  if (!URL.canParse(url)) throw new TypeError('nats: expected nats://user:password@host:port');
+  const { connect, errors } = await import('@nats-io/transport-node');
+  const { host, username, password, protocol } = new URL(url);
+  const login = username === '' ? {} : { user: decodeURIComponent(username), pass: decodeURIComponent(password) };
+  const options = {
+    servers: host,
+    ...login,
+    ...(protocol === 'tls:' ? { tls: {} } : {}),
+    name,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: AGAIN_MS,
+    ignoreAuthErrorAbort: true,
+    // Else the client captures a stack for every request, in case it fails.
+    noAsyncTraces: true,
+  };
+  for (;;) {
+    try {
+      return await connect(options);
+    } catch (error) {
+      if (error instanceof errors.AuthorizationError && !TOO_LATE.test(error.message)) throw error;
+      await sleep(AGAIN_MS);
+    }
+  }
+}
