@@ -5,6 +5,10 @@ const AGAIN_MS = 200;
 /** A busy process answers the server's greeting too late: that says nothing of its password. */
 const TOO_LATE = /timeout/i;
 
+/** By its name: of a package that is loaded late its classes may be another copy's. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof Error && error.name === 'AuthorizationError' && !TOO_LATE.test(error.message);
+
 /**
  * A connection that waits for its server, and outlives restarts of it. Once it was there it is for ever: passwords are changed here and on
  * the server one after the other.
@@ -13,7 +17,7 @@ const TOO_LATE = /timeout/i;
 export async function connectTo(url: string, name: string): Promise<NatsConnection> {
   // Of URL itself the error quotes what it was given, with its password.
   if (!URL.canParse(url)) throw new TypeError('nats: expected nats://user:password@host:port');
-  const { connect, errors } = await import('@nats-io/transport-node');
+  const { connect } = await import('@nats-io/transport-node');
   const { host, username, password, protocol } = new URL(url);
   const login = username === '' ? {} : { user: decodeURIComponent(username), pass: decodeURIComponent(password) };
   const options = {
@@ -31,7 +35,7 @@ export async function connectTo(url: string, name: string): Promise<NatsConnecti
     try {
       return await connect(options);
     } catch (error) {
-      if (error instanceof errors.AuthorizationError && !TOO_LATE.test(error.message)) throw error;
+      if (isRefusal(error)) throw error;
       await sleep(AGAIN_MS);
     }
   }

@@ -36,8 +36,8 @@ export function scrubOf(job: Job, secretValues: ReadonlySet<string>): Scrub {
   };
 }
 
-/** Shorter forms of a value are too likely to be part of ordinary words. */
-const LEAST_VIEW = 4;
+/** What a shorter value looks like elsewhere is too likely to be part of ordinary words. */
+const LEAST_ENCODED = 4;
 const LEAST_LINE = 8;
 
 /** base64 of a value behind 0 to 2 bytes of something else: the characters that depend on the value alone. */
@@ -49,12 +49,13 @@ const base64Of = (bytes: Buffer): string[] =>
 
 /** How a value may stand in a text: as it is, by its lines, and as JSON, URLs, hex and base64 hold it. */
 function viewsOf(value: string): readonly string[] {
+  if (value.length < LEAST_ENCODED) return [value];
   const bytes = Buffer.from(value);
   const hex = bytes.toString('hex');
   const base64 = base64Of(bytes).flatMap((text) => [text, text.replaceAll('+', '-').replaceAll('/', '_')]);
   const encoded = [JSON.stringify(value).slice(1, -1), encodeURIComponent(value), hex, hex.toUpperCase(), ...base64];
   const lines = value.split(/\r?\n/).filter((line) => line.length >= LEAST_LINE);
-  return [...new Set([value, ...encoded.filter((view) => view.length >= LEAST_VIEW), ...lines])];
+  return [...new Set([value, ...encoded, ...lines])];
 }
 
 /** One report as one line: whatever the message holds, JSON keeps it on that line. */

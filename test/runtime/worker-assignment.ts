@@ -5,8 +5,12 @@ import { processor } from '../plan/admitted-plan.ts';
 
 let count = 0;
 
-/** An execution of its own that ends in a minute unless it is told otherwise. */
-export function assignment(ref = 'test/actor@1', params: Record<string, unknown> = {}, lastingMs = 60_000): Assignment {
+/** An execution of its own, with more time than any test has unless it is told otherwise. */
+export function assignment(
+  ref = 'test/actor@1',
+  params: Record<string, unknown> = {},
+  lastingMs = 3_600_000,
+): Assignment {
   count += 1;
   const id = executionId('plan', `fault-${count}`, 1);
   const deadlineMs = Date.now() + lastingMs;
