@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 
+type Transport = typeof import('@nats-io/transport-node');
+
 const AGAIN_MS = 200;
 /** A busy process answers the server's greeting too late: that says nothing of its password. */
 const TOO_LATE = /timeout/i;
 
-/** By its name: of a package that is loaded late its classes may be another copy's. */
+/** By its name: its class may be that of another copy of the package. */
 const isRefusal = (error: unknown): boolean =>
   error instanceof Error && error.name === 'AuthorizationError' && !TOO_LATE.test(error.message);
 
@@ -17,7 +19,9 @@ const isRefusal = (error: unknown): boolean =>
 export async function connectTo(url: string, name: string): Promise<NatsConnection> {
   // Of URL itself the error quotes what it was given, with its password.
   if (!URL.canParse(url)) throw new TypeError('nats: expected nats://user:password@host:port');
-  const { connect } = await import('@nats-io/transport-node');
+  const loaded: Transport & { readonly default?: Transport } = await import('@nats-io/transport-node');
+  // Bundlers may give a package in CommonJS as its default alone.
+  const { connect } = loaded.default ?? loaded;
   const { host, username, password, protocol } = new URL(url);
   const login = username === '' ? {} : { user: decodeURIComponent(username), pass: decodeURIComponent(password) };
   const options = {
