@@ -98,7 +98,7 @@ export const withDefaults = (file: ProcessorFile): Processor => ({
 });
 
 /** Why nothing could be started for a processor. */
-export function startFaults({ adapters, image, entrypoint }: ProcessorFile): Fault[] {
+export function unstartableFaults({ adapters, image, entrypoint }: ProcessorFile): Fault[] {
   const starter = adapters.find((adapter) => adapter !== 'worker');
   if (starter === undefined) return [];
   return Object.entries({ image, entrypoint })

@@ -8,7 +8,7 @@ import {
   type Processor,
   type ProcessorFile,
   ProcessorSchema,
-  startFaults,
+  unstartableFaults,
   withDefaults,
 } from '../plan/registry.ts';
 import type { ReadResult } from '../schema/json-text.ts';
@@ -39,7 +39,7 @@ function paramsFaults(processor: ProcessorFile): readonly Fault[] {
 /** What no schema says: whether it can be used, and whether what it does can be written. */
 const processorFaults = (file: ProcessorFile): Fault[] => [
   ...paramsFaults(file),
-  ...startFaults(file),
+  ...unstartableFaults(file),
   ...processorSizeFaults(withDefaults(file)),
 ];
 

@@ -108,7 +108,7 @@ test('behind a newer event what does not link is foreign still, and what would b
 });
 
 test('what stands before a newer event in its commit counts', () => {
-  const newer = otherwise(SCHEDULED, { v: 2 });
+  const newer = otherwise(SCHEDULED, { v: 3 });
   const { said, reading } = read([must(RESERVED), newer]);
   assert.equal(said, ['linked 1']);
   assert.is(standingOf(reading), 'newer from 4');
