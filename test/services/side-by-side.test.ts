@@ -100,8 +100,8 @@ async function settled(planId: string): Promise<Event> {
 }
 
 const isNewForm = ({ kind, v }: Event): boolean =>
-  kind === 'plan.reviewed' || (kind === 'execution.scheduled' && v === 2);
-const isOldForm = ({ kind, v }: Event): boolean => kind === 'execution.scheduled' && v === 1;
+  kind === 'plan.reviewed' || (kind === 'execution.scheduled' && v === 3);
+const isOldForm = ({ kind, v }: Event): boolean => kind === 'execution.scheduled' && v === 2;
 
 /** Steps one behind the other; the first takes so long. */
 const chainPlan = (planId: string, steps: number, firstMs: number) => ({
