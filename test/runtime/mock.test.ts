@@ -52,15 +52,15 @@ for (const parked of [false, true]) {
     const id = executionId('plan', 'forgotten', 1);
     const [deadlineMs, secrets] = [Date.now() + 60_000, {}];
     const job = { params: { mode: 'hang' }, inputs: {}, outputs: {} } as unknown as Job;
+    const assignment = { executionId: id, processor: actor, job, secrets, deadlineMs };
     try {
       await new Promise<void>((resolve, reject) => {
-        const assignment = { executionId: id, processor: actor, job, secrets, deadlineMs };
         runtime.run(assignment, () => resolve()).catch(reject);
       });
       const { pid = 0 } = (await new RunFolder(path.join(stateDir, 'runs'), id).process()) ?? {};
       assert.ok(await isAlive(pid));
       await runtime.forget(id);
-      assert.is(await runtime.find(id, deadlineMs), undefined);
+      assert.is(await runtime.find(assignment), undefined);
       // A signal is sent, not awaited: the test's own timeout bounds this.
       while (await isAlive(pid)) await new Promise((resolve) => setImmediate(resolve));
     } finally {
