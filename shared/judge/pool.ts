@@ -1,6 +1,7 @@
 import { Turns } from '../async/turns.ts';
 import { IsomorphError } from '../errors/isomorph-error.ts';
 import { FairPlaces } from './fair-places.ts';
+import { Overruns } from './overruns.ts';
 import type { Answer, Question } from './question.ts';
 import { MAX_KILLS, Suspects } from './suspects.ts';
 import { JudgeWorker } from './worker.ts';
@@ -97,7 +98,7 @@ class Lane {
     } else if (answer.kind === 'exceeded' && answer.limit !== 'depth') {
       exceeded(asker, one, answer);
     } else {
-      suspects.answered(one.question);
+      suspects.answered(one.question, answer);
       one.resolve(answer);
     }
   }
@@ -116,6 +117,8 @@ export interface JudgePoolOptions {
   readonly start?: StartWorker;
   /** Costly questions of all askers at once. Default: as many as ask. */
   readonly mostSlow?: number;
+  /** Monotonic. */
+  readonly nowMs?: () => number;
 }
 
 /**
@@ -124,10 +127,13 @@ export interface JudgePoolOptions {
  */
 export class JudgePool {
   readonly #suspects = new Suspects();
+  readonly #overruns: Overruns;
   readonly #slow: Lane;
   readonly #quick: Lane;
 
-  constructor({ start = () => new JudgeWorker(), mostSlow = Number.POSITIVE_INFINITY }: JudgePoolOptions = {}) {
+  constructor(options: JudgePoolOptions = {}) {
+    const { start = () => new JudgeWorker(), mostSlow = Number.POSITIVE_INFINITY } = options;
+    this.#overruns = new Overruns(options.nowMs ?? (() => performance.now()));
     const shared = { start, suspects: this.#suspects };
     this.#slow = new Lane({
       ...shared,
@@ -141,6 +147,7 @@ export class JudgePool {
       places: undefined,
       exceeded: (asker, one) => {
         this.#suspects.slow(one.question);
+        this.#overruns.note(asker, one.question);
         this.#slow.add(asker, one);
       },
     });
@@ -149,8 +156,11 @@ export class JudgePool {
 
   /** @param asker whose question it is, such as a plan: askers take turns, and have at most `MAX_SLOW` costly ones at once */
   ask(asker: string, question: Question): Promise<Answer> {
+    const known = this.#suspects.answerTo(question);
+    if (known !== undefined) return Promise.resolve(known);
     // One that was refused its place costs nothing when it is asked again.
-    const lane = this.#suspects.isSlow(question) ? this.#slow : this.#quick;
+    const isDear = this.#suspects.isSlow(question) || this.#overruns.areMany(asker, question);
+    const lane = isDear ? this.#slow : this.#quick;
     return new Promise((resolve, reject) => lane.add(asker, { question, resolve, reject }));
   }
 

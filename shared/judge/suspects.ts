@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { cidOf } from '../hash/cid.ts';
-import type { Question } from './question.ts';
+import type { Answer, Question } from './question.ts';
 
 /**
  * How often in a row the judge of one question may be killed from outside: once or twice somebody did it, so often it is the
@@ -8,7 +8,9 @@ import type { Question } from './question.ts';
  */
 export const MAX_KILLS = 8;
 
-const REMEMBERED = 1_000;
+/** Of answers, as JSON, beside their keys. */
+const REMEMBERED_CHARACTERS = 4 * 1024 * 1024;
+const KEY_CHARACTERS = 100;
 /** What was long ago is not in a row. */
 const REMEMBERED_MS = 3_600_000;
 
@@ -16,6 +18,8 @@ interface Suspect {
   /** It needs more than the quick lane gives. */
   readonly isSlow: boolean;
   readonly kills: number;
+  /** What the slow lane found: a plan of many such questions may be handed back after each, and goes on from there. */
+  readonly answer: Answer | undefined;
 }
 
 /** A question by what it asks of what, without the bytes of its evidence: the same when its message comes again. */
@@ -27,26 +31,37 @@ function keyOf(question: Question): string {
 
 /** What is known of questions that were not answered at once, for when they are asked again. */
 export class Suspects {
-  readonly #known = new LRUCache<string, Suspect>({ max: REMEMBERED, ttl: REMEMBERED_MS });
+  readonly #known = new LRUCache<string, Suspect>({
+    maxSize: REMEMBERED_CHARACTERS,
+    sizeCalculation: ({ answer }) => KEY_CHARACTERS + (answer === undefined ? 0 : JSON.stringify(answer).length),
+    ttl: REMEMBERED_MS,
+  });
+
+  answerTo(question: Question): Answer | undefined {
+    return this.#find(question)?.answer;
+  }
 
   isSlow(question: Question): boolean {
     return this.#find(question)?.isSlow === true;
   }
 
   slow(question: Question): void {
-    this.#known.set(keyOf(question), { kills: 0, ...this.#find(question), isSlow: true });
+    this.#known.set(keyOf(question), { kills: 0, answer: undefined, ...this.#find(question), isSlow: true });
   }
 
   /** Whether that was once too often. */
   killed(question: Question): boolean {
     const before = this.#find(question);
     const kills = (before?.kills ?? 0) + 1;
-    this.#known.set(keyOf(question), { isSlow: before?.isSlow === true, kills });
+    this.#known.set(keyOf(question), { isSlow: before?.isSlow === true, kills, answer: undefined });
     return kills >= MAX_KILLS;
   }
 
-  answered(question: Question): void {
-    if (this.#known.size > 0) this.#known.delete(keyOf(question));
+  answered(question: Question, answer: Answer): void {
+    const before = this.#find(question);
+    if (before === undefined) return;
+    if (before.isSlow) this.#known.set(keyOf(question), { isSlow: true, kills: 0, answer });
+    else this.#known.delete(keyOf(question));
   }
 
   /** Nearly always there is none, and a question of 16 MiB is not hashed for that. */

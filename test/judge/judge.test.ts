@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { delay } from '../../shared/async/delay.ts';
 import type { Fault, IsomorphError } from '../../shared/errors/isomorph-error.ts';
+import { cidOf } from '../../shared/hash/cid.ts';
 import { Judge, type JudgedPredicate } from '../../shared/judge/judge.ts';
 import { MAX_KILLS, MAX_SLOW } from '../../shared/judge/pool.ts';
 import type { SentEvidence } from '../../shared/judge/question.ts';
@@ -20,7 +21,7 @@ const PATH = '/artifacts/inputs/x.json';
 const PARENT = fileURLToPath(new URL('./parent-main.ts', import.meta.url));
 
 const documentOf = (text: string): SentEvidence => ({
-  artifacts: [[PATH, { cid: 'blake3:00', size: text.length, bytes: Buffer.from(text) }]],
+  artifacts: [[PATH, { cid: cidOf(text), size: text.length, bytes: Buffer.from(text) }]],
   series: [],
 });
 

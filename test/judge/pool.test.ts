@@ -71,4 +71,48 @@ test('a question that was slow is asked in the slow lane at once: one that finds
   assert.equal(limits, [100, MAX_CPU_MS, MAX_CPU_MS]);
 });
 
+/** A pool whose questions take `costOf` ms of CPU, and what was asked in which lane. */
+function costing(costOf: (pointer: string) => number) {
+  const asked: string[] = [];
+  let nowMs = 0;
+  const ask = async (one: Question, limitMs: number): Promise<Answer> => {
+    const { pointer } = one as Extract<Question, { kind: 'call' }>;
+    asked.push(`${pointer} ${limitMs === MAX_CPU_MS ? 'slow' : 'quick'}`);
+    if (costOf(pointer) > limitMs) return { kind: 'exceeded', limit: 'time' };
+    return { kind: 'faults', faults: [{ code: 'ERR_PREDICATE', message: 'found', pointer }] };
+  };
+  const pool = new JudgePool({ start: () => ({ isAlive: true, end: () => undefined, ask }), nowMs: () => nowMs });
+  const judged = async (asker: string, pointer: string, kind: Question['kind'] = 'call'): Promise<Answer> =>
+    pool.ask(asker, { kind, call: {}, pointer } as unknown as Question);
+  return {
+    judged,
+    pass: (ms: number) => {
+      nowMs += ms;
+    },
+    taken: () => asked.splice(0),
+  };
+}
+
+test('what the slow lane has answered is answered at once when it is asked again: a plan that was handed back goes on', async () => {
+  const { judged, taken } = costing(() => 300);
+  const first = await judged('p', '/0');
+  assert.equal(taken(), ['/0 quick', '/0 slow']);
+  assert.equal(await judged('p', '/0'), first);
+  assert.equal(taken(), []);
+});
+
+test('who ends the quick worker three times asks in the slow lane for ten seconds, and nobody else does', async () => {
+  const { judged, taken, pass } = costing((pointer) => (pointer.startsWith('/dear') ? 300 : 1));
+  for (const n of [1, 2, 3]) await judged('mallory', `/dear/${n}`);
+  taken();
+  await judged('mallory', '/dear/4');
+  await judged('mallory', '/cheap');
+  await judged('mallory', '/cheap', 'value');
+  await judged('alice', '/cheap');
+  assert.equal(taken(), ['/dear/4 slow', '/cheap slow', '/cheap quick', '/cheap quick']);
+  pass(10_001);
+  await judged('mallory', '/cheap');
+  assert.equal(taken(), ['/cheap quick']);
+});
+
 test.run();

@@ -6,8 +6,8 @@ const DESCRIPTORS_VARY = 24;
 /** Caches of plans fill by less than this a round. */
 const HEAP_MB_A_ROUND = 0.5;
 const RSS_MB_A_ROUND = 24;
-/** So many rounds in a row must have grown. */
-const ROUNDS = 3;
+/** So many rounds in a row must have grown: code that is compiled as it is first used grows for three. */
+const ROUNDS = 5;
 
 /** Of one copy, as long as one process of it lived. */
 export class History {
