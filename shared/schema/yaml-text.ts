@@ -18,9 +18,6 @@ import { MAX_JSON_DEPTH, type ReadResult, readJson, survivesDouble } from './jso
 const MAX_ALIASED = 1_000;
 const MAX_FAULTS = 20;
 
-/** Kinds of values that JSON has too, by the tags that YAML's core schema gives them. */
-const JSON_TAGS = /^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/;
-
 interface YamlReading {
   readonly lines: LineCounter;
   readonly faults: Fault[];
@@ -84,8 +81,9 @@ function check(document: Document, reading: YamlReading): void {
       tell(reading, one, 'it is too deep', `at most ${MAX_JSON_DEPTH} lists and mappings in each other`);
       return visit.BREAK;
     }
+    // Only a tag that is written stands at its node: one such as !!str would make a value another than it looks.
     const { tag } = one as { tag?: string };
-    if (tag !== undefined && !JSON_TAGS.test(tag)) {
+    if (tag !== undefined) {
       tell(reading, one, `JSON has no ${tag.replace('tag:yaml.org,2002:', '!!')}`, 'a value without a tag');
       return visit.SKIP;
     }

@@ -48,6 +48,27 @@ test('tags, names that are no text and names that are there twice are refused wi
   assert.match(refused('a: [1').join(), /^ERR_NOT_YAML line 1/);
 });
 
+const TAGGED: readonly [text: string, fault: string][] = [
+  ['a: !!str 3', 'line 1, column 10: JSON has no !!str'],
+  ['a: !!int 3', 'line 1, column 10: JSON has no !!int'],
+  ['a: !!float 3', 'line 1, column 4: Unresolved tag: tag:yaml.org,2002:float'],
+  ['a: !!bool true', 'line 1, column 11: JSON has no !!bool'],
+  ['a: 1\nb: !!null', 'line 2, column 10: JSON has no !!null'],
+  ['a: !!map {}', 'line 1, column 10: JSON has no !!map'],
+  ['a: !!seq\n  - 1', 'line 2, column 3: JSON has no !!seq'],
+  ['a: ! 3', 'line 1, column 6: JSON has no !'],
+  ['a: ! [3]', 'line 1, column 6: JSON has no !!seq'],
+  ['!!str a: 3', 'line 1, column 7: JSON has no !!str'],
+  ['a: [{b: &b !!str 3}]', 'line 1, column 18: JSON has no !!str'],
+  ['--- !!map\na: 1', 'line 2, column 1: JSON has no !!map'],
+  ['a: !<tag:yaml.org,2002:int> 3', 'line 1, column 29: JSON has no !!int'],
+  ['%TAG ! tag:yaml.org,2002:\n---\na: !int 3', 'line 3, column 9: JSON has no !!int'],
+];
+
+test('every tag that is written is refused, also one of a kind that JSON has', () => {
+  for (const [text, fault] of TAGGED) assert.equal(refused(text), [`ERR_NOT_YAML ${fault}`], text);
+});
+
 test('aliases that stand for too much are refused, also those that stand for themselves', () => {
   const levels = 'abcdefgh'.split('').map((name, index, names) => {
     const before = index === 0 ? 'x' : `*${names[index - 1]}`;
