@@ -14,7 +14,7 @@ function endOfQuoted(sql: string, at: number): number | undefined {
   const two = sql.slice(at, at + 2);
   if (two === '--') return endOfMatch(sql, at, /[^\n\r]*/y);
   if (two === '/*') return endOfComment(sql, at);
-  if (/^[eE]'$/.test(two)) return endOfMatch(sql, at + 1, /'(?:[^'\\]|\\[\s\S]|'')*'?/y);
+  if (/^[eE]'$/.test(two)) return endOfEscaped(sql, at + 1);
   if (sql[at] === "'") return endOfMatch(sql, at, /'(?:[^']|'')*'?/y);
   if (sql[at] === '"') return endOfMatch(sql, at, /"(?:[^"]|"")*"?/y);
   DOLLAR_TAG.lastIndex = at;
@@ -27,6 +27,21 @@ function endOfQuoted(sql: string, at: number): number | undefined {
 function endOfMatch(sql: string, at: number, sticky: RegExp): number {
   sticky.lastIndex = at;
   return at + (sticky.exec(sql)?.[0].length ?? 0);
+}
+
+/** White space and `--` comments that a literal may go on after; a newline has to be among them (scan.l: quotecontinue). */
+const BETWEEN_PARTS = /(?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*(?=')/y;
+
+/**
+ * `E'a'`, a newline and `'b\''` are one literal, and its backslashes escape to its end. Literals of the other kinds go on
+ * likewise, but there a part reads as a literal of its own would.
+ */
+function endOfEscaped(sql: string, quote: number): number {
+  for (let at = quote; ; ) {
+    const end = endOfMatch(sql, at, /'(?:[^'\\]|\\[\s\S]|'')*'?/y);
+    at = endOfMatch(sql, end, BETWEEN_PARTS);
+    if (!/[\n\r]/.test(sql.slice(end, at))) return end;
+  }
 }
 
 /** Postgres nests them. */

@@ -203,6 +203,18 @@ test('it asks for a password, and refuses whatever only a superuser may', async 
     "select 1; set session_authorization = 'postgres'",
     'set "session_authorization" to postgres',
     "select '\\'; reset session authorization; --'",
+    "select E'a'\n'b\\''; set session authorization postgres; --'",
+    "select e'a' -- so\n\f--\r'b\\''\t\n '\\''; set session authorization postgres; --'",
+    // Where a literal does not go on, the next one has no escapes.
+    "do E'a' 'b\\'; set session authorization postgres; --'",
+    "select E'a' /*\n*/ || 'b\\'; set session authorization postgres; --'",
+    "select 'a'\n'b\\'; set session authorization postgres; --'",
+    "select U&'a'\n'b\\\\'; set session authorization postgres; --'",
+    "select N'a'\n'b\\'; set session authorization postgres; --'",
+    "select B'1'\n'0'; set session authorization postgres; --'",
+    "select X'1'\n'0'; set session authorization postgres; --'",
+    "select $a$ $b$a$ as x; set session authorization postgres; --'",
+    "select 'a' /* /* */ */; set session authorization postgres; --'",
     'discard all',
     'set role postgres',
   ];
