@@ -74,9 +74,12 @@ const percentDecoded = (view: CodeView): CodeView =>
 const hexDigits = (view: CodeView): CodeView =>
   rewritten(view, /[A-F]+|[ :\r\n]+/g, ([match]) => (/[A-F]/.test(match) ? match.toLowerCase() : ''));
 
-/** In the usual alphabet, without line breaks. */
-const base64Characters = (view: CodeView): CodeView =>
-  rewritten(view, /-|_|[\r\n]+/g, ([match]) => (match === '-' ? '+' : match === '_' ? '/' : ''));
+/** In the usual alphabet with `plus` as its 62nd character, without line breaks. */
+const base64Characters = (view: CodeView, plus: string): CodeView =>
+  rewritten(view, /-|_|[\r\n]+/g, ([match]) => (match === '-' ? plus : match === '_' ? '/' : ''));
+
+/** A `+` that comes out from below the URL-encoding, as of `%5Cu002B`, is a space like the others. */
+const withSpaces = (view: CodeView): CodeView => ({ ...view, text: view.text.replaceAll('+', ' ') });
 
 export interface DecodedView {
   readonly decoded: CodeView;
@@ -98,10 +101,13 @@ export function decodedViews(source: CodeView): readonly DecodedView[] {
     layer = next.filter(([view]) => !views.has(view));
     for (const [view, hasSpaces] of layer) views.set(view, hasSpaces);
   }
-  return [...views].map(([decoded, hasSpaces]) => ({
-    decoded,
-    hasSpaces,
-    hex: () => hexDigits(decoded),
-    base64: () => base64Characters(decoded),
-  }));
+  return [...views].map(([view, hasSpaces]) => {
+    const decoded = hasSpaces ? withSpaces(view) : view;
+    return {
+      decoded,
+      hasSpaces,
+      hex: () => hexDigits(decoded),
+      base64: () => base64Characters(decoded, hasSpaces ? ' ' : '+'),
+    };
+  });
 }

@@ -11,8 +11,8 @@ import { type CodeView, decodedViews, identityView } from './scrub-views.ts';
 export const MIN_SECRET_CHARACTERS = 4;
 /** Lines and JSON fields of a value are looked for by themselves from this length on. */
 const MIN_PART_CHARACTERS = 8;
-/** Bytes of text that one byte of a value may take in the longest form: `%5C%75%30%30%36%31`. */
-const LONGEST_FORM = 20;
+/** Bytes of text that one byte of a value may take in the longest form: hex digits and a colon, `%2536%2531%253a`, with each byte URL-encoded. */
+const LONGEST_FORM = 28;
 const SLACK = 32;
 
 /** Text of one form to look for; base64 shares its first and last character with what stands beside it. */
@@ -36,6 +36,7 @@ interface Needles {
   readonly spaced: NeedleSet;
   readonly hex: NeedleSet;
   readonly base64: NeedleSet;
+  readonly spacedBase64: NeedleSet;
   readonly longest: number;
 }
 
@@ -85,11 +86,15 @@ function needlesOf(secrets: Readonly<Record<string, string>>): Needles {
     partsOf(value).map((part) => ({ name, bytes: Buffer.from(part, 'utf8') })),
   );
   const whole = (name: string, text: string): Needle => ({ name, text, sharesBefore: false, sharesAfter: false });
+  const spaced = (needle: Needle): Needle => ({ ...needle, text: needle.text.replaceAll('+', ' ') });
+  const plain = parts.map(({ name, bytes }) => whole(name, bytes.toString('latin1')));
+  const base64 = parts.flatMap(({ name, bytes }) => [0, 1, 2].map((offset) => base64Needle(name, bytes, offset)));
   return {
-    plain: setOf(parts.map(({ name, bytes }) => whole(name, bytes.toString('latin1')))),
-    spaced: setOf(parts.map(({ name, bytes }) => whole(name, bytes.toString('latin1').replaceAll('+', ' ')))),
+    plain: setOf(plain),
+    spaced: setOf(plain.map(spaced)),
     hex: setOf(parts.map(({ name, bytes }) => whole(name, bytes.toString('hex')))),
-    base64: setOf(parts.flatMap(({ name, bytes }) => [0, 1, 2].map((offset) => base64Needle(name, bytes, offset)))),
+    base64: setOf(base64),
+    spacedBase64: setOf(base64.map(spaced)),
     longest: parts.reduce((most, { bytes }) => Math.max(most, bytes.byteLength), 0),
   };
 }
@@ -107,8 +112,9 @@ function overlap(first: string, second: string): number {
   return borders[text.length - 1] ?? 0;
 }
 
+/** A space may stand for a `+`. */
 const isBase64 = (character: string | undefined): boolean =>
-  character !== undefined && /[A-Za-z0-9+/=]/.test(character);
+  character !== undefined && /[A-Za-z0-9+/= ]/.test(character);
 
 /** Which ends of a text may have lost what was beyond them. */
 interface Cut {
@@ -161,7 +167,7 @@ function spansOf(source: string, needles: Needles, cut: Cut): Span[] {
     const sets: [CodeView, NeedleSet][] = [
       [decoded, hasSpaces ? needles.spaced : needles.plain],
       [hex(), needles.hex],
-      [base64(), needles.base64],
+      [base64(), hasSpaces ? needles.spacedBase64 : needles.base64],
     ];
     return sets.flatMap(([view, set]) => [findIn(view, set), cutSpans(view, set, cut)]);
   });

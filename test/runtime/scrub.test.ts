@@ -72,6 +72,58 @@ for (const [form, encode] of Object.entries(FORMS)) {
   });
 }
 
+/** What base64 and hex of it, or the value itself, are written in; System.Text.Json escapes a `+` too. */
+const LAYERS: Readonly<Record<string, (value: string) => string>> = {
+  none: (value) => value,
+  JSON: JSON.stringify,
+  'ASCII JSON': asciiJson,
+  'JSON of .NET': (value) => asciiJson(value).replaceAll('+', '\\u002B'),
+  inspect: (value) => inspect(value),
+  URL: encodeURIComponent,
+  form: (value) => new URLSearchParams({ v: value }).toString().slice(2),
+  bytes: everyByteEncoded,
+};
+
+const INNER: Readonly<Record<string, (value: string) => string>> = {
+  raw: (value) => value,
+  base64,
+  'base64 after a byte': (value) => base64(`>${value}~`),
+  'base64 after two': (value) => base64(`>>${value}~~`),
+  base64url: (value) => Buffer.from(`>${value}~`).toString('base64url'),
+  'base64 in lines': (value) => base64(value).replace(/.{9}/g, '$&\r\n'),
+  hex,
+  'hex with colons': (value) =>
+    hex(value)
+      .toUpperCase()
+      .replace(/(..)(?=.)/g, '$1:'),
+  'hex with spaces': (value) => hex(value).replace(/(..)(?=.)/g, '$1 '),
+};
+
+test('every spelling inside two others is found, also where base64 or the value holds a plus', () => {
+  for (const value of ['ab~cd~efgh~12', 'p>w>secret?pass>12', 'a b+c/d"&é\\n+', '++++++++', 'ûûûûûûû>>>???~~~']) {
+    const scrubber = scrubberOf({ S: value });
+    for (const [innerName, inner] of Object.entries(INNER)) {
+      for (const [firstName, first] of Object.entries(LAYERS)) {
+        for (const [secondName, second] of Object.entries(LAYERS)) {
+          const form = second(first(inner(value)));
+          const clean = scrubber.text(`x ${form} end`);
+          const what = `${value}: ${innerName} in ${firstName} in ${secondName}: ${clean}`;
+          assert.ok(clean.includes('[secret S]'), what);
+          // Of base64, padding and what is of the bytes beside the value alone may stay.
+          if (!innerName.startsWith('base64')) assert.equal(leftOf(clean, form), [], what);
+          if (value === 'ab~cd~efgh~12')
+            assert.not(streamed(scrubber, `${'.'.repeat(1_000)}${form}`, [97]).includes(form), what);
+        }
+      }
+    }
+  }
+});
+
+test('base64 with a plus, URL-encoded, goes with what it shares and no more', () => {
+  const scrubber = scrubberOf({ S: 'ab~cd~efgh~12' });
+  assert.is(scrubber.text('x=YWJ%2BY2R%2BZWZnaH4xMg%3D%3D end'), 'x=[secret S]%3D%3D end');
+});
+
 test('what holds no value stays as it is, byte for byte', () => {
   const scrubber = scrubberOf({ TOKEN, KEY: 'c2VjcmV0' });
   const bytes = Uint8Array.from({ length: 70_000 }, (_, index) => (index * 31 + (index >> 8)) % 256);
