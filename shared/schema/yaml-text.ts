@@ -9,6 +9,7 @@ import {
   type Node,
   parseDocument,
   visit,
+  type YAMLMap,
 } from 'yaml';
 import { type Fault, fault } from '../errors/isomorph-error.ts';
 import { endOfJson } from './json-place.ts';
@@ -51,26 +52,46 @@ function isSame(value: number, source: string): boolean {
   );
 }
 
+/** What stands for what, as far as a document was looked through; to ask the parser is to look through all of it each time. */
+interface Aliases {
+  readonly anchors: Map<string, Node>;
+  readonly targets: Map<Node, Node>;
+  readonly sizes: Map<Node, number>;
+}
+
 /** How many nodes an alias stands for, in it and in the aliases inside it; known ones are not counted again. */
-function sizeOf(node: Node, document: Document, known: Map<Node, number>): number {
-  const before = known.get(node);
+function sizeOf(node: Node, aliases: Aliases): number {
+  const before = aliases.sizes.get(node);
   if (before !== undefined) return before;
   // A node that holds itself has no end.
-  known.set(node, Number.POSITIVE_INFINITY);
+  aliases.sizes.set(node, Number.POSITIVE_INFINITY);
   let size = 0;
   visit(node, (_, inner) => {
     size += 1;
-    if (!isAlias(inner)) return undefined;
-    const target = inner.resolve(document);
-    if (target !== undefined) size += sizeOf(target as Node, document, known);
+    const target = inner === null ? undefined : aliases.targets.get(inner as Node);
+    if (target !== undefined) size += sizeOf(target, aliases);
     return undefined;
   });
-  known.set(node, size);
+  aliases.sizes.set(node, size);
   return size;
 }
 
+/** The names of a mapping; the parser would compare each with all before it. */
+function checkNames(reading: YamlReading, map: YAMLMap): void {
+  const names = new Set<string>();
+  for (const { key } of map.items) {
+    const node = (key ?? map) as Node;
+    if (!isScalar(key) || typeof key.value !== 'string') {
+      tell(reading, node, 'a name that is no text', 'a string, quoted where it looks like something else');
+    } else if (names.has(key.value)) {
+      tell(reading, node, `the name ${JSON.stringify(key.value.slice(0, 40))} is there twice`, 'each name once');
+    } else names.add(key.value);
+    if (reading.faults.length >= MAX_FAULTS) return;
+  }
+}
+
 function check(document: Document, reading: YamlReading): void {
-  const sizes = new Map<Node, number>();
+  const aliases: Aliases = { anchors: new Map(), targets: new Map(), sizes: new Map() };
   let aliased = 0;
   visit(document, (_, node, path) => {
     if (reading.faults.length >= MAX_FAULTS) return visit.BREAK;
@@ -82,32 +103,26 @@ function check(document: Document, reading: YamlReading): void {
       return visit.BREAK;
     }
     // Only a tag that is written stands at its node: one such as !!str would make a value another than it looks.
-    const { tag } = one as { tag?: string };
+    const { tag, anchor } = one as { tag?: string; anchor?: string };
     if (tag !== undefined) {
       tell(reading, one, `JSON has no ${tag.replace('tag:yaml.org,2002:', '!!')}`, 'a value without a tag');
       return visit.SKIP;
     }
+    if (anchor !== undefined) aliases.anchors.set(anchor, one);
     if (isAlias(node)) {
-      const target = node.resolve(document);
-      if (target === undefined)
+      const target = aliases.anchors.get(node.source);
+      if (target === undefined) {
         tell(reading, one, `nothing before it is called &${node.source}`, 'an alias of something before it');
-      aliased += target === undefined ? 0 : sizeOf(target as Node, document, sizes);
+        return undefined;
+      }
+      aliases.targets.set(one, target);
+      aliased += sizeOf(target, aliases);
       if (aliased > MAX_ALIASED) {
         tell(reading, one, 'aliases stand for too much', `at most ${MAX_ALIASED} values by aliases`);
         return visit.BREAK;
       }
     }
-    if (isMap(node)) {
-      for (const { key } of node.items) {
-        if (!isScalar(key) || typeof key.value !== 'string')
-          tell(
-            reading,
-            (key ?? node) as Node,
-            'a name that is no text',
-            'a string, quoted where it looks like something else',
-          );
-      }
-    }
+    if (isMap(node)) checkNames(reading, node);
     checkScalar(reading, one);
     return undefined;
   });
@@ -147,6 +162,8 @@ export function readYaml(text: string): ReadResult<unknown> {
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
+    // Judged in `checkNames`, in time in proportion to the text.
+    uniqueKeys: false,
     intAsBigInt: false,
     logLevel: 'error',
   });

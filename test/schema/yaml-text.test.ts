@@ -79,6 +79,18 @@ test('aliases that stand for too much are refused, also those that stand for the
   assert.equal(refused('a: &a {b: 1}\nc: [*a, *a, *a]'), []);
 });
 
+test('mappings of many names and texts of many anchors are read: what is quadratic would not end here', () => {
+  const names = Array.from({ length: 50_000 }, (_, at) => `k${at}`);
+  const pairs = names.map((name) => `${name}: 1`);
+  assert.equal(refused(`${pairs.join('\n')}\nk7: 2`), [
+    'ERR_NOT_YAML line 50001, column 1: the name "k7" is there twice',
+  ]);
+  assert.is(refused('a: 1\n'.repeat(2_000)).length, 20);
+  assert.is(refused(`x: [${'*a, '.repeat(2_000)}]`).length, 20);
+  const anchored = names.map((name) => `&${name} 1`);
+  assert.ok(readYaml(`x: [${anchored.join(', ')}, ${names.slice(0, 900).map((name) => `*${name} `)}]`).ok);
+});
+
 test('what is empty is nothing, and an alias of nothing is told', () => {
   for (const text of ['', '# only a comment', '---', '-']) assert.ok(readYaml(text).ok, text);
   assert.match(refused('plan_id: *x').join(), /^ERR_NOT_YAML line 1, column 10: nothing before it is called &x$/);
