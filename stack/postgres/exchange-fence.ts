@@ -14,6 +14,8 @@ const OPENING = new Set([...'PBDECHd'].map((letter) => letter.charCodeAt(0)));
 /** Sync and Query end one: the session answers ReadyForQuery. */
 const ENDING = new Set([...'SQ'].map((letter) => letter.charCodeAt(0)));
 
+const QUERY = 'Q'.charCodeAt(0);
+
 const SYNC_MESSAGE = Uint8Array.of('S'.charCodeAt(0), 0, 0, 0, 4);
 
 /** What Postgres refuses to the session as it is: in the place of what would make it the superuser's again. */
@@ -41,10 +43,18 @@ export function fenceExchanges(db: PGlite, onBroken: (thrown: unknown) => void):
   const execProtocolRawStream: PGlite['execProtocolRawStream'] = async (received, options) => {
     const message = guarded(received);
     const [type = 0] = message;
+    // Inside a sequence that failed Postgres skips it.
+    const mustAnswer = type === QUERY && !open;
     if (OPENING.has(type)) open = true;
     else if (ENDING.has(type)) open = false;
     try {
-      await db.execProtocolRawStream(message, options);
+      let answered = false;
+      const onRawData = (data: Uint8Array): void => {
+        answered = true;
+        options.onRawData(data);
+      };
+      await db.execProtocolRawStream(message, { ...options, onRawData });
+      if (mustAnswer && !answered) throw new Error('the session has not answered a query');
     } catch (thrown) {
       onBroken(thrown);
       throw thrown;

@@ -4,10 +4,12 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect as connectSocket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 import * as assert from 'uvu/assert';
 import type { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { ensureDataFolder } from '../../stack/postgres/data-folder.ts';
+import { fenceExchanges } from '../../stack/postgres/exchange-fence.ts';
 import { openPostgres } from '../../stack/postgres/open.ts';
 import { guardSocket } from '../../stack/postgres/password-gate.ts';
 import { type PgliteHandle, startPglite } from '../../stack/postgres/pglite.ts';
@@ -204,7 +206,7 @@ test('it asks for a password, and refuses whatever only a superuser may', async 
     'set "session_authorization" to postgres',
     "select '\\'; reset session authorization; --'",
     "select E'a'\n'b\\''; set session authorization postgres; --'",
-    "select e'a' -- so\n\f--\r'b\\''\t\n '\\''; set session authorization postgres; --'",
+    "select e'a' -- so\n\f--\r'b'\t\n '\\''; set session authorization postgres; --'",
     // Where a literal does not go on, the next one has no escapes.
     "do E'a' 'b\\'; set session authorization postgres; --'",
     "select E'a' /*\n*/ || 'b\\'; set session authorization postgres; --'",
@@ -227,6 +229,23 @@ test('it asks for a password, and refuses whatever only a superuser may', async 
   const { rows } = await pool.query("select session_user::text as name, current_setting('is_superuser') as super");
   assert.equal(rows, [{ name: 'isomorph', super: 'off' }]);
   await pool.end();
+});
+
+test('a session that answers no query any more is told of, so that its process ends and is started anew', async () => {
+  const db = await PGlite.create('memory://');
+  const broken: unknown[] = [];
+  const fenced = fenceExchanges(db, (thrown) => void broken.push(thrown));
+  const ask = async (sql: string): Promise<unknown> =>
+    fenced
+      .execProtocolRawStream(frontendMessage('Q', `${sql}\0`), { onRawData: () => undefined })
+      .catch(() => 'failed');
+  await ask('select 1; select');
+  await ask('no such statement');
+  await ask('');
+  assert.equal(broken, []);
+  // What no role of a client may: Postgres panics over it.
+  assert.is(await ask("copy (select 1) to program 'true'"), 'failed');
+  assert.match(String(broken[0]), 'not answered');
 });
 
 test('DATABASE_URL wins over PGlite, and is refused in words that do not show it', async () => {
