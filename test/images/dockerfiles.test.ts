@@ -55,7 +55,9 @@ async function loadStandIn(): Promise<void> {
   await stageNodeBase(stage);
   await writeFile(path.join(work, 'npm'), NPM, { mode: 0o755 });
   await stage.copy(path.join(work, 'npm'), '/usr/local/bin/npm');
-  const packages = [await packagesOf('esbuild', PROJECT), await packagesOf('tsx', PROJECT)];
+  // What builds, and what the SDK imports for those who serve.
+  const needed = ['esbuild', 'tsx', '@nats-io/transport-node'];
+  const packages = await Promise.all(needed.map((name) => packagesOf(name, PROJECT)));
   for (const name of folders) {
     const folder = path.join(PROJECT, 'processors', name);
     const { dependencies = {} } = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
