@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeFileSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { KEPT_LOG_BYTES } from '../../log-tail.ts';
 import type { StopReason } from '../../outcome.ts';
@@ -38,6 +38,25 @@ const readBytes = async (file: string): Promise<Uint8Array> => {
 function openIfThere(file: string): number | undefined {
   try {
     return openSync(file, 'r+');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function openToRead(file: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(file);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Undefined where it is gone, as that of a run that was forgotten meanwhile. */
+async function modifiedMs(file: string): Promise<number | undefined> {
+  try {
+    return (await stat(file)).mtimeMs;
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
@@ -145,7 +164,8 @@ export class RunFolder {
     const file = this.#file('exit');
     const text = await readText(file);
     if (text === undefined || !text.endsWith('\n')) return undefined;
-    return { code: Number(text), endMs: (await stat(file)).mtimeMs };
+    const endMs = await modifiedMs(file);
+    return endMs === undefined ? undefined : { code: Number(text), endMs };
   }
 
   /** Log from `offset`, or its end where there is more; it restarts at 0 when the log was cut since. */
@@ -154,7 +174,9 @@ export class RunFolder {
     const start = Math.max(size < offset ? 0 : offset, size - LOG_LIMITS.look_bytes);
     const length = size - start;
     if (length <= 0) return { bytes: new Uint8Array(), end: size };
-    const file = await open(this.log);
+    const file = await openToRead(this.log);
+    // Somebody forgot the run meanwhile: its end is known.
+    if (file === undefined) return { bytes: new Uint8Array(), end: 0 };
     try {
       const buffer = new Uint8Array(length);
       const { bytesRead } = await file.read(buffer, 0, length, start);
