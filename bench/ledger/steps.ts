@@ -1,5 +1,6 @@
 /** What the pure part of a step costs, by the size of its plan: deciding what is next and folding in what was decided. */
-import { decideSettle, unsettled } from '../../services/settler/decide.ts';
+import { decideSettle } from '../../services/settler/decide.ts';
+import { unsettled } from '../../services/settler/settlement.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import { progressOf } from '../../shared/plan/progress.ts';
 import { planOf, processor, step } from '../../test/plan/admitted-plan.ts';

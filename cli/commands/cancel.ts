@@ -1,5 +1,6 @@
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
+import { isOver } from '../../shared/ledger/state.ts';
 import { commanderOf } from '../commander.ts';
 import type { Context } from '../context.ts';
 import { loadPlan } from '../load-plan.ts';
@@ -21,7 +22,7 @@ export async function cancel(
   const { out } = context;
   const commander = await commanderOf(context, principal);
   const { state } = await loadPlan(context, planId);
-  if (state.phase === 'settled' || state.phase === 'rejected') {
+  if (isOver(state)) {
     const how = state.settled?.status ?? 'rejected';
     throw new IsomorphError('ERR_PLAN_SETTLED', `plan ${planId} has already ended: ${how}`);
   }

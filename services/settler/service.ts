@@ -14,23 +14,20 @@ import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
 import { PlanQuestions, unlessItMustEnd } from '../common/must-end.ts';
 import { Showing } from '../common/showing.ts';
+import { decideSettle, duePredicates, type Settle, type SettlePlanDecision } from './decide.ts';
+import { checkPredicates, EVIDENCE_BYTES } from './evidence.ts';
+import { type ReceiptDocument, receiptOf } from './receipt.ts';
 import {
   asSettled,
   type DocumentOrFault,
-  decideSettle,
-  duePredicates,
   isRunning,
   isUnread,
   type OwedReceipt,
   owedReceipts,
   SETTLED_PER_COMMIT,
-  type Settle,
   type SettleExecution,
-  type SettlePlanDecision,
   unsettled,
-} from './decide.ts';
-import { checkPredicates, EVIDENCE_BYTES } from './evidence.ts';
-import { type ReceiptDocument, receiptOf } from './receipt.ts';
+} from './settlement.ts';
 
 export interface SettlerDeps extends ServiceDeps {
   readonly store: ArtifactStore;

@@ -156,10 +156,10 @@ export class JudgePool {
 
   /** @param asker whose question it is, such as a plan: askers take turns, and have at most `MAX_SLOW` costly ones at once */
   ask(asker: string, question: Question): Promise<Answer> {
-    const known = this.#suspects.answerTo(question);
-    if (known !== undefined) return Promise.resolve(known);
+    const known = this.#suspects.of(question);
+    if (known?.answer !== undefined) return Promise.resolve(known.answer);
     // One that was refused its place costs nothing when it is asked again.
-    const isDear = this.#suspects.isSlow(question) || this.#overruns.areMany(asker, question);
+    const isDear = known?.isSlow === true || this.#overruns.areMany(asker, question);
     const lane = isDear ? this.#slow : this.#quick;
     return new Promise((resolve, reject) => lane.add(asker, { question, resolve, reject }));
   }

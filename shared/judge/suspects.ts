@@ -22,6 +22,8 @@ interface Suspect {
   readonly answer: Answer | undefined;
 }
 
+const UNSUSPECTED: Suspect = { isSlow: false, kills: 0, answer: undefined };
+
 /** A question by what it asks of what, without the bytes of its evidence: the same when its message comes again. */
 function keyOf(question: Question): string {
   if (question.kind !== 'predicate') return cidOf(JSON.stringify(question));
@@ -37,35 +39,33 @@ export class Suspects {
     ttl: REMEMBERED_MS,
   });
 
-  answerTo(question: Question): Answer | undefined {
-    return this.#find(question)?.answer;
-  }
-
-  isSlow(question: Question): boolean {
-    return this.#find(question)?.isSlow === true;
+  /** Nearly always there is none, and no question is hashed for that. */
+  of(question: Question): Suspect | undefined {
+    return this.#known.size === 0 ? undefined : this.#known.get(keyOf(question));
   }
 
   slow(question: Question): void {
-    this.#known.set(keyOf(question), { kills: 0, answer: undefined, ...this.#find(question), isSlow: true });
+    this.#change(question, (before) => ({ ...before, isSlow: true }));
   }
 
   /** Whether that was once too often. */
   killed(question: Question): boolean {
-    const before = this.#find(question);
-    const kills = (before?.kills ?? 0) + 1;
-    this.#known.set(keyOf(question), { isSlow: before?.isSlow === true, kills, answer: undefined });
+    const { kills } = this.#change(question, (before) => ({ ...before, kills: before.kills + 1 }));
     return kills >= MAX_KILLS;
   }
 
   answered(question: Question, answer: Answer): void {
-    const before = this.#find(question);
-    if (before === undefined) return;
-    if (before.isSlow) this.#known.set(keyOf(question), { isSlow: true, kills: 0, answer });
-    else this.#known.delete(keyOf(question));
+    if (this.#known.size === 0) return;
+    const key = keyOf(question);
+    const before = this.#known.get(key);
+    if (before?.isSlow === true) this.#known.set(key, { isSlow: true, kills: 0, answer });
+    else this.#known.delete(key);
   }
 
-  /** Nearly always there is none, and a question of 16 MiB is not hashed for that. */
-  #find(question: Question): Suspect | undefined {
-    return this.#known.size === 0 ? undefined : this.#known.get(keyOf(question));
+  #change(question: Question, change: (before: Suspect) => Suspect): Suspect {
+    const key = keyOf(question);
+    const suspect = change(this.#known.get(key) ?? UNSUSPECTED);
+    this.#known.set(key, suspect);
+    return suspect;
   }
 }

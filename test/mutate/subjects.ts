@@ -119,7 +119,11 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   'services/settler': {
     suites: ['settler/ends'],
-    files: { 'decide.ts': ['settler/decide', 'settler/decide-plan-end'], 'receipt.ts': ['settler/receipt'] },
+    files: {
+      'decide.ts': ['settler/decide', 'settler/decide-plan-end'],
+      'settlement.ts': ['settler/decide', 'settler/must-end'],
+      'receipt.ts': ['settler/receipt'],
+    },
   },
   'services/sampler': { suites: ['sampler/decide'], files: { 'decide.ts': [] } },
   'services/projector': {

@@ -1,13 +1,7 @@
 import * as assert from 'uvu/assert';
-import {
-  asSettled,
-  decideSettle,
-  duePredicates,
-  isEvidence,
-  type Settle,
-  unsettled,
-} from '../../services/settler/decide.ts';
+import { decideSettle, duePredicates, isEvidence, type Settle } from '../../services/settler/decide.ts';
 import { checkPredicates, EVIDENCE_BYTES } from '../../services/settler/evidence.ts';
+import { asSettled, unsettled } from '../../services/settler/settlement.ts';
 import { ByteRoom } from '../../shared/async/byte-room.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { Judge } from '../../shared/judge/judge.ts';

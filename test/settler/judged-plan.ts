@@ -1,4 +1,5 @@
-import { decideSettle, type Settle, type SettleExecution } from '../../services/settler/decide.ts';
+import { decideSettle, type Settle } from '../../services/settler/decide.ts';
+import type { SettleExecution } from '../../services/settler/settlement.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';

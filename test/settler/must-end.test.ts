@@ -1,14 +1,9 @@
 import * as assert from 'uvu/assert';
 import { decideRevokes } from '../../services/dispatcher/decide.ts';
-import {
-  decideEndWithoutDocument,
-  decideSettle,
-  duePredicates,
-  owedReceipts,
-  type Settle,
-} from '../../services/settler/decide.ts';
+import { decideEndWithoutDocument, decideSettle, duePredicates, type Settle } from '../../services/settler/decide.ts';
 import { checkPredicates } from '../../services/settler/evidence.ts';
 import { type ReceiptDocument, receiptOf } from '../../services/settler/receipt.ts';
+import { owedReceipts } from '../../services/settler/settlement.ts';
 import { ByteRoom } from '../../shared/async/byte-room.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { ArtifactStore } from '../../shared/world/artifact-store.ts';

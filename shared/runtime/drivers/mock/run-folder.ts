@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeFileSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { KEPT_LOG_BYTES } from '../../log-tail.ts';
 import type { StopReason } from '../../outcome.ts';
@@ -26,14 +26,12 @@ const MAX_ROUNDS = 5;
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
-const readBytes = async (file: string): Promise<Uint8Array> => {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    if (isMissing(error)) return new Uint8Array();
+/** Undefined where there is nothing, as of a run that somebody forgets meanwhile. */
+const ifThere = <T>(reading: Promise<T>): Promise<T | undefined> =>
+  reading.catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
     throw error;
-  }
-};
+  });
 
 function openIfThere(file: string): number | undefined {
   try {
@@ -44,33 +42,7 @@ function openIfThere(file: string): number | undefined {
   }
 }
 
-async function openToRead(file: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(file);
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
-/** Undefined where it is gone, as that of a run that was forgotten meanwhile. */
-async function modifiedMs(file: string): Promise<number | undefined> {
-  try {
-    return (await stat(file)).mtimeMs;
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
-const readText = async (file: string): Promise<string | undefined> => {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-};
+const readText = (file: string): Promise<string | undefined> => ifThere(readFile(file, 'utf8'));
 
 /**
  * Field 22 of /proc/<pid>/stat (proc(5)); empty on systems without it, and for a process that has ended and was not
@@ -164,8 +136,8 @@ export class RunFolder {
     const file = this.#file('exit');
     const text = await readText(file);
     if (text === undefined || !text.endsWith('\n')) return undefined;
-    const endMs = await modifiedMs(file);
-    return endMs === undefined ? undefined : { code: Number(text), endMs };
+    const written = await ifThere(stat(file));
+    return written === undefined ? undefined : { code: Number(text), endMs: written.mtimeMs };
   }
 
   /** Log from `offset`, or its end where there is more; it restarts at 0 when the log was cut since. */
@@ -174,8 +146,7 @@ export class RunFolder {
     const start = Math.max(size < offset ? 0 : offset, size - LOG_LIMITS.look_bytes);
     const length = size - start;
     if (length <= 0) return { bytes: new Uint8Array(), end: size };
-    const file = await openToRead(this.log);
-    // Somebody forgot the run meanwhile: its end is known.
+    const file = await ifThere(open(this.log));
     if (file === undefined) return { bytes: new Uint8Array(), end: 0 };
     try {
       const buffer = new Uint8Array(length);
@@ -190,8 +161,8 @@ export class RunFolder {
   async tail(): Promise<Uint8Array> {
     const size = (await stat(this.log).catch(() => undefined))?.size ?? 0;
     const { bytes } = await this.readLog(Math.max(0, size - LOG_LIMITS.kept_bytes));
-    const aside = bytes.byteLength < LOG_LIMITS.kept_bytes ? await readBytes(this.#aside) : new Uint8Array();
-    return Buffer.concat([aside, bytes]).subarray(-LOG_LIMITS.kept_bytes);
+    const aside = bytes.byteLength < LOG_LIMITS.kept_bytes ? await ifThere(readFile(this.#aside)) : undefined;
+    return Buffer.concat([aside ?? new Uint8Array(), bytes]).subarray(-LOG_LIMITS.kept_bytes);
   }
 
   /**

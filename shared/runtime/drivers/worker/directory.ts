@@ -1,4 +1,5 @@
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { jsonIn } from '../../../text/json-in.ts';
 import {
   ANNOUNCEMENTS,
   type Announcement,
@@ -133,19 +134,9 @@ export class WorkerDirectory {
 const NO_RESPONDERS = 503;
 
 /** An empty answer with this status: nobody listens where it was asked. */
-export const isNoResponders = ({ headers }: Msg): boolean => headers?.code === NO_RESPONDERS;
+const isNoResponders = ({ headers }: Msg): boolean => headers?.code === NO_RESPONDERS;
 
 function readAnnouncement(data: Uint8Array): Announcement | undefined {
-  const parsed = parseAnnouncement(parseJson(data));
+  const parsed = parseAnnouncement(jsonIn(data));
   return parsed.ok ? parsed.value : undefined;
-}
-
-/** What a worker said, for a schema to judge; undefined when it is no JSON. */
-export function parseJson(data: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(data));
-  } catch {
-    // Whoever sends this is no worker: the schema refuses it.
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 import { errors, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import { TokenBucket } from '../../../async/token-bucket.ts';
+import { jsonIn } from '../../../text/json-in.ts';
 import {
   type Contact,
   type Forget,
@@ -15,7 +16,6 @@ import {
   WORKER_LIMITS,
 } from '../../../wire/workers.ts';
 import type { RunLimits } from '../../run-limits.ts';
-import { parseJson } from './directory.ts';
 
 export interface LineOptions {
   readonly connection: NatsConnection;
@@ -78,7 +78,7 @@ export class WorkerLine {
     }
     try {
       const { data } = await connection.request(toWorker(namespace, id, 'offer'), request, { timeout: ANSWER_MS });
-      const answer = data.byteLength > WORKER_LIMITS.answer_bytes ? undefined : parseOfferAnswer(parseJson(data));
+      const answer = data.byteLength > WORKER_LIMITS.answer_bytes ? undefined : parseOfferAnswer(jsonIn(data));
       this.heardMs = performance.now();
       return answer?.ok ? answer.value : { v: 1, answer: 'unknown' };
     } catch (error) {
@@ -93,7 +93,7 @@ export class WorkerLine {
     try {
       const subject = toWorker(namespace, id, 'contact');
       const { data } = await connection.request(subject, JSON.stringify(contact), { timeout: withinMs });
-      const answer = data.byteLength > WORKER_LIMITS.answer_bytes ? undefined : parseContactAnswer(parseJson(data));
+      const answer = data.byteLength > WORKER_LIMITS.answer_bytes ? undefined : parseContactAnswer(jsonIn(data));
       if (!answer?.ok) return undefined;
       this.heardMs = performance.now();
       return new Set(answer.value.executions);
@@ -139,7 +139,7 @@ export class WorkerLine {
     }
     this.heardMs = performance.now();
     if (data.byteLength > WORKER_LIMITS.message_bytes) return;
-    const parsed = parseFromWorker(parseJson(data));
+    const parsed = parseFromWorker(jsonIn(data));
     if (parsed.ok) this.#options.onMessage(parsed.value);
   }
 

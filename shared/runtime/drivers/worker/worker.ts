@@ -1,7 +1,9 @@
 import { createInbox, type NatsConnection, nuid } from '@nats-io/transport-node';
+import { LRUCache } from 'lru-cache';
 import { delay } from '../../../async/delay.ts';
 import type { Environment } from '../../../ledger/events.ts';
 import type { Processor } from '../../../plan/registry.ts';
+import { jsonIn } from '../../../text/json-in.ts';
 import {
   type Find,
   type Forget,
@@ -18,7 +20,7 @@ import type { Report } from '../../contract.ts';
 import { fingerprint } from '../../fingerprint.ts';
 import { RUN_LIMITS, type RunLimits } from '../../run-limits.ts';
 import type { Assignment, RunHandle, RuntimeAdapter, Sought } from '../../runtime.ts';
-import { parseJson, WorkerDirectory } from './directory.ts';
+import { WorkerDirectory } from './directory.ts';
 import { MESSAGES_PER_S, WorkerLine } from './line.ts';
 import { type Offered, type Offering, offerUntilTaken } from './offering.ts';
 import { ranBy, WorkerRun } from './run.ts';
@@ -67,7 +69,7 @@ export class WorkerRuntime implements RuntimeAdapter {
   readonly #dispatcher = nuid.next().toLowerCase();
   readonly #lines = new Map<string, WorkerLine>();
   readonly #runs = new Map<string, WorkerRun>();
-  readonly #forgotten = new Set<string>();
+  readonly #forgotten = new LRUCache<string, true>({ max: REMEMBERED });
   /** Of everything that was run or sought here. */
   readonly #namespaces = new Set<string>();
   readonly #offering: Offering;
@@ -144,7 +146,7 @@ export class WorkerRuntime implements RuntimeAdapter {
     const run = this.#runs.get(executionId);
     this.#runs.delete(executionId);
     run?.letGo();
-    this.#remember(executionId);
+    this.#forgotten.set(executionId, true);
     if (run?.line !== undefined) run.line.forget(forget);
     else if (run === undefined) this.#tellAll('forget', forget);
   }
@@ -215,9 +217,9 @@ export class WorkerRuntime implements RuntimeAdapter {
       else runs.push(run);
     }
     for (const [line, runs] of byLine) void this.#contact(line, runs);
+    const used = new Set([...this.#runs.values()].map(({ line }) => line));
     for (const [key, line] of this.#lines) {
-      const isIdle = [...this.#runs.values()].every((run) => run.line !== line);
-      if (!isIdle || performance.now() - line.heardMs < this.#lostMs) continue;
+      if (used.has(line) || performance.now() - line.heardMs < this.#lostMs) continue;
       line.close();
       this.#lines.delete(key);
     }
@@ -242,7 +244,7 @@ export class WorkerRuntime implements RuntimeAdapter {
     const subscription = this.#connection.subscribe(inbox, {
       callback: (error, { data }) => {
         if (error !== null || found !== undefined || data.byteLength > WORKER_LIMITS.answer_bytes) return;
-        const parsed = parseFound(parseJson(data));
+        const parsed = parseFound(jsonIn(data));
         if (!parsed.ok || parsed.value.execution_id !== executionId) return;
         found = parsed.value;
         done.abort();
@@ -266,11 +268,5 @@ export class WorkerRuntime implements RuntimeAdapter {
     for (const namespace of this.#namespaces) {
       this.#connection.publish(toWorkers(namespace, request), JSON.stringify(body));
     }
-  }
-
-  #remember(executionId: string): void {
-    this.#forgotten.add(executionId);
-    const [oldest] = this.#forgotten;
-    if (this.#forgotten.size > REMEMBERED && oldest !== undefined) this.#forgotten.delete(oldest);
   }
 }
