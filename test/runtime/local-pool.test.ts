@@ -35,7 +35,11 @@ async function whenParked(count: number): Promise<string[]> {
         .catch(() => undefined),
     );
     const running = (await Promise.all(looks)).flatMap((view) => (view?.State.Running === true ? [view.Id] : []));
-    if (names.length === count && running.length === count) return running;
+    if (names.length === count && running.length === count) {
+      // The engine knows of a container before its runtime has it from the engine, and may assign it.
+      await its.runtime.tend();
+      return running;
+    }
     await delay(20);
   }
 }

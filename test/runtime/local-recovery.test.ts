@@ -147,7 +147,7 @@ test('a run that nobody watches any more is ended at its deadline, and found as 
   const name = (await its.left()).containers.find((each) => each.includes(one.executionId)) ?? '';
   const container = its.engine.getContainer(name);
   while ((await container.inspect()).State.Running) {
-    await next.sweep();
+    await next.tend();
     await delay(50);
   }
   const handle = await next.find(one);
@@ -155,7 +155,7 @@ test('a run that nobody watches any more is ended at its deadline, and found as 
   // Nobody asks for it for long.
   const last = await its.another({ startGraceMs: 0, reap: { overdueMs: 0, keptEndedMs: 0 } });
   while ((await its.left()).containers.length > 0) {
-    await last.sweep();
+    await last.tend();
     await delay(50);
   }
   // Their short rules would sweep away what the next tests start.
@@ -179,7 +179,7 @@ test('what a killed dispatcher had parked ends by itself and is removed', async 
   while ((await runningParked()).length > 0) await delay(20);
   const next = await its.another({ startGraceMs: 0 });
   while ((await its.left()).containers.some((name) => name.startsWith('iso-parked-'))) {
-    await next.sweep();
+    await next.tend();
     await delay(20);
   }
   const handle = await next.find(one);

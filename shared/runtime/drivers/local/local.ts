@@ -26,7 +26,7 @@ export type { LocalOptions } from './options.ts';
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 /** How often the pool is tended and the engine swept. */
-const SWEEP_EVERY_MS = 20_000;
+const TEND_EVERY_MS = 20_000;
 const PARKED_MAX_AGE_MS = 10 * MINUTE_MS;
 const PARKED = 4;
 const SCRATCH_BYTES = 2 ** 30;
@@ -49,6 +49,7 @@ export class LocalRuntime implements RuntimeAdapter {
   readonly #stops: Stops;
   readonly #grants: Grants;
   readonly #launcher: Launcher;
+  readonly #pool: Pool;
   readonly #reaper: Reaper;
   readonly #timer: NodeJS.Timeout;
   readonly #patienceMs: number;
@@ -100,17 +101,21 @@ export class LocalRuntime implements RuntimeAdapter {
       isOwnParked: (id) => pool.owns(id),
       executionOf: (name) => this.#launcher.executionOf(name),
     });
+    this.#pool = pool;
     const tend = (): void => {
       // An engine that does not answer now is swept the next time.
-      void Promise.all([pool.tend(), this.sweep()]).catch(() => undefined);
+      void this.tend().catch(() => undefined);
     };
     tend();
-    this.#timer = setInterval(tend, SWEEP_EVERY_MS).unref();
+    this.#timer = setInterval(tend, TEND_EVERY_MS).unref();
   }
 
-  /** Removes what dispatchers of this deployment that were killed left behind; also done at the start and periodically. */
-  sweep(): Promise<void> {
-    return this.#reaper.sweep();
+  /**
+   * Parks what demand asks for, and removes what dispatchers of this deployment that were killed left behind; also done at the
+   * start and periodically.
+   */
+  async tend(): Promise<void> {
+    await Promise.all([this.#pool.tend(), this.#reaper.sweep()]);
   }
 
   async run(assignment: Assignment, onReport?: (report: Report) => void): Promise<RunHandle> {
