@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { connectNats } from '../../shared/nats/connect.ts';
+import { commandSubject } from '../../shared/wire/commands.ts';
 import type { TestStack } from '../../test/harness/stack.ts';
 import { inParallel } from '../harness.ts';
 import { FLOODER, type FloodKind } from './flooder.ts';
@@ -41,17 +43,25 @@ const nextId = (): string => {
 const untilAborted = (work: Promise<unknown>, signal: AbortSignal): Promise<unknown> =>
   Promise.race([work, sleep(2 ** 31 - 1, undefined, { signal, ref: false }).catch(() => undefined)]);
 
+type PlanOf = (planId: string, stack: TestStack) => unknown;
+type Submit = (plan: unknown) => Promise<unknown>;
+
 /** As many plans at once, each followed by the next one. */
+function plansAtOnce(count: number, planOf: PlanOf, stack: TestStack, submit: Submit, signal: AbortSignal) {
+  return inParallel(count, count, async () => {
+    while (!signal.aborted) {
+      const planId = nextId();
+      await submit(planOf(planId, stack));
+      await untilAborted(stack.ended(planId), signal);
+    }
+  });
+}
+
+/** Of the principal whose the harmless plans are too. */
 const byPlans =
-  (atOnce: number, planOf: (planId: string, stack: TestStack) => unknown) =>
+  (atOnce: number, planOf: PlanOf) =>
   (stack: TestStack, signal: AbortSignal): Promise<void> =>
-    inParallel(atOnce, atOnce, async () => {
-      while (!signal.aborted) {
-        const planId = nextId();
-        await stack.submit(planOf(planId, stack));
-        await untilAborted(stack.ended(planId), signal);
-      }
-    });
+    plansAtOnce(atOnce, planOf, stack, (plan) => stack.submit(plan), signal);
 
 const abuse = (name: string, params: (stack: TestStack) => Fields = () => ({})): Attack => ({
   name: `processors: ${name}`,
@@ -127,6 +137,24 @@ const fan: Attack = {
   ),
 };
 
+const MANY = 200;
+
+const manyPlans: Attack = {
+  name: `${MANY} plans at once of another principal`,
+  holdsSlots: true,
+  async run(stack, signal) {
+    const connection = await connectNats({ url: stack.stack.info.nats.principals?.[FLOODER] ?? '', name: FLOODER });
+    const submit = (plan: unknown) =>
+      connection.request(commandSubject('submit', FLOODER), JSON.stringify(plan), { timeout: 10_000 });
+    try {
+      const planOf = (planId: string) => abuserPlan(planId, { abuse: 'nothing' }, { timeout_s: 3_600 });
+      await plansAtOnce(MANY, planOf, stack, submit, signal);
+    } finally {
+      await connection.close();
+    }
+  },
+};
+
 export const ATTACKS: readonly Attack[] = [
   regexes,
   judged('a query that doubles 26 times', { use: QUERY, expression: GROWS }),
@@ -146,4 +174,5 @@ export const ATTACKS: readonly Attack[] = [
   abuse('connections', ({ stack }) => ({ gateway_url: stack.info.artifacts.gatewayUrl })),
   abuse('time'),
   fan,
+  manyPlans,
 ];

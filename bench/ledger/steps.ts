@@ -1,16 +1,15 @@
 /** What the pure part of a step costs, by the size of its plan: deciding what is next and folding in what was decided. */
+import { decideNext } from '../../services/dispatcher/decide.ts';
 import { decideSettle } from '../../services/settler/decide.ts';
 import { unsettled } from '../../services/settler/settlement.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
-import { progressOf } from '../../shared/plan/progress.ts';
 import { planOf, processor, step } from '../../test/plan/admitted-plan.ts';
 import { type BenchResult, median } from '../harness.ts';
 import { lifeOf, runStep, stepId } from './lives.ts';
 
 const SIZES = [100, 1_000, 10_000] as const;
 const STEPS_A_ROUND = 80;
-/** What a dispatcher takes at once. */
-const SHARE = 8;
+const NOW = { nowMs: 0, hasRoom: true };
 const ROUNDS = 9;
 
 /** Half of them need the other half, one each. */
@@ -31,7 +30,7 @@ function costOf(size: number): number {
   const startNs = process.hrtime.bigint();
   for (let n = 0; n < STEPS_A_ROUND; n++) {
     runStep(chain, from + n);
-    if (progressOf(chain.state, plan).startable(SHARE).length === 0) throw new Error('nothing is next');
+    if (decideNext(chain.state, plan, NOW).drafts.length === 0) throw new Error('nothing is next');
     if (unsettled(chain.state).length > 0) throw new Error('something is unsettled');
     decideSettle(chain.state, results);
   }

@@ -8,14 +8,15 @@ import { type Execution, namesOtherwise, type PlanState, unstartedExecutions } f
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
 import { reserveFor } from '../../shared/plan/budget.ts';
 import { TOLD_CHARACTERS } from '../../shared/plan/largest.ts';
-import { progressOf } from '../../shared/plan/progress.ts';
+import { progressOf, type Startable } from '../../shared/plan/progress.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
 import { clip } from '../../shared/text/clip.ts';
 import type { ArtifactStat } from '../../shared/world/artifact-store.ts';
 import { type Failure, failedDraft, failure, failureOf, tailOf } from './outcome.ts';
+import { placesInQueue } from './queue-places.ts';
 import type { TimedResult } from './scrub.ts';
 
-/** Steps scheduled in one commit; the commit itself triggers the next round. */
+/** Executions that are ended in one commit; the commit itself triggers the next round. */
 export const STEPS_PER_COMMIT = 100;
 
 /** A retry may be waiting out its backoff for an hour: it must not keep an ending plan open. */
@@ -43,36 +44,55 @@ export interface NextDecision extends Decision {
   readonly isWaiting?: boolean;
 }
 
-/**
- * What a plan asks for now: reserves and schedules what is ready and payable, or revokes what may not start any more.
- * @param hasRoom whether the ledger has room for more than the ends of open plans
- */
-export function decideNext(state: PlanState, plan: AdmittedPlan, hasRoom = true): NextDecision {
+/** What the decision depends on beside the plan. */
+export interface Now {
+  /** The clock of the server. */
+  readonly nowMs: number;
+  /** Whether the ledger has room for more than the ends of open plans. */
+  readonly hasRoom: boolean;
+}
+
+/** What a plan asks for now: reserves and schedules what is ready and payable, or revokes what may not start any more. */
+export function decideNext(state: PlanState, plan: AdmittedPlan, { nowMs, hasRoom }: Now): NextDecision {
   if (state.phase !== 'admitted') return NOTHING;
   const progress = progressOf(state, plan);
   const { revocable } = progress;
   if (revocable.length > 0) return revokes(revocable);
-  const ready = progress.startable(hasRoom ? STEPS_PER_COMMIT : Number.POSITIVE_INFINITY);
-  // What the ledger keeps for a plan holds each of its steps once.
-  const startable = hasRoom ? ready : ready.filter(({ attempt }) => attempt === 1);
-  const drafts = startable.slice(0, STEPS_PER_COMMIT).flatMap(({ step, attempt, notBeforeMs }): Draft[] => {
-    const id = executionId(state.planId, step.id, attempt);
-    const reserve = reserveFor(processorOf(plan, step));
-    const scheduled: Draft = {
-      kind: 'execution.scheduled',
-      data: {
-        execution_id: id,
-        step_id: step.id,
-        attempt,
-        processor: step.processor,
-        adapter: step.adapter,
-        not_before: new Date(notBeforeMs).toISOString(),
-      },
-    };
-    if (reserve === 0) return [scheduled];
-    return [{ kind: 'budget.reserved', data: { execution_id: id, usd_micro: reserve } }, scheduled];
-  });
-  return { drafts, isWaiting: startable.length < ready.length };
+  const places = placesInQueue(state, plan, nowMs);
+  const drafts: Draft[] = [];
+  let isWaiting = false;
+  for (const startable of progress.startable()) {
+    if (isEmpty(places)) break;
+    const { adapter } = startable.step;
+    const free = places.get(adapter) ?? 0;
+    // What the ledger keeps for a plan holds each of its steps once.
+    const hasToWait = !hasRoom && startable.attempt > 1;
+    isWaiting ||= hasToWait;
+    if (free === 0 || hasToWait) continue;
+    drafts.push(...schedule(state.planId, plan, startable));
+    places.set(adapter, free - 1);
+  }
+  return { drafts, isWaiting };
+}
+
+const isEmpty = (places: ReadonlyMap<string, number>): boolean => [...places.values()].every((free) => free === 0);
+
+function schedule(planId: string, plan: AdmittedPlan, { step, attempt, notBeforeMs }: Startable): Draft[] {
+  const id = executionId(planId, step.id, attempt);
+  const reserve = reserveFor(processorOf(plan, step));
+  const scheduled: Draft = {
+    kind: 'execution.scheduled',
+    data: {
+      execution_id: id,
+      step_id: step.id,
+      attempt,
+      processor: step.processor,
+      adapter: step.adapter,
+      not_before: new Date(notBeforeMs).toISOString(),
+    },
+  };
+  if (reserve === 0) return [scheduled];
+  return [{ kind: 'budget.reserved', data: { execution_id: id, usd_micro: reserve } }, scheduled];
 }
 
 /** What the World and the secrets say before an execution starts. */

@@ -25,6 +25,7 @@ import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
 import { LedgerRoom } from '../common/ledger-room.ts';
 import { documentUnlessItMustEnd } from '../common/must-end.ts';
+import { PlanOwners } from '../common/plan-owners.ts';
 import { Showing } from '../common/showing.ts';
 import { AlarmClock, type AlarmClockDeps } from './alarm-clock.ts';
 import { answerPins } from './answer-pins.ts';
@@ -47,6 +48,13 @@ export interface DispatcherDeps extends ServiceDeps, Pick<AlarmClockDeps, 'scrat
 /** Longer than any execution may run and its plan may wait: what is older belongs to nobody. */
 const UPLOADS_KEPT_S = 3 * 86_400;
 const SWEEP_EVERY_MS = 3_600_000;
+
+/** Of one principal so many more executions than there are slots wait here, where those of others find them in turn. */
+const WAITING_HERE = 64;
+/** As many principals as are known to wait at once: a message of one more is taken in only as his first. */
+const PRINCIPALS_KNOWN = 4;
+/** Another dispatcher may have a slot free for what has waited so long for one here. */
+const SLOT_WAIT_MS = 2_000;
 
 class Dispatcher {
   readonly #deps: DispatcherDeps;
@@ -92,6 +100,7 @@ class Dispatcher {
         react: (events, snapshot, seq) => this.#react(events, snapshot, seq),
       }),
     );
+    const owners = new PlanOwners(connection);
     for (const [index, runtime] of runtimes.entries()) {
       const worker = this.#workers[index];
       if (worker === undefined) continue;
@@ -102,7 +111,9 @@ class Dispatcher {
         consumer: workConsumer(adapter),
         keepQuarantined: true,
         concurrency: slots,
-        prefetch: slots,
+        slotWaitMs: SLOT_WAIT_MS,
+        prefetch: PRINCIPALS_KNOWN * (slots + WAITING_HERE),
+        whoseOf: ({ data }) => owners.ofPlan(planOfWork(jsonIn(data))),
         keyOf: (message) => String(message.seq),
         ...this.#filedAs(),
         handle: reading(parseWork, (work, signal) => worker.handle(work, signal)),
@@ -175,7 +186,8 @@ class Dispatcher {
 
   async #next(planId: string, plan: AdmittedPlan): Promise<void> {
     const full = await this.#room.full();
-    const { decision } = await this.#journal.append(planId, (state) => decideNext(state, plan, full === undefined));
+    const now = { nowMs: this.#deps.nowMs(), hasRoom: full === undefined };
+    const { decision } = await this.#journal.append(planId, (state) => decideNext(state, plan, now));
     // What asked for it is handed back until there is room, or the plan ends.
     if (decision.isWaiting === true && full !== undefined) throw full;
   }

@@ -13,10 +13,10 @@ export interface Startable {
 
 export interface PlanProgress {
   readonly steps: ReadonlyMap<string, StepProgress>;
-  /** Steps that may be scheduled now: ready, and their reserve fits what is left of the budget. */
+  /** Steps that may be scheduled now, in the order of the plan: ready, and their reserve fits what is left of the budget. */
   readonly schedulable: readonly Startable[];
-  /** The first of them, in the order of the plan, without a look at the rest. */
-  startable(most: number): readonly Startable[];
+  /** The same, each found when it is asked for. */
+  startable(): Iterable<Startable>;
   /** Ready, but unpayable for good: nothing that is still held will come back. */
   readonly unpayable: readonly string[];
   /** Scheduled executions that have not started and no longer shall: the plan is ending. */
@@ -51,16 +51,11 @@ class Progress implements PlanProgress {
   }
 
   get schedulable(): readonly Startable[] {
-    return this.startable(Number.POSITIVE_INFINITY);
+    return [...this.startable()];
   }
 
-  startable(most: number): readonly Startable[] {
-    const startable: Startable[] = [];
-    for (const one of this.#ready()) {
-      if (startable.length >= most) break;
-      if (one.isPayable) startable.push(one.startable);
-    }
-    return startable;
+  *startable(): Generator<Startable> {
+    for (const { startable, isPayable } of this.#ready()) if (isPayable) yield startable;
   }
 
   get unpayable(): readonly string[] {
@@ -73,7 +68,7 @@ class Progress implements PlanProgress {
   }
 
   get finished(): boolean {
-    return this.#state.unsettled.size === 0 && this.startable(1).length === 0;
+    return this.#state.unsettled.size === 0 && this.startable().next().done === true;
   }
 
   get everyStepSucceeded(): boolean {

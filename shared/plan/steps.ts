@@ -105,15 +105,16 @@ export interface StepsProgress {
 
 const WAITING: StepProgress = { status: 'waiting' };
 
-const readyAtFirst = (submittedAt: string | undefined): StepProgress => ({
+/** Its first attempt may start once all of these times have come. */
+const readyAtFirst = (times: readonly (string | undefined)[]): StepProgress => ({
   status: 'ready',
   attempt: 1,
-  notBeforeMs: Date.parse(submittedAt ?? '1970-01-01T00:00:00.000Z'),
+  notBeforeMs: Math.max(0, ...times.flatMap((time) => (time === undefined ? [] : Date.parse(time)))),
 });
 
 function beginning({ steps }: AdmittedPlan, submittedAt: string | undefined): StepsProgress {
   const ready = new Uint32Array(Math.ceil(steps.length / WORD_BITS));
-  const first = readyAtFirst(submittedAt);
+  const first = readyAtFirst([submittedAt]);
   for (const [number, { needs }] of steps.entries()) put(ready, number, needs.length === 0);
   return {
     steps: PersistentMap.of(steps.map(({ id, needs }) => [id, needs.length === 0 ? first : WAITING])),
@@ -157,7 +158,15 @@ class Following {
     const { attempts, executions } = this.#state;
     const own = (attempts.get(step.id) ?? []).flatMap((id) => executions.get(id) ?? []);
     const isFree = this.#own.missing.get(step.id) === 0;
-    this.#put(step, ofAttempts(step, own) ?? (isFree ? readyAtFirst(this.#own.submittedAt) : WAITING));
+    this.#put(step, ofAttempts(step, own) ?? (isFree ? readyAtFirst(this.#endsOfNeeds(step)) : WAITING));
+  }
+
+  #endsOfNeeds({ needs }: AdmittedStep): (string | undefined)[] {
+    const ends = needs.map((id) => {
+      const need = this.#own.steps.get(id);
+      return need?.status === 'succeeded' ? need.execution.endedAt : undefined;
+    });
+    return [this.#own.submittedAt, ...ends];
   }
 
   #put(step: AdmittedStep, now: StepProgress): void {

@@ -1,5 +1,9 @@
 import * as assert from 'uvu/assert';
 import { decideNext, decideRevokes, isOverdue, untilMs } from '../../services/dispatcher/decide.ts';
+import { FEW_WAITING, MOST_WAITING } from '../../services/dispatcher/queue-places.ts';
+import type { Decision } from '../../shared/ledger/decider.ts';
+import type { PlanState } from '../../shared/ledger/state.ts';
+import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import { suite } from '../harness/suite.ts';
 import { dataOf } from '../ledger/given.ts';
 import {
@@ -20,6 +24,12 @@ import { dispatcher, ID, ONE_STEP, RESERVE, scheduledChain, startedChain } from 
 
 const test = suite('what a dispatcher decides');
 
+/** Later than anything here waits. */
+const NOW_MS = START_MS + 3_600_000;
+const next = (state: PlanState, plan: AdmittedPlan) => decideNext(state, plan, { nowMs: NOW_MS, hasRoom: true });
+const withoutRoom = (state: PlanState, plan: AdmittedPlan) =>
+  decideNext(state, plan, { nowMs: NOW_MS, hasRoom: false });
+
 // What a plan asks for now.
 
 test('what is ready is reserved and scheduled in one commit, once', () => {
@@ -29,24 +39,47 @@ test('what is ready is reserved and scheduled in one commit, once', () => {
     step('peek', { processor: 'test/reader@1' }),
   ]);
   const chain = admittedChain('plan');
-  const { decision, kinds, state } = dispatcher(chain).when(decideNext, plan);
+  const { decision, kinds, state } = dispatcher(chain).when(next, plan);
   assert.equal(kinds, ['budget.reserved', 'execution.scheduled', 'execution.scheduled'], 'a reader reserves nothing');
   assert.equal([...state.executions.keys()], ['plan.train.1', 'plan.peek.1']);
   assert.is(state.budget.held, RESERVE);
   const again = chain.append('dispatcher', decision.drafts);
-  assert.equal(dispatcher(again).when(decideNext, plan).kinds, []);
+  assert.equal(dispatcher(again).when(next, plan).kinds, []);
 });
 
-test('more steps than a commit takes are scheduled by the commits that follow, all of them', () => {
+const scheduledIn = ({ drafts }: Decision): string[] =>
+  drafts.flatMap(({ kind, data }) => (kind === 'execution.scheduled' ? data.execution_id : []));
+
+test('of a wide plan a few steps wait for slots at once, the next ones when these have started, and at last all', () => {
   const plan = planOf(Array.from({ length: 230 }, (_, index) => step(`s${index}`)));
   const chain = admittedChain('plan', 1_000_000, { steps: 230 });
+  const start = (ids: readonly string[]) => {
+    for (const id of ids) chain.append('dispatcher', [started(id)]);
+  };
+  let waiting: string[] = [];
   const commits: number[] = [];
-  for (let { drafts } = decideNext(chain.state, plan); drafts.length > 0; { drafts } = decideNext(chain.state, plan)) {
-    commits.push(drafts.filter(({ kind }) => kind === 'execution.scheduled').length);
-    chain.append('dispatcher', drafts);
+  while (chain.state.executions.size < 230) {
+    const decision = next(chain.state, plan);
+    chain.append('dispatcher', decision.drafts);
+    commits.push(scheduledIn(decision).length);
+    waiting = [...waiting, ...scheduledIn(decision)];
+    assert.is(waiting.length, Math.min(MOST_WAITING, waiting.length + 230 - chain.state.executions.size));
+    const starting = waiting.splice(0, MOST_WAITING - FEW_WAITING);
+    start(starting.slice(1));
+    assert.equal(next(chain.state, plan).drafts, [], 'not a commit for each');
+    start(starting.slice(0, 1));
   }
-  assert.equal(commits, [100, 100, 30]);
-  assert.is(chain.state.executions.size, 230);
+  assert.is(Math.max(...commits.slice(1)), MOST_WAITING - FEW_WAITING);
+});
+
+test('who waits for one runtime takes no place of another, and who waits for the end of a backoff takes none', () => {
+  const wide = Array.from({ length: 30 }, (_, index) => step(`s${index}`));
+  const plan = planOf([...wide, step('elsewhere', { adapter: 'local' })]);
+  const chain = admittedChain('plan', 1_000_000, { steps: 31 });
+  assert.equal(scheduledIn(next(chain.state, plan)).at(-1), 'plan.elsewhere.1');
+  const early = (state: PlanState, one: AdmittedPlan) => decideNext(state, one, { nowMs: 0, hasRoom: true });
+  chain.append('dispatcher', next(chain.state, plan).drafts);
+  assert.is(scheduledIn(early(chain.state, plan)).length, 14, 'for what waits is not due yet');
 });
 
 test('without the document what has not started is revoked once the plan has to end, and nothing else', () => {
@@ -65,19 +98,19 @@ test('while the ledger has room only for ends, what runs for the first time is s
     .append('dispatcher', [started(ID)])
     .append('dispatcher', [failed(ID, 5)])
     .append('settler', settledExecution('plan', ID, RESERVE, 100));
-  const { decision, state } = dispatcher(chain).when((now) => decideNext(now, plan, false), undefined);
+  const { decision, state } = dispatcher(chain).when(withoutRoom, plan);
   assert.equal([...state.executions.keys()], [ID, 'plan.judge.1']);
   assert.is(decision.isWaiting, true);
-  const withRoom = dispatcher(chain).when(decideNext, plan);
+  const withRoom = dispatcher(chain).when(next, plan);
   assert.equal([...withRoom.state.executions.keys()], [ID, 'plan.train.2', 'plan.judge.1']);
   assert.is(withRoom.decision.isWaiting, false);
   const ending = chain.append('admission', [cancelRequested('client')]);
-  assert.not(decideNext(ending.state, plan, false).isWaiting, 'a plan that ends waits for nothing');
+  assert.not(withoutRoom(ending.state, plan).isWaiting, 'a plan that ends waits for nothing');
 });
 
 test('what the budget cannot pay is not scheduled', () => {
   const plan = planOf([step('train'), step('judge'), step('check')]);
-  const { state } = dispatcher(admittedChain('plan', 2 * RESERVE + 1)).when(decideNext, plan);
+  const { state } = dispatcher(admittedChain('plan', 2 * RESERVE + 1)).when(next, plan);
   assert.equal([...state.executions.keys()], ['plan.train.1', 'plan.judge.1']);
 });
 
@@ -85,7 +118,7 @@ test('a failed attempt is followed by the next one, not before its backoff', () 
   const chain = startedChain()
     .append('dispatcher', [failed(ID, 5)])
     .append('settler', settledExecution('plan', ID, RESERVE, 100));
-  const { decision } = dispatcher(chain).when(decideNext, ONE_STEP);
+  const { decision } = dispatcher(chain).when(next, ONE_STEP);
   const { execution_id, attempt, not_before } = dataOf(decision.drafts, 'execution.scheduled');
   assert.equal([execution_id, attempt], ['plan.train.2', 2]);
   assert.is(Date.parse(not_before), Date.parse(chain.state.executions.get(ID)?.endedAt ?? '') + 1_000);
@@ -96,7 +129,7 @@ test('a plan that is ending revokes what has not started and schedules nothing m
   const chain = startedChain()
     .append('dispatcher', scheduled('plan', 'judge', 1, RESERVE))
     .append('admission', [cancelRequested('client')]);
-  const { decision, kinds, state } = dispatcher(chain).when(decideNext, plan);
+  const { decision, kinds, state } = dispatcher(chain).when(next, plan);
   assert.equal(kinds, ['execution.failed']);
   const { execution_id, code, retryable } = dataOf(decision.drafts, 'execution.failed');
   assert.equal([execution_id, code, retryable], ['plan.judge.1', 'ERR_CANCELLED', false]);
@@ -107,7 +140,7 @@ test('a plan that is not open asks for nothing', () => {
   const ended = admittedChain('plan').append('settler', [settled('failed', 0)]);
   const refused = new Chain('plan').append('admission', [submitted('plan'), rejected('no')]);
   for (const chain of [new Chain('plan'), ended, refused]) {
-    assert.equal(dispatcher(chain).when(decideNext, ONE_STEP).kinds, []);
+    assert.equal(dispatcher(chain).when(next, ONE_STEP).kinds, []);
   }
 });
 

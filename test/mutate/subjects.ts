@@ -114,6 +114,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'due.ts': ['dispatcher/due'],
       'effects.ts': ['dispatcher/effects'],
       'outcome.ts': ['dispatcher/outcome'],
+      'queue-places.ts': ['dispatcher/decide'],
       'scrub.ts': ['secrets/scrub'],
     },
   },

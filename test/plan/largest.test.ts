@@ -1,11 +1,13 @@
 import * as assert from 'uvu/assert';
 import { decideSubmit, ruleOn } from '../../services/admission/decide.ts';
 import { decideEnd, decideNext, decideStart } from '../../services/dispatcher/decide.ts';
+import { MOST_WAITING } from '../../services/dispatcher/queue-places.ts';
 import type { TimedResult } from '../../services/dispatcher/scrub.ts';
 import { decideSettle } from '../../services/settler/decide.ts';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
+import { ADAPTERS } from '../../shared/ids/adapter.ts';
 import { canonicalWorldPath } from '../../shared/ids/world-path.ts';
 import { encodeCommit, type Head, seal } from '../../shared/ledger/chain.ts';
 import {
@@ -147,21 +149,21 @@ test('what is measured is legal: its path is one, and its data are those of its 
   }
 });
 
-test('a hundred steps are scheduled, or revoked, in one commit', () => {
+test('what is scheduled together is one commit, for each runtime, and so are a hundred that are revoked', () => {
   const ids = Array.from({ length: 100 }, (_, index) => `${index}`.padEnd(63, 's'));
   const ref = `${'n'.repeat(32)}/${'p'.repeat(32)}@9999`;
   const plan = planOf(
-    ids.map((id) => step(id, { processor: ref })),
+    ids.map((id, index) => step(id, { processor: ref, adapter: ADAPTERS[index % ADAPTERS.length] ?? 'mock' })),
     { processors: { [ref]: processor({ ref }) } },
   );
   const chain = new Chain(PLAN).append('admission', [submitted(PLAN), admitted(PLAN, 1e9, { steps: 100 })]);
-  const { drafts } = decideNext(chain.state, plan);
-  assert.is(drafts.length, 200);
+  const now = { nowMs: START_MS, hasRoom: true };
+  const { drafts } = decideNext(chain.state, plan, now);
+  assert.is(drafts.length, 2 * MOST_WAITING * ADAPTERS.length);
   assert.ok(encoded('dispatcher', drafts) !== undefined);
-  chain
-    .append('dispatcher', drafts)
-    .append('admission', [{ kind: 'plan.cancel_requested', data: { reason: 'client' } }]);
-  const revoked = decideNext(chain.state, plan).drafts;
+  for (const id of ids) chain.append('dispatcher', scheduled(PLAN, id, 1, 400));
+  chain.append('admission', [{ kind: 'plan.cancel_requested', data: { reason: 'client' } }]);
+  const revoked = decideNext(chain.state, plan, now).drafts;
   assert.is(revoked.length, 100);
   assert.ok(encoded('dispatcher', revoked) !== undefined);
 });

@@ -225,14 +225,18 @@ test('a plan ends by its steps first, then by its predicates', () => {
   assert.is(statusAtEnd(cancelled('client'), whole, [holds]), 'succeeded', 'the cancel came too late');
 });
 
-test('the first that may start are found without the others', () => {
+test('what may start is found one after another, in the order of the plan, for as long as it can be paid', () => {
   const plan = planOf(Array.from({ length: 100 }, (_, n) => step(`s${n}`)));
   const progress = progressOf(admittedChain('plan', 40 * RESERVE, { steps: 100 }).state, plan);
-  assert.equal(
-    progress.startable(3).map((one) => one.step.id),
-    ['s0', 's1', 's2'],
-  );
-  assert.is(progress.startable(1_000).length, 40);
+  const ids = [...progress.startable()].map((one) => one.step.id);
+  assert.equal([ids.slice(0, 3), ids.length], [['s0', 's1', 's2'], 40]);
+});
+
+test('a step that needs others is ready from the end of the last of them', () => {
+  const plan = planOf([step('one'), step('two'), step('last', { needs: ['one', 'two'] })]);
+  const chain = attempt(attempt(admittedChain('plan', 10_000), 'two', 1, 'succeeded'), 'one', 1, 'succeeded');
+  const [last] = progressOf(chain.state, plan).schedulable;
+  assert.is(last?.notBeforeMs, Date.parse(chain.state.executions.get('plan.one.1')?.endedAt ?? ''));
 });
 
 test.run();

@@ -69,7 +69,7 @@ const NEW_VERSION: readonly Patch[] = [
   },
   {
     file: 'services/dispatcher/decide.ts',
-    anchor: '        not_before: new Date(notBeforeMs).toISOString(),\n',
+    anchor: '      not_before: new Date(notBeforeMs).toISOString(),\n',
     behind: '        priority: 1,\n',
   },
 ];
