@@ -1,6 +1,5 @@
 import type { JsMsg } from '@nats-io/jetstream';
-import { type Consumption, consume } from '../../shared/nats/consume.ts';
-import type { ConsumeOptions } from '../../shared/nats/consume-options.ts';
+import { type ConsumeOptions, type Consumption, consume } from '../../shared/nats/consume.ts';
 import type { ConsumerSpec } from '../../shared/wire/consumers.ts';
 import { remakeConsumer } from './consumers.ts';
 import { publishDead } from './dead.ts';

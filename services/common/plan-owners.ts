@@ -14,7 +14,7 @@ const NOBODY = '';
 
 type Message = Pick<StoredMessage, 'subject' | 'seq' | 'data'>;
 
-/** Whose the plans are that messages speak of, for whoever lets principals take turns. Asked once a plan. */
+/** Whose the plans are that ledger messages speak of, for whoever lets principals take turns. Asked once a plan. */
 export class PlanOwners {
   readonly #connection: NatsConnection;
   readonly #known = new LRUCache<string, string>({ max: REMEMBERED });
@@ -23,19 +23,14 @@ export class PlanOwners {
     this.#connection = connection;
   }
 
-  /** Of a message of the ledger, which tells it itself if it is the admission. */
+  /** Its commits after the admission do not say it: that of one that this process has not seen is looked for. */
   async of(message: Message): Promise<string> {
     const planId = planOfSubject(message.subject);
     if (planId === undefined) return NOBODY;
-    return this.#known.get(planId) ?? this.#told(planId, message) ?? this.#asked(planId);
+    const known = this.#known.get(planId) ?? this.#told(planId, message);
+    return known ?? (await this.#asked(planId));
   }
 
-  async ofPlan(planId: string | undefined): Promise<string> {
-    if (planId === undefined) return NOBODY;
-    return this.#known.get(planId) ?? this.#asked(planId);
-  }
-
-  /** The commits of a plan after its admission do not say it: that of one that this process has not seen is looked for. */
   async #asked(planId: string): Promise<string> {
     try {
       const [admission] = await admissionsOf(this.#connection, [planId]);

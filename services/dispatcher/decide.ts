@@ -10,6 +10,7 @@ import { reserveFor } from '../../shared/plan/budget.ts';
 import { TOLD_CHARACTERS } from '../../shared/plan/largest.ts';
 import { progressOf, type Startable } from '../../shared/plan/progress.ts';
 import type { Processor } from '../../shared/plan/registry.ts';
+import { adaptersOf } from '../../shared/plan/steps.ts';
 import { clip } from '../../shared/text/clip.ts';
 import type { ArtifactStat } from '../../shared/world/artifact-store.ts';
 import { type Failure, failedDraft, failure, failureOf, tailOf } from './outcome.ts';
@@ -42,6 +43,8 @@ export const decideRevokes = (state: PlanState): Decision =>
 export interface NextDecision extends Decision {
   /** A retry waits for room in the ledger. */
   readonly isWaiting?: boolean;
+  /** When a retry may start that nothing else wakes the plan for. */
+  readonly lookAtMs?: number | undefined;
 }
 
 /** What the decision depends on beside the plan. */
@@ -53,29 +56,34 @@ export interface Now {
 }
 
 /** What a plan asks for now: reserves and schedules what is ready and payable, or revokes what may not start any more. */
-export function decideNext(state: PlanState, plan: AdmittedPlan, { nowMs, hasRoom }: Now): NextDecision {
+export function decideNext(state: PlanState, plan: AdmittedPlan, now: Now): NextDecision {
   if (state.phase !== 'admitted') return NOTHING;
   const progress = progressOf(state, plan);
   const { revocable } = progress;
   if (revocable.length > 0) return revokes(revocable);
-  const places = placesInQueue(state, plan, nowMs);
   const drafts: Draft[] = [];
+  let held = 0;
   let isWaiting = false;
-  for (const startable of progress.startable()) {
-    if (isEmpty(places)) break;
-    const { adapter } = startable.step;
-    const free = places.get(adapter) ?? 0;
-    // What the ledger keeps for a plan holds each of its steps once.
-    const hasToWait = !hasRoom && startable.attempt > 1;
-    isWaiting ||= hasToWait;
-    if (free === 0 || hasToWait) continue;
-    drafts.push(...schedule(state.planId, plan, startable));
-    places.set(adapter, free - 1);
+  let lookAtMs: number | undefined;
+  for (const [adapter, places] of placesInQueue(state, adaptersOf(plan), now.nowMs)) {
+    if (places.due <= 0) continue;
+    for (const startable of progress.startable(adapter, held)) {
+      const { attempt, notBeforeMs } = startable;
+      const place = notBeforeMs > now.nowMs ? 'backoff' : 'due';
+      // What the ledger keeps for a plan holds each of its steps once.
+      if (!now.hasRoom && attempt > 1) isWaiting = true;
+      else if (places[place] <= 0) lookAtMs = Math.min(lookAtMs ?? notBeforeMs, notBeforeMs);
+      else {
+        places[place] -= 1;
+        held += reserveFor(processorOf(plan, startable.step));
+        drafts.push(...schedule(state.planId, plan, startable));
+      }
+      // The rest is looked at when one of those that wait has started.
+      if (places.due <= 0) break;
+    }
   }
-  return { drafts, isWaiting };
+  return { drafts, isWaiting, lookAtMs };
 }
-
-const isEmpty = (places: ReadonlyMap<string, number>): boolean => [...places.values()].every((free) => free === 0);
 
 function schedule(planId: string, plan: AdmittedPlan, { step, attempt, notBeforeMs }: Startable): Draft[] {
   const id = executionId(planId, step.id, attempt);

@@ -3,20 +3,32 @@
  * plan waits behind some of a wide one, and never behind all of it (ADR 129). Pure.
  */
 import { type PlanState, unstartedExecutions } from '../../shared/ledger/state.ts';
-import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 
-/** Executions of a plan that wait for the slots of one runtime, at most. Each that starts makes room for the next. */
-export const MOST_WAITING = 16;
+/** Executions of a plan that wait for the slots of one runtime, at most; and as many retries that wait for the end of their backoff. */
+export const MOST_WAITING = 8;
 
 /** While more than these wait, no slot goes without: the next ones are scheduled together, not a commit for each. */
-export const FEW_WAITING = 8;
+export const FEW_WAITING = 4;
 
-/** By runtime, how many more executions of the plan may begin to wait. One that waits for the end of its backoff takes no place. */
-export function placesInQueue(state: PlanState, { steps }: AdmittedPlan, nowMs: number): Map<string, number> {
-  const waiting = new Map(steps.map(({ adapter }) => [adapter as string, 0]));
+/** How many more may begin to wait. */
+export interface Places {
+  /** For a slot. */
+  due: number;
+  /** For the end of their backoff: then they wait for a slot, whatever else does. */
+  backoff: number;
+}
+
+/** Of the runtimes that a plan uses. */
+export function placesInQueue(
+  state: PlanState,
+  adapters: Iterable<string>,
+  nowMs: number,
+): ReadonlyMap<string, Places> {
+  const places = new Map([...adapters].map((adapter) => [adapter, { due: MOST_WAITING, backoff: MOST_WAITING }]));
   for (const { scheduled } of unstartedExecutions(state)) {
-    if (Date.parse(scheduled.not_before) > nowMs) continue;
-    waiting.set(scheduled.adapter, (waiting.get(scheduled.adapter) ?? 0) + 1);
+    const own = places.get(scheduled.adapter);
+    if (own !== undefined) own[Date.parse(scheduled.not_before) > nowMs ? 'backoff' : 'due'] -= 1;
   }
-  return new Map([...waiting].map(([adapter, count]) => [adapter, count > FEW_WAITING ? 0 : MOST_WAITING - count]));
+  for (const own of places.values()) if (own.due < MOST_WAITING - FEW_WAITING) own.due = 0;
+  return places;
 }

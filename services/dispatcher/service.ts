@@ -25,7 +25,6 @@ import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
 import { LedgerRoom } from '../common/ledger-room.ts';
 import { documentUnlessItMustEnd } from '../common/must-end.ts';
-import { PlanOwners } from '../common/plan-owners.ts';
 import { Showing } from '../common/showing.ts';
 import { AlarmClock, type AlarmClockDeps } from './alarm-clock.ts';
 import { answerPins } from './answer-pins.ts';
@@ -49,13 +48,6 @@ export interface DispatcherDeps extends ServiceDeps, Pick<AlarmClockDeps, 'scrat
 const UPLOADS_KEPT_S = 3 * 86_400;
 const SWEEP_EVERY_MS = 3_600_000;
 
-/** Of one principal so many more executions than there are slots wait here, where those of others find them in turn. */
-const WAITING_HERE = 64;
-/** As many principals as are known to wait at once: a message of one more is taken in only as his first. */
-const PRINCIPALS_KNOWN = 4;
-/** Another dispatcher may have a slot free for what has waited so long for one here. */
-const SLOT_WAIT_MS = 2_000;
-
 class Dispatcher {
   readonly #deps: DispatcherDeps;
   readonly #journal: Journal;
@@ -63,6 +55,7 @@ class Dispatcher {
   readonly #showing: Showing;
   readonly #room: LedgerRoom;
   readonly #workers: readonly Worker[];
+  readonly #alarms: Alarms;
   readonly #alarmClock: AlarmClock;
   readonly #consumptions: Consumption[] = [];
   readonly #subscriptions: Subscription[] = [];
@@ -77,7 +70,8 @@ class Dispatcher {
     const shared = { ...deps, journal: this.#journal, plans: this.#plans, showing: this.#showing };
     this.#workers = deps.runtimes.map((runtime) => new Worker({ ...shared, runtime }));
     const next = (planId: string, plan: AdmittedPlan) => this.#next(planId, plan);
-    this.#alarmClock = new AlarmClock({ ...shared, alarms: new Alarms(deps.connection), next });
+    this.#alarms = new Alarms(deps.connection);
+    this.#alarmClock = new AlarmClock({ ...shared, alarms: this.#alarms, next });
   }
 
   async start(): Promise<void> {
@@ -100,7 +94,6 @@ class Dispatcher {
         react: (events, snapshot, seq) => this.#react(events, snapshot, seq),
       }),
     );
-    const owners = new PlanOwners(connection);
     for (const [index, runtime] of runtimes.entries()) {
       const worker = this.#workers[index];
       if (worker === undefined) continue;
@@ -111,9 +104,7 @@ class Dispatcher {
         consumer: workConsumer(adapter),
         keepQuarantined: true,
         concurrency: slots,
-        slotWaitMs: SLOT_WAIT_MS,
-        prefetch: PRINCIPALS_KNOWN * (slots + WAITING_HERE),
-        whoseOf: ({ data }) => owners.ofPlan(planOfWork(jsonIn(data))),
+        prefetch: slots,
         keyOf: (message) => String(message.seq),
         ...this.#filedAs(),
         handle: reading(parseWork, (work, signal) => worker.handle(work, signal)),
@@ -188,6 +179,7 @@ class Dispatcher {
     const full = await this.#room.full();
     const now = { nowMs: this.#deps.nowMs(), hasRoom: full === undefined };
     const { decision } = await this.#journal.append(planId, (state) => decideNext(state, plan, now));
+    if (decision.lookAtMs !== undefined) await this.#alarms.set(planId, decision.lookAtMs);
     // What asked for it is handed back until there is room, or the plan ends.
     if (decision.isWaiting === true && full !== undefined) throw full;
   }

@@ -9,22 +9,10 @@ export class Turns<T> {
     else own.push(one);
   }
 
-  /** Who waits, in the order of their turns. */
-  get owners(): Iterable<string> {
-    return this.#waiting.keys();
-  }
-
   /** Whose turn it is. */
   get first(): T | undefined {
     const [own] = this.#waiting.values();
     return own?.[0];
-  }
-
-  /** Takes one out that waits no longer. */
-  remove(whose: string, one: T): void {
-    const own = this.#waiting.get(whose)?.filter((other) => other !== one) ?? [];
-    if (own.length > 0) this.#waiting.set(whose, own);
-    else this.#waiting.delete(whose);
   }
 
   /** Takes out what somebody added last. */

@@ -191,7 +191,7 @@ every execution is settled.
 held together stay within the limit of the plan.
 \`execution_id\` · \`usd_micro\` fixed cost + cost a second × timeout`,
   'execution.scheduled': `By the dispatcher, when what the step needs has succeeded and the budget covers the reserve.
-\`execution_id\` · \`step_id\` · \`attempt\` from 1 · \`processor\` · \`adapter\` · \`not_before\` when it may start: all it needs is there, and the wait between attempts is over
+\`execution_id\` · \`step_id\` · \`attempt\` from 1 · \`processor\` · \`adapter\` · \`not_before\` the end of the wait between attempts
 Version 1 knows no adapter \`worker\`.`,
   'execution.started': `By the dispatcher that won it, before the processor is started. One execution starts once.
 \`execution_id\` · \`worker\` the process that started it · \`session\` the life of the dispatcher that it belongs to · \`deadline\` when the processor is ended · \`params_cid\` of the canonical params ·

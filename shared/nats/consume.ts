@@ -1,13 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Consumer, ConsumerMessages, JsMsg } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { LRUCache } from 'lru-cache';
+import type { Logger } from 'pino';
 import { backoffMs, delay } from '../async/delay.ts';
 import { FairSlots } from '../async/fair-slots.ts';
 import { KeyedQueue } from '../async/keyed-queue.ts';
 import { OnceAMinute, reasonOf } from '../async/once-a-minute.ts';
 import { IsomorphError, toFault, unreachable } from '../errors/isomorph-error.ts';
-import { type ConsumeOptions, PREFETCH } from './consume-options.ts';
-import { type Disposition, giveUp } from './disposition.ts';
+import { type Dead, type Disposition, giveUp } from './disposition.ts';
 import { Held } from './held.ts';
 import { openConsumer, unanswered } from './open-consumer.ts';
 
@@ -15,10 +16,60 @@ import { openConsumer, unanswered } from './open-consumer.ts';
 export const ageS = ({ info }: JsMsg, nowMs: number): number =>
   Math.round(nowMs / 1_000 - info.timestampNanos / 1_000_000_000);
 
+export interface ConsumeOptions {
+  readonly connection: NatsConnection;
+  readonly consumer: { readonly stream: string; readonly durable: string };
+  readonly log: Logger;
+  /** The clock of the server, for the age of messages; default: that of this machine. */
+  readonly nowMs?: () => number;
+  /** Messages of one key are handled one after another, in order. */
+  keyOf(message: JsMsg): string;
+  /** The plan that a message speaks of: its dead letter is filed there, whatever killed it. Default: none is known. */
+  planOf?(message: JsMsg): string | undefined;
+  /**
+   * Whose message it is, where handlers are shared by many: each has one at once however many messages of others wait, and
+   * the rest take turns. Default: all are of one.
+   */
+  whoseOf?(message: JsMsg): string | Promise<string>;
+  /**
+   * Messages of one are handed back beyond their share only where one of them is held for so long, which costs them time. Default:
+   * at once.
+   */
+  readonly slowMs?: number;
+  /** Whether other messages of the same wait for this one, which is then no more than its share. Default: none does. */
+  isAwaited?(message: JsMsg): boolean;
+  /** Handlers at once; beyond them each of those whose messages they are has its first. */
+  readonly concurrency: number;
+  /**
+   * Messages held unanswered at once, {@link PREFETCH} by default; those above `concurrency` wait here, where no other
+   * instance can take them. After a lost connection the client may ask once more for what it had asked for.
+   */
+  readonly prefetch?: number;
+  /** A message that has waited longer than this for what may pass is given up. Default: none is. */
+  readonly patienceS?: number;
+  /** Told of every message as it comes, before it waits for anything. */
+  delivered?(message: JsMsg): void;
+  /** Told of every message that is done or dead, before the server is: it will be delivered again at most by mistake. */
+  answered?(message: JsMsg): void;
+  /** Ends with the consumer: a handler that waits must give up then. */
+  handle(message: JsMsg, signal: AbortSignal): Promise<Disposition>;
+  /**
+   * Makes the consumer anew, which is gone; without it a loop waits until somebody else does.
+   * @param reachedSeq the first message of the stream that this loop has not finished; undefined when it had none yet
+   */
+  remake?(reachedSeq: number | undefined): Promise<void>;
+  /** Told when the consumer was found again after an interruption. */
+  reopened?(): void;
+  /** Keeps what can never be handled; the message is ended once this resolves. */
+  bury(message: JsMsg, given: Dead): Promise<void>;
+}
+
 export interface Consumption {
   /** Takes no more messages, waits for the handlers under way, then resolves. */
   stop(): Promise<void>;
 }
+
+const PREFETCH = 256;
 
 const RETRY = { baseMs: 200, maxMs: 15_000 } as const;
 
@@ -55,7 +106,7 @@ class Loop {
   constructor(options: ConsumeOptions, ackWaitNs: number) {
     this.#options = options;
     this.#heartbeatMs = Math.floor(ackWaitNs / NS_PER_MS / 4);
-    this.#slots = new FairSlots(options.concurrency, { firstsAreFree: options.slotWaitMs === undefined });
+    this.#slots = new FairSlots(options.concurrency);
     this.#held = new Held(options.prefetch ?? PREFETCH, options.slowMs);
   }
 
@@ -147,7 +198,7 @@ class Loop {
     // A handler that outlives its service must not keep the process.
     const heartbeat = setInterval(() => message.working(), this.#heartbeatMs).unref();
     const task = this.#queue
-      .run(key, () => this.#inSlot(message, whose))
+      .run(key, () => this.#slots.run(whose, () => this.#handle(message)))
       .catch((error: unknown) => this.#tell('a message could not be answered', error))
       .finally(() => {
         clearInterval(heartbeat);
@@ -156,20 +207,6 @@ class Loop {
         this.#madeRoom();
       });
     this.#running.add(task);
-  }
-
-  async #inSlot(message: JsMsg, whose: string): Promise<void> {
-    const { slotWaitMs } = this.#options;
-    const giveBack = await this.#slots.take(
-      whose,
-      slotWaitMs === undefined ? undefined : AbortSignal.timeout(slotWaitMs),
-    );
-    if (giveBack === undefined) return message.nak();
-    try {
-      await this.#handle(message);
-    } finally {
-      giveBack();
-    }
   }
 
   async #handle(message: JsMsg): Promise<void> {

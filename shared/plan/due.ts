@@ -28,8 +28,8 @@ export function lookEveryMs(plan: AdmittedPlan | undefined): number {
   return Math.max(LOOK_LEAST_MS, Math.min(LOOK_MOST_MS, ...[...runs, ...waits].map((seconds) => seconds * 1_000)));
 }
 
-/** All that it needs is there, and its wait between attempts is over. It may have been scheduled later, as others of its plan waited. */
-const readyMs = ({ scheduled }: Execution): number => Date.parse(scheduled.not_before);
+const sinceMs = ({ scheduled, scheduledAt }: Execution): number =>
+  Math.max(Date.parse(scheduledAt), Date.parse(scheduled.not_before));
 
 /** When an execution has waited long enough for a slot, by its id; of one that waits as long as its plan nothing is told. */
 export function queueEnds(open: readonly Execution[], plan: AdmittedPlan | undefined): ReadonlyMap<string, number> {
@@ -38,7 +38,7 @@ export function queueEnds(open: readonly Execution[], plan: AdmittedPlan | undef
     open.flatMap((execution): [string, number][] => {
       const timeoutS = timeouts.get(execution.stepId);
       if (execution.started !== undefined || timeoutS === undefined) return [];
-      return [[execution.executionId, readyMs(execution) + timeoutS * 1_000]];
+      return [[execution.executionId, sinceMs(execution) + timeoutS * 1_000]];
     }),
   );
 }
@@ -46,7 +46,7 @@ export function queueEnds(open: readonly Execution[], plan: AdmittedPlan | undef
 /** From when on an open execution is to be looked for: whoever had it may be no more. */
 export const missedAt = (execution: Execution): number =>
   execution.started === undefined
-    ? Math.max(Date.parse(execution.scheduledAt), readyMs(execution)) + UNSTARTED_MS
+    ? sinceMs(execution) + UNSTARTED_MS
     : Date.parse(execution.started.deadline) + OVERDUE_MS;
 
 /** When what a cancelled plan still has open is ended without who runs it; undefined while it is not cancelled. */

@@ -2,7 +2,7 @@ import type { EventData } from '../ledger/events.ts';
 import { type Execution, type PlanState, unstartedExecutions } from '../ledger/state.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from './admitted.ts';
 import { reserveFor } from './budget.ts';
-import { numbersIn, type StepProgress, type StepsProgress, stepsOf } from './steps.ts';
+import { allIn, NONE, numbersIn, type StepProgress, type StepsProgress, stepsOf } from './steps.ts';
 
 /** A step that may be scheduled now. */
 export interface Startable {
@@ -13,10 +13,13 @@ export interface Startable {
 
 export interface PlanProgress {
   readonly steps: ReadonlyMap<string, StepProgress>;
-  /** Steps that may be scheduled now, in the order of the plan: ready, and their reserve fits what is left of the budget. */
+  /** Steps that may be scheduled now: ready, and their reserve fits what is left of the budget. */
   readonly schedulable: readonly Startable[];
-  /** The same, each found when it is asked for. */
-  startable(): Iterable<Startable>;
+  /**
+   * Those of one runtime, in the order of the plan, each found when it is asked for.
+   * @param held micro-dollars that are reserved with them, and that the ledger does not know yet
+   */
+  startable(adapter: string, held: number): Iterable<Startable>;
   /** Ready, but unpayable for good: nothing that is still held will come back. */
   readonly unpayable: readonly string[];
   /** Scheduled executions that have not started and no longer shall: the plan is ending. */
@@ -24,6 +27,15 @@ export interface PlanProgress {
   /** True when nothing is open and nothing can start any more. */
   readonly finished: boolean;
   readonly everyStepSucceeded: boolean;
+}
+
+interface Ready {
+  readonly startable: Startable;
+  readonly isPayable: boolean;
+}
+
+function* payable(ready: Iterable<Ready>): Generator<Startable> {
+  for (const { startable, isPayable } of ready) if (isPayable) yield startable;
 }
 
 const SKIPPED: StepProgress = { status: 'skipped' };
@@ -51,16 +63,16 @@ class Progress implements PlanProgress {
   }
 
   get schedulable(): readonly Startable[] {
-    return [...this.startable()];
+    return [...payable(this.#ready(allIn(this.#its.ready)))];
   }
 
-  *startable(): Generator<Startable> {
-    for (const { startable, isPayable } of this.#ready()) if (isPayable) yield startable;
+  startable(adapter: string, held: number): Iterable<Startable> {
+    return payable(this.#ready(numbersIn(this.#its.ready.get(adapter) ?? NONE), held));
   }
 
   get unpayable(): readonly string[] {
     if (!this.finished) return [];
-    return [...this.#ready()].map(({ startable }) => startable.step.id);
+    return [...this.#ready(allIn(this.#its.ready))].map(({ startable }) => startable.step.id);
   }
 
   get revocable(): readonly Execution[] {
@@ -68,19 +80,21 @@ class Progress implements PlanProgress {
   }
 
   get finished(): boolean {
-    return this.#state.unsettled.size === 0 && this.startable().next().done === true;
+    if (this.#state.unsettled.size > 0) return false;
+    for (const _ of payable(this.#ready(allIn(this.#its.ready)))) return false;
+    return true;
   }
 
   get everyStepSucceeded(): boolean {
     return this.#its.succeeded === this.#plan.steps.length;
   }
 
-  /** In the order of the plan, each paid for before the next one. */
-  *#ready(): Generator<{ readonly startable: Startable; readonly isPayable: boolean }> {
+  /** Steps by their numbers, each paid for before the next one. */
+  *#ready(numbers: Iterable<number>, alsoHeld = 0): Generator<Ready> {
     if (this.#isEnding) return;
     const { limit, spent, held } = this.#state.budget;
-    let left = limit - spent - held;
-    for (const number of numbersIn(this.#its.ready)) {
+    let left = limit - spent - held - alsoHeld;
+    for (const number of numbers) {
       const step = this.#plan.steps[number];
       const progress = this.#its.steps.get(step?.id ?? '');
       if (step === undefined || progress?.status !== 'ready') continue;

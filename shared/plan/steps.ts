@@ -61,7 +61,18 @@ export function* numbersIn(bits: StepBits): Generator<number> {
   }
 }
 
-function put(bits: StepBits, number: number, isIn: boolean): void {
+/** Of no step. */
+export const NONE: StepBits = new Uint32Array(0);
+
+/** Numbers of the steps that are in any of them, in order. */
+export function allIn(sets: ReadonlyMap<string, StepBits>): Iterable<number> {
+  const [first = NONE, ...others] = sets.values();
+  return numbersIn(
+    others.length === 0 ? first : first.map((word, at) => others.reduce((all, one) => all | (one[at] ?? 0), word)),
+  );
+}
+
+function put(bits: StepBits = NONE, number: number, isIn: boolean): void {
   const word = Math.floor(number / WORD_BITS);
   const bit = 1 << (number % WORD_BITS);
   bits[word] = isIn ? (bits[word] ?? 0) | bit : (bits[word] ?? 0) & ~bit;
@@ -72,6 +83,7 @@ interface Layout {
   readonly numbers: ReadonlyMap<string, number>;
   /** The steps that need it. */
   readonly dependants: ReadonlyMap<string, readonly AdmittedStep[]>;
+  readonly adapters: ReadonlySet<string>;
 }
 
 const layouts = new WeakMap<AdmittedPlan, Layout>();
@@ -81,10 +93,14 @@ function layoutOf(plan: AdmittedPlan): Layout {
   if (known !== undefined) return known;
   const dependants = new Map<string, AdmittedStep[]>(plan.steps.map(({ id }) => [id, []]));
   for (const step of plan.steps) for (const need of new Set(step.needs)) dependants.get(need)?.push(step);
-  const layout = { numbers: new Map(plan.steps.map(({ id }, number) => [id, number])), dependants };
+  const numbers = new Map(plan.steps.map(({ id }, number) => [id, number]));
+  const layout = { numbers, dependants, adapters: new Set(plan.steps.map(({ adapter }) => adapter)) };
   layouts.set(plan, layout);
   return layout;
 }
+
+/** The runtimes that it uses. */
+export const adaptersOf = (plan: AdmittedPlan): ReadonlySet<string> => layoutOf(plan).adapters;
 
 /** The step of an id. */
 export const stepOf = (plan: AdmittedPlan, id: string | undefined): AdmittedStep | undefined =>
@@ -93,8 +109,8 @@ export const stepOf = (plan: AdmittedPlan, id: string | undefined): AdmittedStep
 /** Where the steps of a plan stand after some of its executions, whether or not the plan is ending. */
 export interface StepsProgress {
   readonly steps: PersistentMap<string, StepProgress>;
-  /** Those that are ready. */
-  readonly ready: StepBits;
+  /** Those that are ready, by their runtime. */
+  readonly ready: ReadonlyMap<string, StepBits>;
   readonly succeeded: number;
   readonly failed: number;
   /** By step, how many of those that it needs have not succeeded. */
@@ -105,17 +121,18 @@ export interface StepsProgress {
 
 const WAITING: StepProgress = { status: 'waiting' };
 
-/** Its first attempt may start once all of these times have come. */
-const readyAtFirst = (times: readonly (string | undefined)[]): StepProgress => ({
+const readyAtFirst = (submittedAt: string | undefined): StepProgress => ({
   status: 'ready',
   attempt: 1,
-  notBeforeMs: Math.max(0, ...times.flatMap((time) => (time === undefined ? [] : Date.parse(time)))),
+  notBeforeMs: Date.parse(submittedAt ?? '1970-01-01T00:00:00.000Z'),
 });
 
-function beginning({ steps }: AdmittedPlan, submittedAt: string | undefined): StepsProgress {
-  const ready = new Uint32Array(Math.ceil(steps.length / WORD_BITS));
-  const first = readyAtFirst([submittedAt]);
-  for (const [number, { needs }] of steps.entries()) put(ready, number, needs.length === 0);
+function beginning(plan: AdmittedPlan, submittedAt: string | undefined): StepsProgress {
+  const { steps } = plan;
+  const none = (): StepBits => new Uint32Array(Math.ceil(steps.length / WORD_BITS));
+  const ready = new Map([...adaptersOf(plan)].map((adapter) => [adapter, none()]));
+  const first = readyAtFirst(submittedAt);
+  for (const [number, { needs, adapter }] of steps.entries()) put(ready.get(adapter), number, needs.length === 0);
   return {
     steps: PersistentMap.of(steps.map(({ id, needs }) => [id, needs.length === 0 ? first : WAITING])),
     ready,
@@ -142,7 +159,11 @@ class Following {
     this.#plan = plan;
     this.#due = new Set(changed);
     this.#state = state;
-    this.#own = { ...from, ready: from.ready.slice(), executions: state.executions };
+    this.#own = {
+      ...from,
+      ready: new Map([...from.ready].map(([adapter, bits]) => [adapter, bits.slice()])),
+      executions: state.executions,
+    };
   }
 
   result(): StepsProgress {
@@ -158,15 +179,7 @@ class Following {
     const { attempts, executions } = this.#state;
     const own = (attempts.get(step.id) ?? []).flatMap((id) => executions.get(id) ?? []);
     const isFree = this.#own.missing.get(step.id) === 0;
-    this.#put(step, ofAttempts(step, own) ?? (isFree ? readyAtFirst(this.#endsOfNeeds(step)) : WAITING));
-  }
-
-  #endsOfNeeds({ needs }: AdmittedStep): (string | undefined)[] {
-    const ends = needs.map((id) => {
-      const need = this.#own.steps.get(id);
-      return need?.status === 'succeeded' ? need.execution.endedAt : undefined;
-    });
-    return [this.#own.submittedAt, ...ends];
+    this.#put(step, ofAttempts(step, own) ?? (isFree ? readyAtFirst(this.#own.submittedAt) : WAITING));
   }
 
   #put(step: AdmittedStep, now: StepProgress): void {
@@ -174,7 +187,7 @@ class Following {
     const { numbers, dependants } = layoutOf(this.#plan);
     const before = own.steps.get(step.id);
     own.steps = own.steps.set(step.id, now, this.#edit);
-    put(own.ready, numbers.get(step.id) ?? 0, now.status === 'ready');
+    put(own.ready.get(step.adapter), numbers.get(step.id) ?? 0, now.status === 'ready');
     const gained = (status: StepProgress['status']) =>
       Number(now.status === status) - Number(before?.status === status);
     own.failed += gained('failed');

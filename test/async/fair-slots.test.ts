@@ -10,12 +10,12 @@ class Tasks {
   readonly #slots: FairSlots;
   readonly #ends = new Map<string, () => void>();
 
-  constructor(slots: number, options?: { readonly firstsAreFree: boolean }) {
-    this.#slots = new FairSlots(slots, options);
+  constructor(slots: number) {
+    this.#slots = new FairSlots(slots);
   }
 
   /** `a1` is the first one of a. */
-  async add(...names: readonly string[]): Promise<void> {
+  add(...names: readonly string[]): void {
     for (const name of names) {
       const task = () => {
         this.started.push(name);
@@ -23,7 +23,6 @@ class Tasks {
       };
       void this.#slots.run(name.charAt(0), task);
     }
-    await new Promise(setImmediate);
   }
 
   /** @returns what has started since */
@@ -35,43 +34,21 @@ class Tasks {
   }
 }
 
-test('whoever has nothing under way gets a slot at once, beyond those of all', async () => {
+test('whoever has nothing under way gets a slot at once, beyond those of all', () => {
   const tasks = new Tasks(2);
-  await tasks.add('a1', 'a2', 'a3', 'b1', 'b2', 'c1');
+  tasks.add('a1', 'a2', 'a3', 'b1', 'b2', 'c1');
   assert.equal(tasks.started, ['a1', 'a2', 'b1', 'c1']);
 });
 
 test('no more than the slots of all run beyond the first of each, and those who wait take turns', async () => {
   const tasks = new Tasks(2);
-  await tasks.add('a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'b3');
+  tasks.add('a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'b3');
   assert.equal(tasks.started, ['a1', 'a2', 'b1']);
   assert.equal(await tasks.end('a1'), []);
   assert.equal(await tasks.end('a2'), ['a3']);
   assert.equal(await tasks.end('a3'), ['b2']);
   assert.equal(await tasks.end('b1'), ['a4']);
   assert.equal(await tasks.end('b2'), ['b3']);
-});
-
-test('where firsts are not free nobody runs beyond the slots, and the next is his who has least under way', async () => {
-  const tasks = new Tasks(2, { firstsAreFree: false });
-  await tasks.add('a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1');
-  assert.equal(tasks.started, ['a1', 'a2']);
-  assert.equal(await tasks.end('a1'), ['b1']);
-  assert.equal(await tasks.end('a2'), ['a3'], 'c has none either, and came later');
-  assert.equal(await tasks.end('a3'), ['c1']);
-  assert.equal(await tasks.end('c1'), ['a4'], 'b has one');
-  assert.equal(await tasks.end('a4'), ['b2']);
-});
-
-test('whoever waits no longer takes no slot, and nobody behind it is forgotten', async () => {
-  const slots = new FairSlots(1, { firstsAreFree: false });
-  const giveBack = await slots.take('a');
-  const ends = new AbortController();
-  const [left, next] = [slots.take('b', ends.signal), slots.take('b')];
-  ends.abort();
-  assert.is(await left, undefined);
-  giveBack?.();
-  assert.type(await next, 'function');
 });
 
 test('a task that fails gives its slot back', async () => {

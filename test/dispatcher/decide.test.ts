@@ -72,14 +72,41 @@ test('of a wide plan a few steps wait for slots at once, the next ones when thes
   assert.is(Math.max(...commits.slice(1)), MOST_WAITING - FEW_WAITING);
 });
 
-test('who waits for one runtime takes no place of another, and who waits for the end of a backoff takes none', () => {
+test('who waits for one runtime takes no place of another', () => {
   const wide = Array.from({ length: 30 }, (_, index) => step(`s${index}`));
-  const plan = planOf([...wide, step('elsewhere', { adapter: 'local' })]);
   const chain = admittedChain('plan', 1_000_000, { steps: 31 });
-  assert.equal(scheduledIn(next(chain.state, plan)).at(-1), 'plan.elsewhere.1');
-  const early = (state: PlanState, one: AdmittedPlan) => decideNext(state, one, { nowMs: 0, hasRoom: true });
-  chain.append('dispatcher', next(chain.state, plan).drafts);
-  assert.is(scheduledIn(early(chain.state, plan)).length, 14, 'for what waits is not due yet');
+  const plan = planOf([...wide, step('elsewhere', { adapter: 'local' })]);
+  chain.append('dispatcher', next(chain.state, planOf(wide)).drafts);
+  assert.equal(scheduledIn(next(chain.state, plan)), ['plan.elsewhere.1']);
+});
+
+test('retries that wait for the end of their backoff take places of their own; the plan is looked at for the others', () => {
+  const ids = Array.from({ length: 20 }, (_, index) => `s${index}`);
+  const plan = planOf([...ids.map((id) => step(id)), step('last')]);
+  const chain = admittedChain('plan', 1_000_000, { steps: 21 });
+  for (const id of ids) {
+    chain
+      .append('dispatcher', scheduled('plan', id, 1, RESERVE))
+      .append('dispatcher', [started(`plan.${id}.1`)])
+      .append('dispatcher', [failed(`plan.${id}.1`, 5)])
+      .append('settler', settledExecution('plan', `plan.${id}.1`, RESERVE, 100));
+  }
+  const ends = ids.map((id) => Date.parse(chain.state.executions.get(`plan.${id}.1`)?.endedAt ?? '') + 1_000);
+  const early = decideNext(chain.state, plan, { nowMs: Math.min(...ends) - 1, hasRoom: true });
+  assert.equal(scheduledIn(early), [...ids.slice(0, MOST_WAITING).map((id) => `plan.${id}.2`), 'plan.last.1']);
+  assert.is(early.lookAtMs, ends[MOST_WAITING]);
+  chain.append('dispatcher', early.drafts);
+  const atTheEnd = { nowMs: Math.max(...ends), hasRoom: true };
+  assert.equal(decideNext(chain.state, plan, atTheEnd).drafts, [], 'what waited for its backoff waits for slots now');
+  for (const id of scheduledIn(early)) chain.append('dispatcher', [started(id)]);
+  const late = decideNext(chain.state, plan, atTheEnd);
+  assert.equal([scheduledIn(late).length, late.lookAtMs], [MOST_WAITING, undefined]);
+});
+
+test('steps of several runtimes that are scheduled together are paid for together', () => {
+  const plan = planOf([step('here'), step('there', { adapter: 'local' })]);
+  const { decision } = dispatcher(admittedChain('plan', 2 * RESERVE - 1)).when(next, plan);
+  assert.equal(scheduledIn(decision), ['plan.here.1']);
 });
 
 test('without the document what has not started is revoked once the plan has to end, and nothing else', () => {

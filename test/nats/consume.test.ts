@@ -54,25 +54,6 @@ live('what fails for a passing reason is delivered again until it succeeds, howe
   });
 });
 
-live('what waits for a handler that takes long is handed back, to an instance that has one free', async (its) => {
-  const [taken, elsewhere, ends] = [gate(), gate<string>(), gate()];
-  const waiting = { concurrency: 1, slotWaitMs: 10, whoseOf: () => '' };
-  await its.start(async () => {
-    taken.open();
-    await ends.promise;
-    return DONE;
-  }, waiting);
-  await its.send('long');
-  await taken.promise;
-  await its.send('short');
-  await its.start(async (message) => {
-    elsewhere.open(message.string());
-    return DONE;
-  }, waiting);
-  assert.is(await elsewhere.promise, 'short');
-  ends.open();
-});
-
 live('what waits longer than its patience is given up, with what it waited for', async (its) => {
   await withoutBackoff(async () => {
     const away = () => Promise.reject(new IsomorphError('ERR_REFUSED', 'the store refuses'));

@@ -3,8 +3,7 @@ import { type ConsumerInfo, type JsMsg, jetstreamManager } from '@nats-io/jetstr
 import type { NatsConnection } from '@nats-io/transport-node';
 import pino from 'pino';
 import { consumeFor } from '../../services/common/consume.ts';
-import type { Consumption } from '../../shared/nats/consume.ts';
-import type { ConsumeOptions } from '../../shared/nats/consume-options.ts';
+import type { ConsumeOptions, Consumption } from '../../shared/nats/consume.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { CONSUMERS } from '../../shared/wire/consumers.ts';
 import { type Live, withLive } from '../ledger/live.ts';
