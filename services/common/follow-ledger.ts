@@ -13,8 +13,11 @@ export interface FollowLedgerOptions {
   readonly deps: ServiceDeps;
   readonly consumer: ConsumerSpec;
   readonly journal: Journal;
-  /** Called for every commit of every plan, one at a time a plan. The state is at least as new as the commit. */
-  react(events: readonly LedgerEvent[], snapshot: Snapshot, seq: number): Promise<void>;
+  /**
+   * Called for every commit of every plan, one at a time a plan. The state is at least as new as the commit.
+   * @returns when to be called again, if what is to be done has to wait
+   */
+  react(events: readonly LedgerEvent[], snapshot: Snapshot, seq: number): Promise<Disposition | undefined>;
   /** Told of the subject of each commit as it comes, also while one before it of its plan is reacted to. */
   heard?(subject: string): void;
 }
@@ -45,8 +48,8 @@ export function followLedger({ deps, consumer, journal, react, heard }: FollowLe
       const events = journal.observe(planId, { subject, seq, data, storedAt: '' });
       const snapshot = await (message.redelivered ? journal.loadAgain(planId, seq) : journal.load(planId, seq));
       // What is none of the chain causes nothing; the journal has told of it.
-      if (events !== undefined && !snapshot.foreign.has(seq)) await react(events, snapshot, seq);
-      return DONE;
+      if (events === undefined || snapshot.foreign.has(seq)) return DONE;
+      return (await react(events, snapshot, seq)) ?? DONE;
     },
   });
 }

@@ -27,7 +27,7 @@ export interface AlarmClockDeps {
   readonly plans: AdmittedPlans;
   readonly alarms: Alarms;
   /** Starts what a plan asks for now. @throws ERR_LEDGER_FULL, which passes, while a retry waits for room */
-  next(planId: string, plan: AdmittedPlan): Promise<void>;
+  next(state: PlanState, plan: AdmittedPlan): Promise<unknown>;
   /** What holds the scratch of plans, for its end. */
   readonly scratchStores: readonly Pick<Kv | Queue, 'purgePlan'>[];
   /** How long the scratch of a settled plan is kept. */
@@ -100,12 +100,14 @@ export class AlarmClock {
     const lookMs = nextLookAt(state, plan, nowMs());
     if (lookMs !== undefined) await alarms.set(planId, lookMs);
     const gone = await this.#work.gone(missed(state, nowMs()));
+    let looked = state;
     let isDone = false;
     while (!isDone) {
-      const { events } = await journal.append(planId, decideDue, { plan, gone, nowMs: nowMs() });
+      const { events, state: now } = await journal.append(planId, decideDue, { plan, gone, nowMs: nowMs() });
+      looked = now;
       isDone = events.length === 0;
     }
-    if (plan !== undefined) await next(planId, plan);
+    if (plan !== undefined) await next(looked, plan);
   }
 
   /** Undefined while the store does not give it: what ends a plan waits for no store. */

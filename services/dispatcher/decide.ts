@@ -14,7 +14,7 @@ import { adaptersOf } from '../../shared/plan/steps.ts';
 import { clip } from '../../shared/text/clip.ts';
 import type { ArtifactStat } from '../../shared/world/artifact-store.ts';
 import { type Failure, failedDraft, failure, failureOf, tailOf } from './outcome.ts';
-import { placesInQueue } from './queue-places.ts';
+import { MOST_WAITING, placesInQueue } from './queue-places.ts';
 import type { TimedResult } from './scrub.ts';
 
 /** Executions that are ended in one commit; the commit itself triggers the next round. */
@@ -53,6 +53,8 @@ export interface Now {
   readonly nowMs: number;
   /** Whether the ledger has room for more than the ends of open plans. */
   readonly hasRoom: boolean;
+  /** By runtime, how many more executions of its principal may begin to wait for slots; of one that is not named: any. */
+  readonly places?: ReadonlyMap<string, number>;
 }
 
 /** What a plan asks for now: reserves and schedules what is ready and payable, or revokes what may not start any more. */
@@ -66,6 +68,7 @@ export function decideNext(state: PlanState, plan: AdmittedPlan, now: Now): Next
   let isWaiting = false;
   let lookAtMs: number | undefined;
   for (const [adapter, places] of placesInQueue(state, adaptersOf(plan), now.nowMs)) {
+    places.due = Math.min(places.due, now.places?.get(adapter) ?? MOST_WAITING);
     if (places.due <= 0) continue;
     for (const startable of progress.startable(adapter, held)) {
       const { attempt, notBeforeMs } = startable;
@@ -83,6 +86,16 @@ export function decideNext(state: PlanState, plan: AdmittedPlan, now: Now): Next
     }
   }
   return { drafts, isWaiting, lookAtMs };
+}
+
+/** By runtime, how many of what is scheduled wait for slots from now on. */
+export function beginningToWait(drafts: readonly Draft[], nowMs: number): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { kind, data } of drafts) {
+    if (kind !== 'execution.scheduled' || Date.parse(data.not_before) > nowMs) continue;
+    counts.set(data.adapter, (counts.get(data.adapter) ?? 0) + 1);
+  }
+  return counts;
 }
 
 function schedule(planId: string, plan: AdmittedPlan, { step, attempt, notBeforeMs }: Startable): Draft[] {

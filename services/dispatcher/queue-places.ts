@@ -11,7 +11,7 @@ export const MOST_WAITING = 8;
 export const FEW_WAITING = 4;
 
 /** How many more may begin to wait. */
-export interface Places {
+export interface QueuePlaces {
   /** For a slot. */
   due: number;
   /** For the end of their backoff: then they wait for a slot, whatever else does. */
@@ -23,7 +23,7 @@ export function placesInQueue(
   state: PlanState,
   adapters: Iterable<string>,
   nowMs: number,
-): ReadonlyMap<string, Places> {
+): ReadonlyMap<string, QueuePlaces> {
   const places = new Map([...adapters].map((adapter) => [adapter, { due: MOST_WAITING, backoff: MOST_WAITING }]));
   for (const { scheduled } of unstartedExecutions(state)) {
     const own = places.get(scheduled.adapter);

@@ -9,7 +9,6 @@ import { isOver } from '../../shared/ledger/state.ts';
 import type { Consumption } from '../../shared/nats/consume.ts';
 import { type Disposition, giveUp } from '../../shared/nats/disposition.ts';
 import { publish } from '../../shared/nats/publish.ts';
-import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import { leftBy } from '../../shared/plan/left.ts';
 import type { RuntimeAdapter } from '../../shared/runtime/runtime.ts';
 import type { Validated } from '../../shared/schema/validate.ts';
@@ -23,14 +22,14 @@ import { Alarms } from '../common/alarms.ts';
 import { consumeFor } from '../common/consume.ts';
 import type { ServiceDeps } from '../common/deps.ts';
 import { followLedger } from '../common/follow-ledger.ts';
-import { LedgerRoom } from '../common/ledger-room.ts';
 import { documentUnlessItMustEnd } from '../common/must-end.ts';
 import { Showing } from '../common/showing.ts';
 import { AlarmClock, type AlarmClockDeps } from './alarm-clock.ts';
 import { answerPins } from './answer-pins.ts';
-import { decideNext, decideRevokes } from './decide.ts';
+import { decideRevokes } from './decide.ts';
 import { type Effect, effectOf } from './effects.ts';
 import type { ScratchAccess } from './job.ts';
+import { Next } from './next.ts';
 import { Worker } from './worker.ts';
 
 export interface DispatcherDeps extends ServiceDeps, Pick<AlarmClockDeps, 'scratchStores' | 'scratchRetentionS'> {
@@ -53,9 +52,8 @@ class Dispatcher {
   readonly #journal: Journal;
   readonly #plans: AdmittedPlans;
   readonly #showing: Showing;
-  readonly #room: LedgerRoom;
   readonly #workers: readonly Worker[];
-  readonly #alarms: Alarms;
+  readonly #next: Next;
   readonly #alarmClock: AlarmClock;
   readonly #consumptions: Consumption[] = [];
   readonly #subscriptions: Subscription[] = [];
@@ -66,12 +64,11 @@ class Dispatcher {
     this.#journal = new Journal({ ...deps, by: 'dispatcher' });
     this.#plans = new AdmittedPlans(deps.store);
     this.#showing = new Showing(deps.store);
-    this.#room = new LedgerRoom(deps.connection);
     const shared = { ...deps, journal: this.#journal, plans: this.#plans, showing: this.#showing };
     this.#workers = deps.runtimes.map((runtime) => new Worker({ ...shared, runtime }));
-    const next = (planId: string, plan: AdmittedPlan) => this.#next(planId, plan);
-    this.#alarms = new Alarms(deps.connection);
-    this.#alarmClock = new AlarmClock({ ...shared, alarms: this.#alarms, next });
+    const alarms = new Alarms(deps.connection);
+    this.#next = new Next({ ...shared, alarms });
+    this.#alarmClock = new AlarmClock({ ...shared, alarms, next: (state, plan) => this.#next.now(state, plan) });
   }
 
   async start(): Promise<void> {
@@ -85,7 +82,7 @@ class Dispatcher {
         heard.catch((reason: unknown) => log.warn({ err: reason }, 'cancelling failed'));
       },
     });
-    this.#subscriptions.push(cancellations);
+    this.#subscriptions.push(cancellations, this.#next.listen());
     this.#consumptions.push(
       await followLedger({
         deps: this.#deps,
@@ -165,23 +162,15 @@ class Dispatcher {
   }
 
   /** Events first cause what they ask for, then the plan is looked at as a whole. */
-  async #react(events: readonly LedgerEvent[], { state }: Snapshot, seq: number): Promise<void> {
+  async #react(events: readonly LedgerEvent[], { state }: Snapshot, seq: number): Promise<Disposition | undefined> {
     await Promise.all(events.map((event) => this.#send(effectOf(event, seq))));
     if (events.some(({ kind }) => kind === 'plan.settled')) await this.#alarmClock.onSettled(state);
     if (isOver(state)) this.#plans.forget(state);
-    if (state.phase !== 'admitted') return;
+    if (state.phase !== 'admitted') return undefined;
     const plan = await documentUnlessItMustEnd(this.#plans, state);
-    if (plan === undefined) await this.#journal.append(state.planId, decideRevokes);
-    else await this.#next(state.planId, plan);
-  }
-
-  async #next(planId: string, plan: AdmittedPlan): Promise<void> {
-    const full = await this.#room.full();
-    const now = { nowMs: this.#deps.nowMs(), hasRoom: full === undefined };
-    const { decision } = await this.#journal.append(planId, (state) => decideNext(state, plan, now));
-    if (decision.lookAtMs !== undefined) await this.#alarms.set(planId, decision.lookAtMs);
-    // What asked for it is handed back until there is room, or the plan ends.
-    if (decision.isWaiting === true && full !== undefined) throw full;
+    if (plan !== undefined) return this.#next.inTurn(state, plan);
+    await this.#journal.append(state.planId, decideRevokes);
+    return undefined;
   }
 
   async #send(effect: Effect | undefined): Promise<void> {

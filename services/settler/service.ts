@@ -184,7 +184,10 @@ export function startSettler(deps: SettlerDeps): Promise<Consumption> {
     deps,
     consumer: CONSUMERS.settler,
     journal,
-    react: (events, snapshot) => settler.react(events, snapshot),
+    react: async (events, snapshot) => {
+      await settler.react(events, snapshot);
+      return undefined;
+    },
     heard: (subject) => settler.heard(subject),
   });
 }

@@ -7,6 +7,7 @@ import { formatAmount } from '../../shared/text/amount.ts';
 import { COMMANDS_STREAM } from '../../shared/wire/commands.ts';
 import { ALL_CONSUMERS, type ConsumerSpec } from '../../shared/wire/consumers.ts';
 import { DEAD_KEPT_STREAM, DEAD_STREAM, lettersEach } from '../../shared/wire/dead.ts';
+import { FACTS_STREAM } from '../../shared/wire/facts.ts';
 import { LEDGER_STREAM } from '../../shared/wire/ledger.ts';
 import { MAX_BYTES_METADATA } from '../../shared/wire/scratch-streams.ts';
 import { RETIRED_STREAMS, STREAMS, type StreamSpec, WORK_QUEUES } from '../../shared/wire/streams.ts';
@@ -25,8 +26,11 @@ async function ensureStream(jsm: JetStreamManager, spec: StreamSpec, isThere: bo
   await jsm.streams.add({ ...config, ...(await numberingOf(jsm, spec)) });
 }
 
-/** Streams whose sequences are remembered elsewhere: the ledger names commands by theirs, DEAD_KEPT goes on behind the last letter it had. */
-const NUMBERED_ON: ReadonlySet<string> = new Set([COMMANDS_STREAM, DEAD_STREAM]);
+/**
+ * Streams whose sequences are remembered elsewhere: the ledger names commands and facts by theirs, DEAD_KEPT goes on behind the
+ * last letter it had.
+ */
+const NUMBERED_ON: ReadonlySet<string> = new Set([COMMANDS_STREAM, FACTS_STREAM, DEAD_STREAM]);
 
 /**
  * When such a stream is made anew beside a ledger it counts on above all that it can have given: the milliseconds since 1970,

@@ -15,6 +15,12 @@ export const COMMITTED_LEDGER = 'committed.ledger.>';
 /** Cancellations of any plan, as stored. */
 export const COMMITTED_CANCELLATIONS = 'committed.ledger.*.plan.cancel_requested';
 
+/** Commits that end with what becomes of an execution, as stored. */
+export const COMMITTED_EXECUTIONS = 'committed.ledger.*.execution.*';
+
+/** The subject under which the ledger has what it repeats under another. */
+export const storedSubject = (committed: string): string => committed.replace(/^committed\./, '');
+
 /** Whether a commit ends with the cancellation of its plan, by its subject. */
 export const isCancellation = (subject: string): boolean => subject.endsWith('.plan.cancel_requested');
 

@@ -11,9 +11,8 @@ import { isGuarded } from './statement-guard.ts';
 
 /** Front-end messages that leave a sequence open until Sync: Parse, Bind, Describe, Execute, Close, Flush, CopyData. */
 const OPENING = new Set([...'PBDECHd'].map((letter) => letter.charCodeAt(0)));
-/** Sync and Query end one: the session answers ReadyForQuery. */
-const ENDING = new Set([...'SQ'].map((letter) => letter.charCodeAt(0)));
-
+/** Sync ends one, and so does a Query that is answered: the session says ReadyForQuery. */
+const SYNC = 'S'.charCodeAt(0);
 const QUERY = 'Q'.charCodeAt(0);
 
 const SYNC_MESSAGE = Uint8Array.of('S'.charCodeAt(0), 0, 0, 0, 4);
@@ -43,10 +42,10 @@ export function fenceExchanges(db: PGlite, onBroken: (thrown: unknown) => void):
   const execProtocolRawStream: PGlite['execProtocolRawStream'] = async (received, options) => {
     const message = guarded(received);
     const [type = 0] = message;
-    // Inside a sequence that failed Postgres skips it.
+    // Inside a sequence that failed Postgres skips all but Sync, and the sequence goes on.
     const mustAnswer = type === QUERY && !open;
     if (OPENING.has(type)) open = true;
-    else if (ENDING.has(type)) open = false;
+    else if (type === SYNC) open = false;
     try {
       let answered = false;
       const onRawData = (data: Uint8Array): void => {
@@ -54,6 +53,7 @@ export function fenceExchanges(db: PGlite, onBroken: (thrown: unknown) => void):
         options.onRawData(data);
       };
       await db.execProtocolRawStream(message, { ...options, onRawData });
+      if (type === QUERY && answered) open = false;
       if (mustAnswer && !answered) throw new Error('the session has not answered a query');
     } catch (thrown) {
       onBroken(thrown);

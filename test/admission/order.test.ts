@@ -6,6 +6,7 @@ import { ensureTopology } from '../../services/setup/topology.ts';
 import { publish } from '../../shared/nats/publish.ts';
 import { COMMANDS_STREAM } from '../../shared/wire/commands.ts';
 import { CONSUMERS } from '../../shared/wire/consumers.ts';
+import { FACTS_STREAM } from '../../shared/wire/facts.ts';
 import { suite } from '../harness/suite.ts';
 import { withLive } from '../ledger/live.ts';
 
@@ -121,17 +122,20 @@ test('what others have answered may be forgotten; what they hold is not', () =>
     assert.is(counted.requests, 0, 'it is known no more, so nobody was asked about it');
   }));
 
-test('a stream of commands that is made anew beside a ledger gives no number twice', () =>
+test('a stream whose numbers the ledger names gives none twice when it is made anew beside a ledger', () =>
   withLive(async (server) => {
     const connection = await server.connectAdmin();
-    await submit(connection, 'a');
+    const send = { [COMMANDS_STREAM]: 'plans.submit', [FACTS_STREAM]: 'facts.a.scratch.kv.changed' };
     const jsm = await jetstreamManager(connection);
     await publish(connection, 'ledger.a.plan.submitted', 'whatever names command 1');
-    await jsm.streams.delete(COMMANDS_STREAM);
-    await ensureTopology(connection);
-    const { seq } = await publish(connection, 'plans.submit', '{"plan_id":"a"}');
-    assert.ok(seq > 1_700_000_000_000, String(seq));
-    assert.ok(Number.isSafeInteger(seq * 1_000));
+    for (const [stream, subject] of Object.entries(send)) {
+      await publish(connection, subject, '{"plan_id":"a"}');
+      await jsm.streams.delete(stream);
+      await ensureTopology(connection);
+      const { seq } = await publish(connection, subject, '{"plan_id":"a"}');
+      assert.ok(seq > 1_700_000_000_000, `${stream} ${seq}`);
+      assert.ok(Number.isSafeInteger(seq * 1_000));
+    }
   }));
 
 test.run();

@@ -242,7 +242,15 @@ test('a session that answers no query any more is told of, so that its process e
   await ask('select 1; select');
   await ask('no such statement');
   await ask('');
-  assert.equal(broken, []);
+  // A statement that cannot be parsed: up to Sync all that follows is skipped.
+  const send = (type: string, body: string) =>
+    fenced.execProtocolRawStream(frontendMessage(type, body), { onRawData: () => undefined });
+  await send('P', '\0no such statement\0\0\0');
+  for (const skipped of ['select 1', 'select 2']) assert.not(await ask(skipped));
+  assert.is(fenced.isInTransaction(), true, 'nobody else comes between');
+  await send('S', '');
+  await ask('select 1');
+  assert.equal([fenced.isInTransaction(), broken], [false, []]);
   // What no role of a client may: Postgres panics over it.
   assert.is(await ask("copy (select 1) to program 'true'"), 'failed');
   assert.match(String(broken[0]), 'not answered');
