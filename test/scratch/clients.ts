@@ -12,12 +12,13 @@ export interface ClientsOptions extends ScratchOptions {
   restart?(): Promise<void>;
   /** A kill when absent. */
   readonly restartIs?: RestartKind;
+  readonly takesInTurn?: boolean;
 }
 
 /** Clients that are all closed in the end. */
 export async function clientsOf<Client extends { close(): Promise<void> }>(
   openOne: () => Promise<Client>,
-  { restart, restartIs }: ClientsOptions = {},
+  { restart, restartIs, takesInTurn = false }: ClientsOptions = {},
 ): Promise<UnderTest<Client>> {
   const opened: Client[] = [];
   const open = async (): Promise<Client> => {
@@ -28,6 +29,7 @@ export async function clientsOf<Client extends { close(): Promise<void> }>(
   return {
     client: await open(),
     open,
+    takesInTurn,
     ...(restart === undefined ? {} : { restart }),
     ...(restartIs === undefined ? {} : { restartIs }),
     async dispose() {

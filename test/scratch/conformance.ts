@@ -18,6 +18,8 @@ export interface UnderTest<Client> {
   restart?(): Promise<void>;
   /** What `restart` is: a kill of the server, or its endpoint going away for a while. */
   readonly restartIs?: RestartKind;
+  /** The server gives one message to two who ask in the same instant: clients take one after another. */
+  readonly takesInTurn?: boolean;
   /** Closes every client that was opened here. */
   dispose(): Promise<void>;
 }

@@ -13,7 +13,7 @@ process.env.AWS_ACCESS_KEY_ID ??= 'test';
 process.env.AWS_SECRET_ACCESS_KEY ??= 'test';
 
 /** Both hold all in memory, so a kill would show nothing of SQS: the endpoint goes away instead. */
-function underTest(region: string, found: Available, startOne: () => Promise<RunningServer>) {
+function underTest(region: string, found: Available, startOne: () => Promise<RunningServer>, takesInTurn = false) {
   const running = onServer(found, startOne);
   const relay = new Relay();
   let url = '';
@@ -35,7 +35,7 @@ function underTest(region: string, found: Available, startOne: () => Promise<Run
       await refused(publish(queue, freshPlanId(), 'x'), 'ERR_UNAVAILABLE', 'during the outage');
       await queue.close();
     });
-  return { server, backend: () => queueAt(url, { restart, restartIs: 'outage' }) };
+  return { server, backend: () => queueAt(url, { restart, restartIs: 'outage', takesInTurn }) };
 }
 
 const REGION = 'sqs://us-east-1';
@@ -50,6 +50,7 @@ const [moto, capabilities, without] = await Promise.all([
 ]);
 
 const onFauxqs = underTest(REGION, ALWAYS, startSqsServer);
-const onMoto = underTest(FORGETFUL, moto, startMoto);
+// Seen under load, in three of sixty rounds: one message, with one id, for two clients.
+const onMoto = underTest(FORGETFUL, moto, startMoto, true);
 queueConformance('sqs', onFauxqs.backend, capabilities, { server: onFauxqs.server });
 queueConformance('sqs without deduplication', onMoto.backend, without, { server: onMoto.server });
