@@ -3,7 +3,7 @@ import { canonicalBytes } from '../../shared/hash/canonical.ts';
 import { cidOf } from '../../shared/hash/cid.ts';
 import { executionId } from '../../shared/ids/ids.ts';
 import { type Decision, NOTHING } from '../../shared/ledger/decider.ts';
-import type { Draft, Environment } from '../../shared/ledger/events.ts';
+import type { Draft, Environment, EventData } from '../../shared/ledger/events.ts';
 import { type Execution, namesOtherwise, type PlanState, unstartedExecutions } from '../../shared/ledger/state.ts';
 import { type AdmittedPlan, type AdmittedStep, processorOf } from '../../shared/plan/admitted.ts';
 import { reserveFor } from '../../shared/plan/budget.ts';
@@ -14,11 +14,11 @@ import { adaptersOf } from '../../shared/plan/steps.ts';
 import { clip } from '../../shared/text/clip.ts';
 import type { ArtifactStat } from '../../shared/world/artifact-store.ts';
 import { type Failure, failedDraft, failure, failureOf, tailOf } from './outcome.ts';
-import { MOST_WAITING, placesInQueue } from './queue-places.ts';
+import { MOST_WAITING, type PlacesByRuntime, placesInQueue } from './queue-places.ts';
 import type { TimedResult } from './scrub.ts';
 
 /** Executions that are ended in one commit; the commit itself triggers the next round. */
-export const STEPS_PER_COMMIT = 100;
+export const ENDS_PER_COMMIT = 100;
 
 /** A retry may be waiting out its backoff for an hour: it must not keep an ending plan open. */
 export const revoke = ({ executionId }: Execution): Draft => ({
@@ -33,7 +33,7 @@ export const revoke = ({ executionId }: Execution): Draft => ({
 });
 
 const revokes = (executions: readonly Execution[]): Decision => ({
-  drafts: executions.slice(0, STEPS_PER_COMMIT).map(revoke),
+  drafts: executions.slice(0, ENDS_PER_COMMIT).map(revoke),
 });
 
 /** Of a plan that has to end and whose document cannot be read: revokes what has not started, which needs no document. */
@@ -54,7 +54,7 @@ export interface Now {
   /** Whether the ledger has room for more than the ends of open plans. */
   readonly hasRoom: boolean;
   /** By runtime, how many more executions of its principal may begin to wait for slots; of one that is not named: any. */
-  readonly places?: ReadonlyMap<string, number>;
+  readonly places?: PlacesByRuntime;
 }
 
 /** What a plan asks for now: reserves and schedules what is ready and payable, or revokes what may not start any more. */
@@ -88,15 +88,11 @@ export function decideNext(state: PlanState, plan: AdmittedPlan, now: Now): Next
   return { drafts, isWaiting, lookAtMs };
 }
 
-/** By runtime, how many of what is scheduled wait for slots from now on. */
-export function beginningToWait(drafts: readonly Draft[], nowMs: number): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const { kind, data } of drafts) {
-    if (kind !== 'execution.scheduled' || Date.parse(data.not_before) > nowMs) continue;
-    counts.set(data.adapter, (counts.get(data.adapter) ?? 0) + 1);
-  }
-  return counts;
-}
+/** Of what is scheduled, what waits for a slot from now on, and for no end of a backoff. */
+export const beginningToWait = (drafts: readonly Draft[], nowMs: number): EventData<'execution.scheduled'>[] =>
+  drafts.flatMap(({ kind, data }) =>
+    kind === 'execution.scheduled' && Date.parse(data.not_before) <= nowMs ? [data] : [],
+  );
 
 function schedule(planId: string, plan: AdmittedPlan, { step, attempt, notBeforeMs }: Startable): Draft[] {
   const id = executionId(planId, step.id, attempt);

@@ -4,7 +4,7 @@ import type { Draft } from '../../shared/ledger/events.ts';
 import { type Execution, openExecutions, type PlanState } from '../../shared/ledger/state.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
 import { endsWithoutItsRunnerAt, missedAt, queueEnds } from '../../shared/plan/due.ts';
-import { revoke, STEPS_PER_COMMIT } from './decide.ts';
+import { ENDS_PER_COMMIT, revoke } from './decide.ts';
 import { failedDraft, failure } from './outcome.ts';
 
 export interface Due {
@@ -59,5 +59,5 @@ export function decideDue(state: PlanState, due: Due): Decision {
   const open = openExecutions(state);
   const endMs = endsWithoutItsRunnerAt(state);
   const drafts = endMs === undefined ? ofOpen(open, due) : ofEnding(open, endMs <= due.nowMs);
-  return { drafts: drafts.slice(0, STEPS_PER_COMMIT) };
+  return { drafts: drafts.slice(0, ENDS_PER_COMMIT) };
 }

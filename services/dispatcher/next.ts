@@ -1,17 +1,22 @@
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
 import { IsomorphError } from '../../shared/errors/isomorph-error.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
+import { commitOf } from '../../shared/journal/snapshot.ts';
+import type { EventData } from '../../shared/ledger/events.ts';
 import type { PlanState } from '../../shared/ledger/state.ts';
 import type { Disposition } from '../../shared/nats/disposition.ts';
 import type { AdmittedPlan } from '../../shared/plan/admitted.ts';
-import { COMMITTED_EXECUTIONS, decodeCommit, planOfSubject, storedSubject } from '../../shared/wire/ledger.ts';
+import { COMMITTED_EXECUTIONS, planOfSubject, storedSubject } from '../../shared/wire/ledger.ts';
 import type { Alarms } from '../common/alarms.ts';
 import { LedgerRoom } from '../common/ledger-room.ts';
 import { beginningToWait, decideNext } from './decide.ts';
-import { type PlacesByRuntime, WaitingByPrincipal } from './waiting-by-principal.ts';
+import type { PlacesByRuntime } from './queue-places.ts';
+import { WaitingByPrincipal } from './waiting-by-principal.ts';
 
 export interface NextDeps {
   readonly connection: NatsConnection;
+  readonly log: Logger;
   readonly nowMs: () => number;
   readonly journal: Journal;
   readonly alarms: Alarms;
@@ -35,7 +40,10 @@ export class Next {
   /** Hears what has started or ended, whichever dispatcher did it. */
   listen(): Subscription {
     return this.#deps.connection.subscribe(COMMITTED_EXECUTIONS, {
-      callback: (_error, { subject, data }) => this.#hear(subject, data),
+      callback: (error, { subject, data }) => {
+        if (error === null) this.#hear(subject, data);
+        else this.#deps.log.warn({ err: error }, 'what starts is not heard: fewer executions of a principal may wait');
+      },
     });
   }
 
@@ -64,15 +72,14 @@ export class Next {
     const { planId } = state;
     const full = await this.#room.full();
     const now = { nowMs: nowMs(), hasRoom: full === undefined };
-    const wanted = beginningToWait(decideNext(state, plan, now).drafts, now.nowMs);
+    const wanted = countsOf(beginningToWait(decideNext(state, plan, now).drafts, now.nowMs));
     const principal = principalOf(state);
     const places = this.#waiting.take(principal, wanted);
     try {
       const rule = (one: PlanState) => decideNext(one, plan, { ...now, places });
       const { decision, events, state: next } = await journal.append(planId, rule);
-      for (const event of events) {
-        if (event.kind !== 'execution.scheduled' || Date.parse(event.data.not_before) > now.nowMs) continue;
-        this.#waiting.scheduled(principal, event.data.adapter, planId, event.data.execution_id);
+      for (const { adapter, execution_id } of beginningToWait(decision.drafts, now.nowMs)) {
+        this.#waiting.scheduled(principal, adapter, planId, execution_id);
       }
       if (decision.lookAtMs !== undefined) await this.#deps.alarms.set(planId, decision.lookAtMs);
       // What asked for it is handed back until there is room, or the plan ends.
@@ -88,21 +95,25 @@ export class Next {
   #hear(subject: string, data: Uint8Array): void {
     const planId = planOfSubject(subject);
     if (planId === undefined || !this.#waiting.has(planId)) return;
-    try {
-      for (const { raw } of decodeCommit(data, storedSubject(subject))) {
-        const { execution_id: id } = raw.data as { readonly execution_id?: unknown };
-        if (raw.kind !== 'execution.scheduled' && raw.kind !== 'budget.reserved' && typeof id === 'string') {
-          this.#waiting.left(id);
-        }
+    const commit = commitOf(planId, { subject: storedSubject(subject), data, seq: 0, storedAt: '' });
+    // It is none of the chain: whoever follows the ledger tells of it.
+    if (commit instanceof IsomorphError) return;
+    for (const raw of commit) {
+      const { execution_id: id } = raw.data as { readonly execution_id?: unknown };
+      if (raw.kind !== 'execution.scheduled' && raw.kind !== 'budget.reserved' && typeof id === 'string') {
+        this.#waiting.left(id);
       }
-    } catch (error) {
-      // It is none of the chain: whoever follows the ledger tells of it.
-      if (!(error instanceof IsomorphError)) throw error;
     }
   }
 }
 
 const principalOf = ({ submitted }: PlanState): string => submitted?.principal ?? '';
+
+function countsOf(scheduled: readonly EventData<'execution.scheduled'>[]): PlacesByRuntime {
+  const counts = new Map<string, number>();
+  for (const { adapter } of scheduled) counts.set(adapter, (counts.get(adapter) ?? 0) + 1);
+  return counts;
+}
 
 const withoutPlace = (wanted: PlacesByRuntime, places: PlacesByRuntime): string | undefined =>
   [...wanted.keys()].find((adapter) => places.get(adapter) === 0);

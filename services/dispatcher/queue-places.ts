@@ -10,7 +10,10 @@ export const MOST_WAITING = 8;
 /** While more than these wait, no slot goes without: the next ones are scheduled together, not a commit for each. */
 export const FEW_WAITING = 4;
 
-/** How many more may begin to wait. */
+/** How many executions may begin to wait for slots, by runtime. */
+export type PlacesByRuntime = ReadonlyMap<string, number>;
+
+/** How many more of a plan may begin to wait. */
 export interface QueuePlaces {
   /** For a slot. */
   due: number;

@@ -1,14 +1,12 @@
 import { Counts } from '../../shared/async/counts.ts';
 import { within } from '../../shared/async/within.ts';
+import type { PlacesByRuntime } from './queue-places.ts';
 
 /** Executions of a principal that wait for the slots of one runtime, at most, of those that one dispatcher has scheduled. */
 export const MOST_OF_PRINCIPAL = 8;
 
 /** One that nothing was heard of for so long is not counted: whoever started or ended it may have been heard by nobody. */
 const FORGOTTEN_MS = 30_000;
-
-/** Places by runtime. */
-export type PlacesByRuntime = ReadonlyMap<string, number>;
 
 interface Waiting {
   readonly key: string;
